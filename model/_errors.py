@@ -1,0 +1,142 @@
+"""One tree of errors: what went wrong, sorted by what the caller can do about it.
+
+    ModelError                      anything that a model of this package raises itself
+    ├── MissingExtraError           install the extra that the message names
+    ├── UnsupportedError            ask another model: this one cannot do that
+    ├── ModelFileError              give another file
+    ├── ModelClosedError            make a new model: this one was closed
+    ├── BadRequestError             change the call: the message names the value
+    │   └── ContextTooLongError     shorten the conversation
+    ├── AuthenticationError         give another key, or ask for permission
+    ├── RateLimitError              wait for `retry_after` seconds
+    ├── ServerError                 try again: the server failed
+    ├── ModelConnectionError        try again: the server was not reached, or went away
+    ├── ModelTimeoutError           try again, or allow more time
+    └── MalformedAnswerError        look at the server: it does not speak the protocol
+
+Each derives from LangChain's own error for the same condition, so that LangChain's retry
+and summarization middleware treat these as it treats every provider's, and from Python's
+built-in one where there is one. Bad arguments of a constructor are pydantic's
+`ValidationError`, as with every LangChain model.
+"""
+
+from __future__ import annotations
+
+from langchain_core import exceptions as langchain
+
+_BODY_LIMIT = 500
+
+
+class ModelError(langchain.ModelError):
+    """A model of this package failed.
+
+    Args:
+        message: What went wrong, with which value, and the way out.
+        status: The HTTP status of the answer, where there was one.
+        request_id: The server's name for the request, to quote to its operator.
+        body: The beginning of the answer's body, at most 500 characters are kept.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+        body: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.request_id = request_id
+        self.body = body if body is None else body[:_BODY_LIMIT]
+
+
+class MissingExtraError(ModelError, ImportError):
+    """A package that this model needs is not installed; the message says how to get it."""
+
+
+class UnsupportedError(ModelError, NotImplementedError):
+    """The model cannot do what was asked, with any arguments."""
+
+
+class ModelFileError(ModelError, OSError):
+    """The model's file is missing, unreadable, or not a model."""
+
+
+class ModelClosedError(ModelError):
+    """The model was closed before or during the call."""
+
+
+class BadRequestError(ModelError, langchain.ModelInvalidRequestError, ValueError):
+    """The call cannot be answered as it is; the same call will fail again."""
+
+
+class ContextTooLongError(BadRequestError, langchain.ContextOverflowError):
+    """The conversation does not fit into the model's context.
+
+    Args:
+        message: What went wrong, and the way out.
+        prompt_tokens: Tokens of the conversation, where known.
+        context_tokens: Tokens that the model can hold, where known.
+        status: As for `ModelError`.
+        request_id: As for `ModelError`.
+        body: As for `ModelError`.
+    """
+
+    def __init__(  # noqa: PLR0913  # each is one fact of the failure, by name only
+        self,
+        message: str,
+        *,
+        prompt_tokens: int | None = None,
+        context_tokens: int | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+        body: str | None = None,
+    ) -> None:
+        super().__init__(message, status=status, request_id=request_id, body=body)
+        self.prompt_tokens = prompt_tokens
+        self.context_tokens = context_tokens
+
+
+class AuthenticationError(ModelError, langchain.ModelAuthenticationError):
+    """The server refused the key, or the key lacks the permission."""
+
+
+class RateLimitError(ModelError, langchain.ModelRateLimitError):
+    """The server asks for fewer calls.
+
+    Args:
+        message: What went wrong, and the way out.
+        retry_after: Seconds that the server asks to wait, where it said so.
+        status: As for `ModelError`.
+        request_id: As for `ModelError`.
+        body: As for `ModelError`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+        body: str | None = None,
+    ) -> None:
+        super().__init__(message, status=status, request_id=request_id, body=body)
+        self.retry_after = retry_after
+
+
+class ServerError(ModelError, langchain.ModelAPIError):
+    """The server, or the backend in this process, failed while it answered."""
+
+
+class ModelConnectionError(ModelError, langchain.ModelConnectionError, ConnectionError):
+    """The server could not be reached, or the connection broke."""
+
+
+class ModelTimeoutError(ModelError, langchain.ModelTimeoutError, TimeoutError):
+    """The server did not answer, or did not go on answering, in time."""
+
+
+class MalformedAnswerError(ModelError):
+    """The answer is not what the protocol, or `CustomChatModel`, asks for."""
