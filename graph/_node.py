@@ -1,0 +1,123 @@
+"""A chat model as a node of a state graph."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage, SystemMessage
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from ._chat_model import ChatModel, require_chat_model
+
+_MISSING = object()
+
+
+def chat_node(
+    model: ChatModel,
+    *,
+    system_prompt: str | SystemMessage | None = None,
+    messages_key: str = "messages",
+    name: str = "chat",
+) -> Runnable[Any, dict[str, list[BaseMessage]]]:
+    """Make *model* a node for `StateGraph.add_node`, sync and async, streaming in every mode.
+
+    The node gives the model the state's messages, and returns its answer as an update of the
+    same key: `{messages_key: [answer]}`. So the key wants a reducer that appends, such as
+    `langgraph.graph.message.add_messages`. The state may be a `TypedDict`, a pydantic model or a
+    dataclass. See <https://docs.langchain.com/oss/python/langgraph/graph-api#nodes>.
+
+    Args:
+        model: A chat model, or one with tools, arguments, retries or fallbacks bound to it.
+        system_prompt: Stands before the messages at every call, and is not kept in the state.
+        messages_key: The state's key that holds the list of messages.
+        name: The node's name, where `add_node` is given none.
+
+    Raises:
+        TypeError: *model* is no chat model, or another argument has the wrong type; when the node
+            runs: the state's messages are not a list.
+        ValueError: when the node runs, before the model is called: the state has no such key, or
+            there is no message in it and no system prompt.
+    """
+    require_chat_model(model)
+    if not isinstance(messages_key, str) or not messages_key:
+        raise TypeError(f"messages_key is the name of a key of the state, not {messages_key!r}")
+    return _ChatNode(model, _system_messages(system_prompt), messages_key, name)
+
+
+class _ChatNode(Runnable[Any, dict[str, list[BaseMessage]]]):
+    """A runnable, because LangGraph takes only those with a sync and an async side.
+
+    It reports no run of its own: LangGraph reports the node's.
+    """
+
+    def __init__(
+        self, model: ChatModel, system: Sequence[SystemMessage], messages_key: str, name: str
+    ) -> None:
+        self.name = name
+        self._model = model
+        self._system = system
+        self._messages_key = messages_key
+
+    def invoke(
+        self,
+        input: Any,  # noqa: A002 - Runnable's own name for it
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> dict[str, list[BaseMessage]]:
+        answer = self._model.invoke(self._prompt(input), config, **kwargs)
+        return {self._messages_key: [answer]}
+
+    async def ainvoke(
+        self,
+        input: Any,  # noqa: A002 - Runnable's own name for it
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> dict[str, list[BaseMessage]]:
+        answer = await self._model.ainvoke(self._prompt(input), config, **kwargs)
+        return {self._messages_key: [answer]}
+
+    def _prompt(self, state: Any) -> list[Any]:
+        """What the model is given; LangChain turns tuples, dicts and strings into messages."""
+        prompt = [*self._system, *self._messages(state)]
+        if not prompt:
+            raise ValueError(
+                f"the state's {self._messages_key!r} is empty: there is nothing to answer"
+            )
+        return prompt
+
+    def _messages(self, state: Any) -> Sequence[Any]:
+        messages = _value(state, self._messages_key)
+        if messages is _MISSING:
+            raise ValueError(
+                f"the state has no {self._messages_key!r}, only {_keys(state)}: give it that key, "
+                "or name the one that holds the messages with chat_node(model, messages_key=...)"
+            )
+        if not isinstance(messages, (list, tuple)):
+            raise TypeError(
+                f"the state's {self._messages_key!r} is a list of messages, "
+                f"not an object of type {type(messages).__name__}"
+            )
+        return messages
+
+
+def _system_messages(prompt: str | SystemMessage | None) -> list[SystemMessage]:
+    if prompt is None:
+        return []
+    if isinstance(prompt, SystemMessage):
+        return [prompt]
+    if isinstance(prompt, str):
+        return [SystemMessage(prompt)]
+    raise TypeError(
+        f"a system prompt is text or a SystemMessage, not an object of type {type(prompt).__name__}"
+    )
+
+
+def _value(state: Any, key: str) -> Any:
+    if isinstance(state, Mapping):
+        return state.get(key, _MISSING)
+    return getattr(state, key, _MISSING)
+
+
+def _keys(state: Any) -> str:
+    """The names of what the state holds, never the values: those are content."""
+    fields = state if isinstance(state, Mapping) else getattr(state, "__dict__", {})
+    return ", ".join(sorted(repr(key) for key in fields)) or f"an empty {type(state).__name__}"
