@@ -1,1 +1,41 @@
-"""Chat models for LangChain."""
+"""Chat models for LangChain: your own in one generator, and a few that are ready to use."""
+
+from ._base import CustomChatModel
+from ._echo import EchoChatModel
+from ._errors import (
+    AuthenticationError,
+    BadRequestError,
+    ContextTooLongError,
+    MalformedAnswerError,
+    MissingExtraError,
+    ModelClosedError,
+    ModelConnectionError,
+    ModelError,
+    ModelFileError,
+    ModelTimeoutError,
+    RateLimitError,
+    ServerError,
+    UnsupportedError,
+)
+
+__all__ = [
+    "AuthenticationError",
+    "BadRequestError",
+    "ContextTooLongError",
+    "CustomChatModel",
+    "EchoChatModel",
+    "MalformedAnswerError",
+    "MissingExtraError",
+    "ModelClosedError",
+    "ModelConnectionError",
+    "ModelError",
+    "ModelFileError",
+    "ModelTimeoutError",
+    "RateLimitError",
+    "ServerError",
+    "UnsupportedError",
+]
+
+for _name in __all__:
+    globals()[_name].__module__ = __name__
+del _name

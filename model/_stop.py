@@ -9,15 +9,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._errors import BadRequestError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+
+def as_list(stop: str | Sequence[str] | None) -> list[str]:
+    """Take one stop string, several, or none."""
+    return [stop] if isinstance(stop, str) else list(stop or ())
 
 
 class StopScanner:
     """Cuts a stream of text after the first stop string.
 
     Args:
-        stops: The stop strings, none of them empty.
+        stops: The stop strings.
+
+    Raises:
+        BadRequestError: If one of them is empty, or not text.
 
     Attributes:
         matched: The stop string that ended the text, or `None` while there was none.
@@ -29,8 +39,8 @@ class StopScanner:
         self._ending_in: dict[str, list[str]] = {}
         self._tail_length = 0
         for stop in dict.fromkeys(stops):
-            if not stop:
-                raise ValueError("a stop string must not be empty: it would stop every answer")
+            if not isinstance(stop, str) or not stop:
+                raise BadRequestError(f"{stop!r} is no stop string; give texts that are not empty")
             self._ending_in.setdefault(stop[-1], []).append(stop)
             self._tail_length = max(self._tail_length, len(stop) - 1)
         self._last_characters = frozenset(self._ending_in)

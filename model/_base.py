@@ -1,0 +1,290 @@
+"""`CustomChatModel`: write one generator, get a whole LangChain chat model."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from langchain_core.language_models.base import BaseLanguageModel, LangSmithParams
+from langchain_core.language_models.chat_models import BaseChatModel, generate_from_stream
+from langchain_core.messages.utils import count_tokens_approximately
+from pydantic import field_validator, model_validator
+
+from ._call import Call
+from ._parameters import check_names, override, public_values
+from ._stop import as_list
+from ._usage import count_message_tokens, estimate_tokens
+from ._written import written
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+
+    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+    from langchain_core.messages import BaseMessage
+    from langchain_core.outputs import ChatGenerationChunk, ChatResult
+
+    from ._answer import Piece
+
+
+class CustomChatModel(BaseChatModel):
+    """A chat model made of one generator.
+
+    Subclass it, declare the model's parameters as pydantic fields, and write `respond`, an
+    ordinary generator, or `arespond`, an async one; either yields text (or `AIMessageChunk`)
+    for a list of messages::
+
+        class ShoutingChatModel(CustomChatModel):
+            mark: str = "!"
+
+            async def arespond(self, messages):
+                for word in messages[-1].text.split():
+                    yield word.upper() + self.mark
+
+    Everything else of a LangChain chat model comes from it: invoking, streaming and batching,
+    sync and async, both streaming protocols, stop strings, usage and response metadata,
+    identifying parameters, caching, rate limiting, serialization.
+    https://docs.langchain.com/oss/python/langchain/models
+
+    With `arespond` alone, sync calls run it on an event loop in another thread; with `respond`
+    alone, async calls run it in a thread of its own. Write both where both are natural.
+
+    Any parameter can be changed for one call, `model.invoke(messages, mark="?")`; the
+    generator then sees the new value on `self`. A keyword argument that the generator itself
+    takes after the messages (`tools`, `tool_choice`, `response_format`, or any name) is passed
+    to it. Anything else is an error that names it.
+
+    Args:
+        model_name: The model's name in traces and results; by default made from the class's.
+        stop: Strings that end an answer; the one that did is part of it.
+        streaming: `False` makes `stream` give the whole answer as one message.
+        **kwargs: LangChain's own, such as `cache`, `rate_limiter`, `tags` and `metadata`.
+    """
+
+    model_name: str = ""
+    """The model's name in traces and results; by default made from the class's."""
+
+    stop: list[str] | None = None
+    """Strings that end an answer; the one that did is part of it."""
+
+    streaming: bool | None = None
+    """`False` makes `stream` give the whole answer as one message."""
+
+    in_process: ClassVar[bool] = False
+    """Whether the model runs in this process, so that a call is no call to a server."""
+
+    provider: ClassVar[str] = ""
+    """Who serves the model, for traces; by default made from the class's name."""
+
+    _overrides: ClassVar[Mapping[str, str]] = {"model": "model_name"}
+
+    # --- what an author writes -------------------------------------------------------------
+
+    def respond(self, messages: list[BaseMessage], **kwargs: Any) -> Iterable[Piece]:
+        """Yield the answer to the messages, piece by piece.
+
+        The generator is closed early when nobody wants the rest: free the backend in a
+        `finally` block, or with a context manager.
+
+        Args:
+            messages: The conversation, oldest message first.
+            **kwargs: Declare those that the model understands, by name, or all of them.
+        """
+        raise NotImplementedError
+
+    def arespond(self, messages: list[BaseMessage], **kwargs: Any) -> AsyncIterator[Piece]:
+        """Yield the answer to the messages, piece by piece, in an async generator.
+
+        Args:
+            messages: As for `respond`.
+            **kwargs: As for `respond`.
+        """
+        raise NotImplementedError
+
+    # --- LangChain's hooks -------------------------------------------------------------------
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  # core reports tokens
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        call = self._call(messages, stop, kwargs)
+        answer = call.answer
+        with contextlib.closing(call.pieces()) as pieces:
+            for piece in pieces:
+                chunk = answer.take(piece)
+                if answer.stopped:
+                    break
+                if chunk is not None:
+                    yield chunk
+        yield from answer.end()
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  # as above
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        call = self._call(messages, stop, kwargs)
+        answer = call.answer
+        async with contextlib.aclosing(call.apieces()) as pieces:
+            async for piece in pieces:
+                chunk = answer.take(piece)
+                if answer.stopped:
+                    break
+                if chunk is not None:
+                    yield chunk
+        for chunk in answer.end():
+            yield chunk
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        async with contextlib.aclosing(
+            self._astream(messages, stop, run_manager, **kwargs)  # type: ignore[type-var]  # a generator
+        ) as stream:
+            chunks = [chunk async for chunk in stream]
+        return generate_from_stream(iter(chunks))
+
+    @property
+    def _llm_type(self) -> str:
+        return _words(type(self).__name__, "-")
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        secret = written(type(self)).secrets
+        names = (name for name in written(type(self)).parameters if name not in secret)
+        return public_values((name, getattr(self, name)) for name in names)
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop or self.stop, **kwargs)
+        params["ls_provider"] = self.provider or _words(type(self).__name__, "_")
+        if self.in_process:
+            params["nodespan_in_process"] = True  # type: ignore[typeddict-unknown-key]  # ours
+        return params
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        # Core's own is taken from the model as it was when it was first serialized.
+        params = self._get_invocation_params(stop=stop, **kwargs)
+        return f"{type(self).__module__}.{type(self).__qualname__}{sorted(params.items())}"
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Whether LangChain may serialize the model: always, without its secrets."""
+        return True
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """The environment variable that each secret parameter is read from when it is loaded."""
+        prefix = _words(type(self).__name__, "_")
+        return {name: f"{prefix}_{name}".upper() for name in written(type(self)).secrets}
+
+    # --- counting ----------------------------------------------------------------------------
+
+    def get_num_tokens(self, text: str) -> int:
+        """Count a text's tokens: by `get_token_ids` where there is one, else an estimate.
+
+        Override it, or `get_token_ids`, for a model that can count: usage is then exact.
+        """
+        if self._has_token_ids:
+            return len(self.get_token_ids(text))
+        return estimate_tokens(text)
+
+    def get_num_tokens_from_messages(
+        self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
+    ) -> int:
+        """Count the tokens of a conversation, with its tool calls and tool definitions."""
+        if self.counts_exactly:
+            return count_message_tokens(self.get_num_tokens, messages, tools)
+        return count_tokens_approximately(messages, tools=list(tools) if tools else None)
+
+    @property
+    def counts_exactly(self) -> bool:
+        """Whether the model counts tokens itself, so that usage is no estimate."""
+        mine = type(self).get_num_tokens is not CustomChatModel.get_num_tokens
+        return mine or self._has_token_ids
+
+    @property
+    def _has_token_ids(self) -> bool:
+        mine = type(self).get_token_ids is not BaseLanguageModel.get_token_ids
+        return mine or self.custom_get_token_ids is not None
+
+    # --- one call ----------------------------------------------------------------------------
+
+    def _call(
+        self, messages: list[BaseMessage], stop: Sequence[str] | None, kwargs: dict[str, Any]
+    ) -> Call:
+        """Sort a call's arguments into changed parameters and what the generator takes."""
+        own = written(type(self))
+        changed: dict[str, Any] = {}
+        arguments: dict[str, Any] = {}
+        for given, value in kwargs.items():
+            name = self._overrides.get(given, given)
+            if name in own.parameters:
+                changed[name] = value
+            elif value is not None and given != "stream":
+                arguments[name] = value
+        arguments = own.sort_out(type(self).__name__, arguments)
+        return Call(override(self, changed) if changed else self, messages, arguments, stop)
+
+    # --- construction --------------------------------------------------------------------------
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        cls = type(self)
+        if not written(cls).is_complete:
+            raise TypeError(f"{cls.__name__} must define respond or arespond, a generator")
+        if "model" in kwargs and "model" not in cls.model_fields:
+            kwargs.setdefault(self._overrides["model"], kwargs.pop("model"))
+        aliases = (info.alias for info in cls.model_fields.values() if info.alias)
+        check_names(cls.__name__, kwargs, {*cls.model_fields, *aliases})
+        super().__init__(*args, **kwargs)
+
+    @model_validator(mode="after")
+    def _name_after_class(self) -> Self:
+        if not self.model_name:
+            self.model_name = _words(type(self).__name__, "-")
+        return self
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _list_stop_strings(cls, stop: Any) -> Any:
+        stops = as_list(stop)
+        if stops and "" in stops:
+            raise ValueError("a stop string must not be empty: it would stop every answer")
+        return stops
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Look at what the author wrote, once a class."""
+        super().__pydantic_init_subclass__(**kwargs)
+        written(cls)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Leave secrets out, also those that are not typed as such."""
+        for name, value in super().__repr_args__():
+            if name not in written(type(self)).secrets or value is None:
+                yield name, value
+            else:
+                yield name, "**********"
+
+
+def _words(class_name: str, separator: str) -> str:
+    """Spell a class name's words in lower case, without what every chat model's name has."""
+    name = re.sub(r"(ChatModel|Chat|Model)$|^Chat", "", class_name) or class_name
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", separator, name).lower()

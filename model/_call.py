@@ -1,0 +1,89 @@
+"""One call of a model: what its generator is given, and the answer that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator, Iterable
+from typing import TYPE_CHECKING, Any
+
+from ._answer import Answer, Piece
+from ._bridge import iterate_in_thread, iterate_on_loop
+from ._errors import MalformedAnswerError
+from ._stop import as_list
+from ._usage import usage
+from ._written import written
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_core.messages import BaseMessage
+    from langchain_core.messages.ai import UsageMetadata
+
+    from ._base import CustomChatModel
+
+
+class Call:
+    """One call of a model.
+
+    Args:
+        model: The model, with the parameters of this call.
+        messages: The conversation.
+        arguments: What the generator takes beside the messages.
+        stop: This call's stop strings; `None` for the model's own.
+
+    Attributes:
+        answer: The answer in the making; feed it the pieces.
+    """
+
+    __slots__ = ("_arguments", "_messages", "_model", "answer")
+
+    def __init__(
+        self,
+        model: CustomChatModel,
+        messages: list[BaseMessage],
+        arguments: dict[str, Any],
+        stop: Sequence[str] | None,
+    ) -> None:
+        self._model = model
+        self._messages = messages
+        self._arguments = arguments
+        self.answer = Answer(
+            model_name=model.model_name,
+            stop=as_list(model.stop if stop is None else stop),
+            count_usage=self._count_usage,
+        )
+
+    def pieces(self) -> Generator[Piece]:
+        """Run the author's generator for a sync caller."""
+        if written(type(self._model)).sync:
+            return self._respond()
+        return iterate_on_loop(self._arespond())
+
+    def apieces(self) -> AsyncGenerator[Piece]:
+        """Run the author's generator for an async caller."""
+        if written(type(self._model)).is_async:
+            return self._arespond()
+        return iterate_in_thread(self._respond())
+
+    def _respond(self) -> Generator[Piece]:
+        pieces = self._model.respond(self._messages, **self._arguments)
+        if isinstance(pieces, str) or not isinstance(pieces, Iterable):
+            raise self._not_a_generator("respond", pieces)
+        yield from pieces
+
+    def _arespond(self) -> AsyncGenerator[Piece]:
+        pieces = self._model.arespond(self._messages, **self._arguments)
+        if not isinstance(pieces, AsyncGenerator):
+            raise self._not_a_generator("arespond", pieces)
+        return pieces
+
+    def _not_a_generator(self, method: str, given: object) -> MalformedAnswerError:
+        name = f"{type(self._model).__name__}.{method}"
+        return MalformedAnswerError(
+            f"{name} returned a {type(given).__name__}; yield the answer, piece by piece"
+        )
+
+    def _count_usage(self, text: str) -> tuple[UsageMetadata, bool]:
+        model = self._model
+        tools = self._arguments.get("tools")
+        sent = model.get_num_tokens_from_messages(self._messages, tools)
+        return usage(sent, model.get_num_tokens(text)), not model.counts_exactly
