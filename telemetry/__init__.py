@@ -1,1 +1,26 @@
-"""OpenTelemetry for LangChain and LangGraph."""
+"""OpenTelemetry for LangChain and LangGraph: every run, token and failure, on spans."""
+
+from ._collector import SpanCollector
+from ._config import TelemetryConfig
+from ._configure import Telemetry, configure
+from ._content import CaptureContent
+from ._errors import ConfigurationError, TelemetryError
+from ._handler import OpenTelemetryCallbackHandler
+from ._records import EventRecord, LinkRecord, SpanRecord
+
+__all__ = [
+    "CaptureContent",
+    "ConfigurationError",
+    "EventRecord",
+    "LinkRecord",
+    "OpenTelemetryCallbackHandler",
+    "SpanCollector",
+    "SpanRecord",
+    "Telemetry",
+    "TelemetryConfig",
+    "TelemetryError",
+    "configure",
+]
+
+for _name in __all__:
+    globals()[_name].__module__ = __name__

@@ -1,0 +1,91 @@
+"""Counts the chunks of one model's stream: the token path."""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from ._stream import StreamClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class ChunkCounter:
+    """Feeds a stream's clock from both of LangChain's protocols, each chunk once.
+
+    A chunk is a piece of generated content: one that carries only metadata does not count.
+
+    Args:
+        started_at: when the run started, in ns of the monotonic clock.
+        on_begin: called when the first chunk comes, whatever it carries.
+    """
+
+    __slots__ = ("_counts_events", "_last", "_on_begin", "begun", "clock")
+
+    def __init__(self, started_at: int, on_begin: Callable[[], None]) -> None:
+        self.clock = StreamClock(started_at)
+        self.begun = False
+        self._on_begin = on_begin
+        self._counts_events = False
+        self._last: object = None
+
+    def token(self, token: Any, chunk: Any) -> None:
+        """Take what `on_llm_new_token` reports.
+
+        Args:
+            token: the chunk's text, or its content blocks.
+            chunk: LangChain's chunk, where it gives one.
+        """
+        now = perf_counter_ns()
+        if chunk is not None:
+            if chunk is self._last:
+                return
+            self._last = chunk
+        if not self.begun:
+            self._begin()
+        if not self._counts_events and (token or _carries_content(chunk)):
+            self.clock.tick(now)
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Take what `on_stream_event` reports.
+
+        A model that reports its own tokens to a stream of events does so just before each: the
+        events are what counts.
+        """
+        now = perf_counter_ns()
+        if event is self._last:
+            return
+        self._last = event
+        if not self._counts_events:
+            self._counts_events = True
+            self.clock.restart()
+        if not self.begun:
+            self._begin()
+        if _is_chunk(event):
+            self.clock.tick(now)
+
+    def _begin(self) -> None:
+        self.begun = True
+        self._on_begin()
+
+
+def _carries_content(chunk: Any) -> bool:
+    message = getattr(chunk, "message", None)
+    if message is None:
+        return False
+    extra = getattr(message, "additional_kwargs", None) or {}
+    calls = getattr(message, "tool_call_chunks", None)
+    return bool(calls or extra.get("reasoning_content") or extra.get("function_call"))
+
+
+def _is_chunk(event: Mapping[str, Any]) -> bool:
+    kind = event.get("event")
+    if kind == "content-block-delta":
+        return bool(event.get("delta", {}).get("text") != "")
+    # A block that comes in one piece has a start and no delta.
+    return kind == "content-block-start" and _comes_whole(event.get("content", {}))
+
+
+def _comes_whole(block: Mapping[str, Any]) -> bool:
+    return block.get("type") in ("image", "audio", "video", "file", "non_standard")

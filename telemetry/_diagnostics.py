@@ -1,0 +1,56 @@
+"""Telemetry's own troubles: one log line and a counter, never an exception."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from threading import Lock
+from time import monotonic
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LOG_AGAIN_AFTER: Final = 60.0
+
+
+class Diagnostics:
+    """Counts what went wrong inside telemetry, and says so once a minute a kind."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._logged_at: dict[str, float] = {}
+        self._lock = Lock()
+        # Bound to the standard library's logger: structlog's default prints to stdout.
+        self._log = structlog.wrap_logger(
+            logging.getLogger("nodespan.telemetry"),
+            processors=[structlog.stdlib.render_to_log_kwargs],
+            wrapper_class=structlog.stdlib.BoundLogger,
+        )
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How often each kind of trouble was met."""
+        return MappingProxyType(dict(self._counts))
+
+    def report(self, trouble: str, error: BaseException | None = None) -> None:
+        """Count a *trouble*, and log it unless it was logged within the last minute.
+
+        Args:
+            trouble: what went wrong, in fixed words.
+            error: its cause; only its class is told, since its message may be content.
+        """
+        with self._lock:
+            self._counts[trouble] += 1
+            count = self._counts[trouble]
+            is_due = (
+                monotonic() - self._logged_at.get(trouble, -_LOG_AGAIN_AFTER) >= _LOG_AGAIN_AFTER
+            )
+            if is_due:
+                self._logged_at[trouble] = monotonic()
+        if is_due:
+            cause = type(error).__qualname__ if error is not None else None
+            self._log.warning(f"nodespan telemetry: {trouble}", cause=cause, count=count)

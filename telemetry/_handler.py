@@ -1,0 +1,293 @@
+"""The callback handler: forwards what LangChain and LangGraph report, decides nothing."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import weakref
+from functools import partial
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from langgraph.callbacks import GraphCallbackHandler, GraphInterruptEvent, GraphResumeEvent
+from opentelemetry import trace
+
+from . import _payload as payload
+from . import _semconv as semconv
+from ._content import DEFAULT_MAX_CHARACTERS, CaptureContent, ContentDoor
+from ._diagnostics import Diagnostics
+from ._errors import ConfigurationError
+from ._guard import guarded
+from ._inference import response_attributes
+from ._interrupts import Interrupts
+from ._lifecycle import Ending, Lifecycle
+from ._outcome import Outcome
+from ._runs import DEFAULT_MAX_OPEN_RUNS, OpenRuns
+from ._span_writer import SpanWriter
+from ._spans import RunKind, Start, chain_kind
+from ._version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from uuid import UUID
+
+    from langchain_core.documents import Document
+    from langchain_core.messages import BaseMessage
+    from langchain_core.outputs import LLMResult
+    from opentelemetry.trace import TracerProvider
+
+    from ._content import Redact
+
+
+class OpenTelemetryCallbackHandler(GraphCallbackHandler):
+    """Makes one OpenTelemetry trace of each call of a graph, a chain, a model or a tool.
+
+    Pass it in a call's config, `{"callbacks": [handler]}`, or bind it with `with_config`. One
+    handler serves any number of calls, threads and event loops at once.
+
+    Args:
+        tracer_provider: makes the spans; by default the global one.
+        capture_content: where content may go; by default what
+            `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` says, and nowhere without it.
+        redact: called with an attribute's name and its content as plain data (what JSON has);
+            what it returns is recorded instead. When it raises, that content is not recorded.
+        max_content_characters: how many characters of text one attribute may carry.
+        max_open_runs: how many runs may be open; beyond it the oldest are ended as abandoned.
+
+    Raises:
+        ConfigurationError: a limit is not positive, or the variable has an unknown value.
+
+    Source: https://github.com/open-telemetry/semantic-conventions-genai
+    """
+
+    # In the caller's own context, sync and async alike: elsewhere the context is lost.
+    run_inline = True
+
+    def __init__(
+        self,
+        *,
+        tracer_provider: TracerProvider | None = None,
+        capture_content: CaptureContent | str | None = None,
+        redact: Redact | None = None,
+        max_content_characters: int = DEFAULT_MAX_CHARACTERS,
+        max_open_runs: int = DEFAULT_MAX_OPEN_RUNS,
+    ) -> None:
+        super().__init__()
+        edition = semconv.edition_from(os.environ)
+        door = ContentDoor(
+            CaptureContent.chosen(capture_content, os.environ),
+            redact,
+            _positive("max_content_characters", max_content_characters),
+        )
+        tracer = trace.get_tracer(
+            "nodespan.telemetry", VERSION, tracer_provider, schema_url=edition.schema_url
+        )
+        self.diagnostics = Diagnostics()
+        self._edition = edition
+        self._runs = OpenRuns(_positive("max_open_runs", max_open_runs))
+        writer = SpanWriter(tracer, door, edition, self.diagnostics)
+        self._lifecycle = Lifecycle(self._runs, writer, self.diagnostics)
+        self._interrupts = Interrupts(door)
+        _end_at_exit(self)
+
+    @property
+    def open_runs(self) -> int:
+        """How many runs have started and not ended."""
+        return len(self._runs)
+
+    def close(self) -> None:
+        """End the runs that are open, as cancelled: the process is about to go."""
+        self._lifecycle.end_all(Outcome.CANCELLED)
+
+    @guarded
+    def on_chat_model_start(
+        self,
+        serialized: dict[str, Any],
+        messages: list[list[BaseMessage]],
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Start the run of a chat model."""
+        params = kwargs.get("invocation_params") or {}
+        start = Start(serialized, kwargs.get("name"), tags or (), metadata or {}, params)
+        given = messages[0] if messages else []
+        content = payload.chat_input(given, params)
+        self._lifecycle.start(run_id, parent_run_id, start, _always(RunKind.CHAT), content)
+
+    @guarded
+    def on_llm_start(
+        self,
+        serialized: dict[str, Any],
+        prompts: list[str],
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Start the run of a completion model."""
+        params = kwargs.get("invocation_params") or {}
+        start = Start(serialized, kwargs.get("name"), tags or (), metadata or {}, params)
+        content = payload.completion_input(prompts[0] if prompts else "")
+        kind = _always(RunKind.TEXT_COMPLETION)
+        self._lifecycle.start(run_id, parent_run_id, start, kind, content)
+
+    def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: UUID, **_: Any) -> None:
+        """Count a chunk of a stream, or of a model that reports its own tokens."""
+        run = self._runs.get(run_id)
+        if run is not None and run.chunks is not None:
+            run.chunks.token(token, chunk)
+
+    def on_stream_event(self, event: Any, *, run_id: UUID, **_: Any) -> None:
+        """Count a chunk of a stream of events."""
+        run = self._runs.get(run_id)
+        if run is not None and run.chunks is not None:
+            run.chunks.event(event)
+
+    @guarded
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
+        """End the run of a model."""
+        attributes = partial(response_attributes, response, self._edition)
+        content = payload.model_output(response)
+        ending = Ending(perf_counter_ns(), attributes=attributes, content=content)
+        self._lifecycle.end(run_id, ending)
+
+    @guarded
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
+        """End the run of a model that an exception left."""
+        self._lifecycle.end(run_id, Ending.by(error, perf_counter_ns()))
+
+    @guarded
+    def on_chain_start(
+        self,
+        serialized: dict[str, Any],
+        inputs: dict[str, Any],
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Start the run of a graph, a node or another runnable."""
+        start = Start(serialized, kwargs.get("name"), tags or (), metadata or {})
+        content = payload.state_input(inputs)
+        self._lifecycle.start(run_id, parent_run_id, start, chain_kind, content)
+
+    @guarded
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, **_: Any) -> None:
+        """End the run of a graph, a node or another runnable."""
+        content = payload.state_output(outputs)
+        self._lifecycle.end(run_id, Ending(perf_counter_ns(), content=content))
+
+    @guarded
+    def on_chain_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
+        """End the run of a graph, a node or another runnable that an exception left."""
+        self._lifecycle.end(run_id, Ending.by(error, perf_counter_ns()))
+
+    @guarded
+    def on_tool_start(
+        self,
+        serialized: dict[str, Any],
+        input_str: str,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        inputs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Start the run of a tool."""
+        name, call_id = kwargs.get("name"), kwargs.get("tool_call_id")
+        start = Start(serialized, name, tags or (), metadata or {}, tool_call_id=call_id)
+        content = payload.tool_input(inputs, input_str)
+        self._lifecycle.start(run_id, parent_run_id, start, _always(RunKind.TOOL), content)
+
+    @guarded
+    def on_tool_end(self, output: Any, *, run_id: UUID, **_: Any) -> None:
+        """End the run of a tool."""
+        content = payload.tool_output(output)
+        self._lifecycle.end(run_id, Ending(perf_counter_ns(), content=content))
+
+    @guarded
+    def on_tool_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
+        """End the run of a tool that an exception left."""
+        self._lifecycle.end(run_id, Ending.by(error, perf_counter_ns()))
+
+    @guarded
+    def on_retriever_start(
+        self,
+        serialized: dict[str, Any],
+        query: str,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Start the run of a retriever."""
+        start = Start(serialized, kwargs.get("name"), tags or (), metadata or {})
+        content = payload.query(query)
+        self._lifecycle.start(run_id, parent_run_id, start, _always(RunKind.RETRIEVER), content)
+
+    @guarded
+    def on_retriever_end(self, documents: Sequence[Document], *, run_id: UUID, **_: Any) -> None:
+        """End the run of a retriever."""
+        content = payload.found(documents)
+        self._lifecycle.end(run_id, Ending(perf_counter_ns(), content=content))
+
+    @guarded
+    def on_retriever_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
+        """End the run of a retriever that an exception left."""
+        self._lifecycle.end(run_id, Ending.by(error, perf_counter_ns()))
+
+    @guarded
+    def on_interrupt(self, event: GraphInterruptEvent) -> None:
+        """Record that a graph waits for a person."""
+        run = self._runs.get(event.run_id)
+        if run is not None:
+            self._interrupts.interrupt(run, event)
+
+    @guarded
+    def on_resume(self, event: GraphResumeEvent) -> None:
+        """Record that a graph goes on where it was interrupted."""
+        run = self._runs.get(event.run_id)
+        if run is not None:
+            self._interrupts.resume(run, event)
+
+
+def _always(kind: RunKind) -> Callable[[Start, Start | None], RunKind]:
+    return lambda _start, _above: kind
+
+
+def _positive(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{name} is {value!r}; it must be a whole number from 1 up")
+    return value
+
+
+def _end_at_exit(handler: OpenTelemetryCallbackHandler) -> None:
+    """End what is open when the interpreter goes, and forget it in a forked child.
+
+    The parent process ends its own runs; a child that ended them again would export them twice.
+    """
+    alive = weakref.ref(handler)
+
+    def close() -> None:
+        if (living := alive()) is not None:
+            living.close()
+
+    def forget() -> None:
+        if (living := alive()) is not None:
+            living._runs.clear()  # noqa: SLF001 - the handler's own
+
+    atexit.register(close)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forget)

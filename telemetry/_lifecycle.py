@@ -1,0 +1,192 @@
+"""A run's life: started once, ended once, and all that is beneath it ended with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import perf_counter_ns, time_ns
+from typing import TYPE_CHECKING, Final
+
+from langchain_core.runnables.config import var_child_runnable_config
+from langgraph.errors import NodeTimeoutError
+
+from ._exceptions import signature
+from ._outcome import Outcome, error_type, outcome_of
+from ._runs import Cancelled, OpenRuns, Run
+from ._spans import RunKind, Start, graph_kind
+from ._task_watch import watch_current_task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from uuid import UUID
+
+    from ._attributes import AttributeValue
+    from ._diagnostics import Diagnostics
+    from ._payload import Content
+    from ._span_writer import SpanWriter
+
+    KindOf = Callable[[Start, Start | None], RunKind]
+
+_MAX_FAILURES: Final = 16
+_UNREPORTED_WHEN_CANCELLED: Final = (
+    RunKind.CHAT,
+    RunKind.TEXT_COMPLETION,
+    RunKind.TOOL,
+    RunKind.RETRIEVER,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended.
+
+    Attributes:
+        at: when, in ns of the monotonic clock.
+        outcome: None for a run that simply ended.
+        error: what left the run's body, where that is a failure.
+        error_type: of that failure; known at times where the exception is not.
+        attributes: makes what the run's result says; called only for a span that is recorded.
+        content: makes the result's content, by attribute; called only where it may pass.
+    """
+
+    at: int
+    outcome: Outcome | None = None
+    error: BaseException | None = None
+    error_type: str | None = None
+    attributes: Callable[[], Mapping[str, AttributeValue]] = dict
+    content: Content = field(default_factory=dict)
+
+    @classmethod
+    def by(cls, error: BaseException, at: int) -> Ending:
+        """Return the ending of a run that an exception left."""
+        outcome = outcome_of(error)
+        if outcome is not Outcome.ERROR:
+            return cls(at, outcome)
+        return cls(at, outcome, error, error_type(error))
+
+
+class Lifecycle:
+    """Starts and ends runs, in whatever order LangChain reports them.
+
+    Args:
+        runs: the open runs.
+        writer: of their spans.
+        diagnostics: counts what gave way.
+    """
+
+    def __init__(self, runs: OpenRuns, writer: SpanWriter, diagnostics: Diagnostics) -> None:
+        self._runs = runs
+        self._writer = writer
+        self._diagnostics = diagnostics
+
+    def start(
+        self,
+        run_id: UUID,
+        parent_run_id: UUID | None,
+        start: Start,
+        kind_of: KindOf,
+        content: Content,
+    ) -> None:
+        """Start a run, unless it was started before: a handler may be given twice."""
+        if self._runs.get(run_id) is not None:
+            return
+        parent = self._parent(parent_run_id)
+        run = _new_run(run_id, start, parent, kind_of)
+        if run.kind is RunKind.NODE and parent is not None:
+            self._show_graph(parent)
+            self._settle_retried(parent, run)
+        for evicted in self._runs.add(run):
+            self._diagnostics.report("open run evicted")
+            self._close(evicted, Ending(run.started_at, Outcome.ABANDONED))
+        if run.kind is not RunKind.HIDDEN:
+            self._writer.open(run, content)
+        if parent is None and run.kind in _UNREPORTED_WHEN_CANCELLED:
+            run.watch = watch_current_task(lambda: self._end_with_task(run_id))
+
+    def end(self, run_id: UUID, ending: Ending) -> None:
+        """End a run and, before it, whatever is still open beneath it."""
+        taken = self._runs.take(run_id)
+        if not taken:
+            return
+        *beneath, run = taken
+        for left in beneath:
+            self._close(left, _left_open(left, ending, ending.at))
+        if _may_have_timed_out(run, ending):
+            run.leave_body()
+            run.parent.undecided.append(Cancelled(run, ending.at))  # type: ignore[union-attr]  # it has one: see there
+        else:
+            self._close(run, ending)
+
+    def end_all(self, outcome: Outcome) -> None:
+        """End every run that is open."""
+        for run in self._runs:
+            if run.parent is None:
+                self.end(run.run_id, Ending(perf_counter_ns(), outcome))
+
+    def _parent(self, parent_run_id: UUID | None) -> Run | None:
+        if parent_run_id is not None:
+            return self._runs.get(parent_run_id)
+        # `with_fallbacks` hands its children the outer config; what runs is told here alone.
+        config = var_child_runnable_config.get()
+        callbacks = config.get("callbacks") if config else None
+        return self._runs.get(getattr(callbacks, "parent_run_id", None))
+
+    def _show_graph(self, run: Run) -> None:
+        """Give a graph its span once its first node tells that it is one."""
+        if run.kind is RunKind.HIDDEN:
+            run.kind = graph_kind(run.start, run.parent.start if run.parent else None)
+            self._writer.open(run, {})
+
+    def _settle_retried(self, graph: Run, attempt: Run) -> None:
+        """End nodes that were cancelled and now run again: a time limit stopped them."""
+        place = _place(attempt)
+        again = [cancelled for cancelled in graph.undecided if _place(cancelled.run) == place]
+        for cancelled in again:
+            graph.undecided.remove(cancelled)
+            told = Ending(cancelled.at, Outcome.ERROR, error_type=NodeTimeoutError.__qualname__)
+            self._close(cancelled.run, told)
+
+    def _end_with_task(self, run_id: UUID) -> None:
+        self.end(run_id, Ending(perf_counter_ns(), Outcome.CANCELLED))
+
+    def _close(self, run: Run, ending: Ending) -> None:
+        for cancelled in run.undecided:
+            self._close(cancelled.run, _left_open(cancelled.run, ending, cancelled.at))
+        run.leave_body()
+        failure = signature(ending.error) if ending.error is not None else None
+        is_known = failure in run.failures
+        self._writer.close(run, ending, records_exception=not is_known)
+        if failure is not None and run.parent is not None and (run.span is not None or is_known):
+            run.parent.failures = (*run.parent.failures[1 - _MAX_FAILURES :], failure)
+
+
+def _new_run(run_id: UUID, start: Start, parent: Run | None, kind_of: KindOf) -> Run:
+    now = perf_counter_ns()
+    epoch = parent.epoch if parent is not None else time_ns() - now
+    kind = kind_of(start, parent.start if parent is not None else None)
+    return Run(run_id, kind, start, parent, now, epoch)
+
+
+def _may_have_timed_out(run: Run, ending: Ending) -> bool:
+    """Say whether only the graph above can tell why a node was cancelled."""
+    is_cancelled = ending.outcome is Outcome.CANCELLED
+    return is_cancelled and run.kind is RunKind.NODE and run.parent is not None
+
+
+def _left_open(run: Run, above: Ending, at: int) -> Ending:
+    """Return the ending of a run that nobody reports, told from that of a run above it."""
+    error = above.error
+    if isinstance(error, NodeTimeoutError) and _is_node(run, error.node):
+        return Ending(at, Outcome.ERROR, error, above.error_type)
+    is_stream = run.chunks is not None and run.chunks.begun
+    if above.outcome is Outcome.ABANDONED or (above.outcome is None and is_stream):
+        return Ending(at, Outcome.ABANDONED)
+    return Ending(at, Outcome.CANCELLED)
+
+
+def _is_node(run: Run, name: str) -> bool:
+    return run.kind is RunKind.NODE and run.start.metadata.get("langgraph_node") == name
+
+
+def _place(run: Run) -> object:
+    """Return what a node's attempts share."""
+    return run.start.metadata.get("langgraph_checkpoint_ns")
