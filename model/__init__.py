@@ -17,6 +17,7 @@ from ._errors import (
     ServerError,
     UnsupportedError,
 )
+from ._llama_cpp import LlamaCppChatModel
 
 __all__ = [
     "AuthenticationError",
@@ -24,6 +25,7 @@ __all__ = [
     "ContextTooLongError",
     "CustomChatModel",
     "EchoChatModel",
+    "LlamaCppChatModel",
     "MalformedAnswerError",
     "MissingExtraError",
     "ModelClosedError",

@@ -256,10 +256,14 @@ class CustomChatModel(BaseChatModel):
         super().__init__(*args, **kwargs)
 
     @model_validator(mode="after")
-    def _name_after_class(self) -> Self:
-        if not self.model_name:
-            self.model_name = _words(type(self).__name__, "-")
+    def _name_itself(self) -> Self:
+        if not self.model_name or "model_name" not in self.model_fields_set:
+            # Not by assignment, which would make it look as if it had been given.
+            self.__dict__["model_name"] = self._default_model_name()
         return self
+
+    def _default_model_name(self) -> str:
+        return _words(type(self).__name__, "-")
 
     @field_validator("stop", mode="before")
     @classmethod

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from nodespan.model import BadRequestError
 from nodespan.model._stop import StopScanner
 
 # Few letters, so that stop strings overlap, repeat, and contain one another; and pieces of
@@ -74,5 +75,5 @@ def test_nothing_follows_a_stop_string() -> None:
 
 def test_an_empty_stop_string_is_refused() -> None:
     """An empty stop string would end every answer before it began, so it is an error."""
-    with pytest.raises(ValueError, match="must not be empty"):
+    with pytest.raises(BadRequestError, match="no stop string"):
         StopScanner(["ok", ""])
