@@ -6,16 +6,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from ._content import DEFAULT_MAX_CHARACTERS
+from ._content import DEFAULT_MAX_CHARACTERS, CaptureContent
 from ._errors import ConfigurationError
-from ._runs import DEFAULT_MAX_OPEN_RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opentelemetry.sdk.trace.sampling import Sampler
 
-    from ._content import CaptureContent, Redact
+    from ._content import Redact
+
+DEFAULT_MAX_OPEN_RUNS: Final = 10_000
 
 ENDPOINT_VARIABLES: Final = (
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -89,6 +90,20 @@ def check(config: TelemetryConfig, environ: Mapping[str, str]) -> None:
     _check_sampler_argument(environ)
     for name in exporter_names(environ):
         _check_choice(_EXPORTER_VARIABLE, name, _EXPORTERS)
+    CaptureContent.chosen(config.capture_content, environ)
+    positive("max_content_characters", config.max_content_characters)
+    positive("max_open_runs", config.max_open_runs)
+
+
+def positive(name: str, value: object) -> int:
+    """Return a limit that is a whole number from 1 up.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{name} is {value!r}; it must be a whole number from 1 up")
+    return value
 
 
 def exporter_names(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import (
@@ -18,6 +17,7 @@ from opentelemetry.sdk.trace.export import (
 
 from ._config import ENDPOINT_VARIABLES, TelemetryConfig, check, exporter_names
 from ._handler import OpenTelemetryCallbackHandler
+from ._sending import CountingExporter, shut_down
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,17 +46,25 @@ class Telemetry:
         tracer_provider: makes the spans.
         config: of the handler.
         owned: the provider again, where `configure` made it and is to shut it down.
+        exporters: of that provider.
     """
 
     def __init__(
         self,
         tracer_provider: trace.TracerProvider,
         config: TelemetryConfig,
-        owned: TracerProvider | None,
+        owned: TracerProvider | None = None,
+        exporters: Sequence[CountingExporter] = (),
     ) -> None:
         self.tracer_provider = tracer_provider
         self._config = config
         self._owned = owned
+        self._exporters = exporters
+
+    @property
+    def unsent(self) -> int:
+        """How many spans the endpoint did not take."""
+        return sum(exporter.unsent for exporter in self._exporters)
 
     def handler(self) -> OpenTelemetryCallbackHandler:
         """Return the callback handler of this process; the same one each time."""
@@ -76,21 +84,16 @@ class Telemetry:
             return self.tracer_provider.force_flush(int(timeout * 1000))
         return True
 
-    def shutdown(self, timeout: float = _DEFAULT_TIMEOUT) -> bool:
+    def shutdown(self, timeout: float = _DEFAULT_TIMEOUT) -> None:
         """End open runs, send what is waiting, and stop; a provider of the application goes on.
 
         Args:
-            timeout: how long sending may take, in seconds.
-
-        Returns:
-            As `flush`.
+            timeout: how long sending may take, in seconds; `unsent` tells what was not taken.
         """
         self._handler.close()
-        sent = self.flush(timeout)
-        if self._owned is not None:
-            self._owned.shutdown()
-            self._owned = None
-        return sent
+        owned, self._owned = self._owned, None
+        if owned is not None:
+            shut_down(owned, self._exporters, timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -134,36 +137,41 @@ def configure(
     config = config or TelemetryConfig()
     check(config, os.environ)
     provider = trace.get_tracer_provider()
-    made = _tracer_provider(config) if isinstance(provider, trace.ProxyTracerProvider) else None
-    telemetry = Telemetry(made or provider, config, made)
-    telemetry.handler()
-    if made is not None:
+    if isinstance(provider, trace.ProxyTracerProvider):
+        exporters = list(_otlp_exporters(config, os.environ))
+        made = _tracer_provider(config, exporters)
+        telemetry = Telemetry(made, config, made, exporters)
         trace.set_tracer_provider(made)
+    else:
+        telemetry = Telemetry(provider, config)
     if isinstance(telemetry.tracer_provider, _ProcessorProvider):
         for processor in span_processors:
             telemetry.tracer_provider.add_span_processor(processor)
     return telemetry
 
 
-def _tracer_provider(config: TelemetryConfig) -> TracerProvider:
+def _tracer_provider(
+    config: TelemetryConfig, exporters: Sequence[CountingExporter]
+) -> TracerProvider:
     attributes = {SERVICE_NAME: config.service_name} if config.service_name else {}
     provider = TracerProvider(sampler=config.sampler, resource=Resource.create(attributes))
-    for processor in _exporting(config, os.environ):
-        provider.add_span_processor(processor)
+    if "console" in exporter_names(os.environ):
+        provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
+    for exporter in exporters:
+        provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
 
 
-def _exporting(config: TelemetryConfig, environ: Mapping[str, str]) -> Iterator[SpanProcessor]:
-    names = exporter_names(environ)
-    if "console" in names:
-        yield SimpleSpanProcessor(ConsoleSpanExporter())
+def _otlp_exporters(
+    config: TelemetryConfig, environ: Mapping[str, str]
+) -> Iterator[CountingExporter]:
     has_endpoint = config.endpoint or any(environ.get(name) for name in ENDPOINT_VARIABLES)
-    if "otlp" in names and has_endpoint:
-        yield BatchSpanProcessor(_otlp_exporter(config))
+    if "otlp" in exporter_names(environ) and has_endpoint:
+        # Imported late: it brings an HTTP client that most programs do without.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
+            OTLPSpanExporter,
+        )
 
-
-def _otlp_exporter(config: TelemetryConfig) -> OTLPSpanExporter:
-    headers = dict(config.headers) if config.headers is not None else None
-    if config.endpoint is None:
-        return OTLPSpanExporter(headers=headers)
-    return OTLPSpanExporter(config.endpoint.rstrip("/") + _TRACES_PATH, headers=headers)
+        endpoint = config.endpoint.rstrip("/") + _TRACES_PATH if config.endpoint else None
+        headers = dict(config.headers) if config.headers is not None else None
+        yield CountingExporter(OTLPSpanExporter(endpoint, headers=headers))

@@ -9,10 +9,10 @@ from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import structlog
 
 _LOG_AGAIN_AFTER: Final = 60.0
 
@@ -24,12 +24,6 @@ class Diagnostics:
         self._counts: Counter[str] = Counter()
         self._logged_at: dict[str, float] = {}
         self._lock = Lock()
-        # Bound to the standard library's logger: structlog's default prints to stdout.
-        self._log = structlog.wrap_logger(
-            logging.getLogger("nodespan.telemetry"),
-            processors=[structlog.stdlib.render_to_log_kwargs],
-            wrapper_class=structlog.stdlib.BoundLogger,
-        )
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -53,4 +47,17 @@ class Diagnostics:
                 self._logged_at[trouble] = monotonic()
         if is_due:
             cause = type(error).__qualname__ if error is not None else None
-            self._log.warning(f"nodespan telemetry: {trouble}", cause=cause, count=count)
+            _logger().warning(f"nodespan telemetry: {trouble}", cause=cause, count=count)
+
+
+def _logger() -> structlog.stdlib.BoundLogger:
+    # Imported late: a program whose telemetry meets no trouble does without it.
+    import structlog  # noqa: PLC0415
+
+    # Bound to the standard library's logger: structlog's default prints to stdout.
+    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+        logging.getLogger("nodespan.telemetry"),
+        processors=[structlog.stdlib.render_to_log_kwargs],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    return logger

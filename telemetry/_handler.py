@@ -14,15 +14,15 @@ from opentelemetry import trace
 
 from . import _payload as payload
 from . import _semconv as semconv
+from ._config import DEFAULT_MAX_OPEN_RUNS, positive
 from ._content import DEFAULT_MAX_CHARACTERS, CaptureContent, ContentDoor
 from ._diagnostics import Diagnostics
-from ._errors import ConfigurationError
 from ._guard import guarded
 from ._inference import response_attributes
 from ._interrupts import Interrupts
 from ._lifecycle import Ending, Lifecycle
 from ._outcome import Outcome
-from ._runs import DEFAULT_MAX_OPEN_RUNS, OpenRuns
+from ._runs import OpenRuns
 from ._span_writer import SpanWriter
 from ._spans import RunKind, Start, chain_kind
 from ._version import VERSION
@@ -77,14 +77,14 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         door = ContentDoor(
             CaptureContent.chosen(capture_content, os.environ),
             redact,
-            _positive("max_content_characters", max_content_characters),
+            positive("max_content_characters", max_content_characters),
         )
         tracer = trace.get_tracer(
             "nodespan.telemetry", VERSION, tracer_provider, schema_url=edition.schema_url
         )
         self.diagnostics = Diagnostics()
         self._edition = edition
-        self._runs = OpenRuns(_positive("max_open_runs", max_open_runs))
+        self._runs = OpenRuns(positive("max_open_runs", max_open_runs))
         writer = SpanWriter(tracer, door, edition, self.diagnostics)
         self._lifecycle = Lifecycle(self._runs, writer, self.diagnostics)
         self._interrupts = Interrupts(door)
@@ -265,12 +265,6 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
 
 def _always(kind: RunKind) -> Callable[[Start, Start | None], RunKind]:
     return lambda _start, _above: kind
-
-
-def _positive(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"{name} is {value!r}; it must be a whole number from 1 up")
-    return value
 
 
 def _end_at_exit(handler: OpenTelemetryCallbackHandler) -> None:

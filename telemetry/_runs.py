@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import RLock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ._outcome import Outcome
     from ._spans import RunKind, Start
     from ._task_watch import TaskWatch
-
-DEFAULT_MAX_OPEN_RUNS: Final = 10_000
 
 
 @dataclass(slots=True, eq=False)
@@ -96,7 +94,7 @@ class OpenRuns:
         limit: how many there may be; beyond it the oldest are handed out to be ended.
     """
 
-    def __init__(self, limit: int = DEFAULT_MAX_OPEN_RUNS) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._runs: dict[UUID, Run] = {}
         self._lock = RLock()

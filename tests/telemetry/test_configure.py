@@ -1,0 +1,186 @@
+"""`configure` sets OpenTelemetry up from the standard variables, and from nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from nodespan.telemetry import ConfigurationError, TelemetryConfig, configure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from subprocess import CompletedProcess
+
+    RunPython = Callable[..., CompletedProcess[str]]
+
+ONE_SPAN = """
+from nodespan.telemetry import TelemetryConfig, configure
+from langchain_core.runnables import RunnableLambda
+
+with configure({config}) as telemetry:
+    config = {{"callbacks": [telemetry.handler()]}}
+    RunnableLambda(lambda text: text, name="echo").invoke("Meow!", config)
+"""
+
+
+def test_spans_go_to_the_endpoint_with_name_and_headers(
+    run_python: RunPython, otlp_receiver: Any
+) -> None:
+    """Endpoint, headers and service name come from the standard variables."""
+    result = run_python(
+        ONE_SPAN.format(config=""),
+        OTEL_EXPORTER_OTLP_ENDPOINT=otlp_receiver.endpoint,
+        OTEL_EXPORTER_OTLP_HEADERS="x-team=cats",
+        OTEL_SERVICE_NAME="echo-service",
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [span.name for span in otlp_receiver.spans] == ["echo"]
+    assert otlp_receiver.headers[0]["x-team"] == "cats"
+    resource = otlp_receiver.resource_spans[0].resource
+    service = {item.key: item.value.string_value for item in resource.attributes}
+    assert service["service.name"] == "echo-service"
+
+
+def test_arguments_win_over_variables(run_python: RunPython, otlp_receiver: Any) -> None:
+    """What the config says is taken, whatever the variables say."""
+    config = (
+        f"TelemetryConfig(endpoint={otlp_receiver.endpoint!r}, service_name='mine', "
+        "headers={'x-key': 'k'})"
+    )
+    result = run_python(
+        ONE_SPAN.format(config=config),
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
+        OTEL_SERVICE_NAME="theirs",
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [span.name for span in otlp_receiver.spans] == ["echo"]
+    assert otlp_receiver.headers[0]["x-key"] == "k"
+    resource = otlp_receiver.resource_spans[0].resource
+    assert "mine" in {item.value.string_value for item in resource.attributes}
+
+
+def test_without_an_endpoint_nothing_connects(run_python: RunPython) -> None:
+    """No socket is opened, not even to the standard's default endpoint."""
+    guard = (
+        "import socket\n"
+        "def refuse(*a, **k): raise SystemExit('connected')\n"
+        "socket.socket.connect = socket.create_connection = refuse\n"
+    )
+    for exporter in ("", "otlp"):
+        result = run_python(guard + ONE_SPAN.format(config=""), OTEL_TRACES_EXPORTER=exporter)
+        assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("environment", "sent"),
+    [
+        ({"OTEL_TRACES_SAMPLER": "always_off"}, 0),
+        ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"}, 0),
+        ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "1"}, 1),
+        ({"OTEL_SDK_DISABLED": "true"}, 0),
+        ({"OTEL_TRACES_EXPORTER": "none"}, 0),
+    ],
+    ids=str,
+)
+def test_sampler_and_switches(
+    run_python: RunPython, otlp_receiver: Any, environment: dict[str, str], sent: int
+) -> None:
+    """The standard sampler variables and switches decide what is sent."""
+    result = run_python(
+        ONE_SPAN.format(config=""),
+        OTEL_EXPORTER_OTLP_ENDPOINT=otlp_receiver.endpoint,
+        **environment,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(otlp_receiver.spans) == sent
+
+
+def test_a_provider_of_the_application_is_respected(run_python: RunPython) -> None:
+    """A provider that was set before makes the spans, and is not shut down."""
+    code = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from nodespan.telemetry import SpanCollector, configure
+from langchain_core.runnables import RunnableLambda
+
+own = TracerProvider()
+before, after = SpanCollector(), SpanCollector()
+own.add_span_processor(before)
+trace.set_tracer_provider(own)
+with configure(span_processors=[after]) as telemetry:
+    assert telemetry.tracer_provider is own
+    RunnableLambda(str, name="first").invoke(1, {"callbacks": [telemetry.handler()]})
+own.get_tracer("application").start_span("later").end()
+print([span.name for span in before.spans()], [span.name for span in after.spans()])
+"""
+    result = run_python(code)
+    assert (result.stdout, result.stderr) == ("['first', 'later'] ['first', 'later']\n", "")
+
+
+def test_a_dead_endpoint_costs_little_time(run_python: RunPython) -> None:
+    """When nobody listens at the endpoint, the application ends in the time it gave."""
+    code = """
+from time import monotonic
+from nodespan.telemetry import configure
+from langchain_core.runnables import RunnableLambda
+
+telemetry = configure()
+RunnableLambda(str).invoke(1, {"callbacks": [telemetry.handler()]})
+before = monotonic()
+telemetry.shutdown(timeout=0.5)
+print(monotonic() - before < 2, telemetry.unsent)
+"""
+    result = run_python(code, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+    assert (result.returncode, result.stdout) == (0, "True 1\n")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:4318"}, "localhost:4318"),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "ftp://host"}, "ftp://host"),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "http/protobuf"),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "x=1,nonsense"}, "entry 2"),
+        ({"OTEL_TRACES_SAMPLER": "sometimes"}, "sometimes"),
+        ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "7"}, "'7'"),
+        ({"OTEL_TRACES_EXPORTER": "zipkin"}, "zipkin"),
+        ({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true"}, "SPAN_ONLY"),
+    ],
+    ids=str,
+)
+def test_a_bad_variable_is_named_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], told: str
+) -> None:
+    """An unusable value raises at once; the message has the variable, and what would do."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as caught:
+        configure()
+    assert list(environment)[-1] in str(caught.value)
+    assert told in str(caught.value)
+
+
+def test_a_bad_header_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A header's value may be a credential: no error shows it."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "Bearer s3cret")
+    with pytest.raises(ConfigurationError) as caught:
+        configure()
+    assert "s3cret" not in str(caught.value)
+
+
+def test_credentials_of_a_config_are_not_printed() -> None:
+    """Headers and the user in an endpoint are left out of `repr` and of errors."""
+    assert "s3cret" not in repr(TelemetryConfig(headers={"authorization": "s3cret"}))
+    with pytest.raises(ConfigurationError) as caught:
+        configure(TelemetryConfig(endpoint="gopher://me:s3cret@host"))
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["max_open_runs", "max_content_characters"])
+@pytest.mark.parametrize("value", [0, -1, True, 1.5])
+def test_a_limit_must_be_positive(name: str, value: Any) -> None:
+    """A limit that is not a whole number from 1 up is refused by name."""
+    with pytest.raises(ConfigurationError, match=f"{name} is {value!r}"):
+        configure(TelemetryConfig(**{name: value}))
