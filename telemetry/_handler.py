@@ -22,7 +22,7 @@ from ._inference import response_attributes
 from ._interrupts import Interrupts
 from ._lifecycle import Ending, Lifecycle
 from ._outcome import Outcome
-from ._runs import OpenRuns
+from ._runs import open_runs_of
 from ._span_writer import SpanWriter
 from ._spans import RunKind, Start, chain_kind
 from ._version import VERSION
@@ -53,6 +53,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             what it returns is recorded instead. When it raises, that content is not recorded.
         max_content_characters: how many characters of text one attribute may carry.
         max_open_runs: how many runs may be open; beyond it the oldest are ended as abandoned.
+            Handlers of one tracer provider share their open runs, and the first one's limit.
 
     Raises:
         ConfigurationError: a limit is not positive, or the variable has an unknown value.
@@ -84,7 +85,8 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         )
         self.diagnostics = Diagnostics()
         self._edition = edition
-        self._runs = OpenRuns(positive("max_open_runs", max_open_runs))
+        provider = tracer_provider or trace.get_tracer_provider()
+        self._runs = open_runs_of(provider, positive("max_open_runs", max_open_runs))
         writer = SpanWriter(tracer, door, edition, self.diagnostics)
         self._lifecycle = Lifecycle(self._runs, writer, self.diagnostics)
         self._interrupts = Interrupts(door)

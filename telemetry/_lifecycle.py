@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.errors import NodeTimeoutError
 
+from ._calls import claim_call
 from ._exceptions import signature
 from ._outcome import Outcome, error_type, outcome_of
 from ._runs import Cancelled, OpenRuns, Run
@@ -90,36 +91,39 @@ class Lifecycle:
         if self._runs.get(run_id) is not None:
             return
         parent = self._parent(parent_run_id)
-        run = _new_run(run_id, start, parent, kind_of)
+        run = self._new_run(run_id, start, parent, kind_of)
         if run.kind is RunKind.NODE and parent is not None:
             self._show_graph(parent)
             self._settle_retried(parent, run)
         for evicted in self._runs.add(run):
             self._diagnostics.report("open run evicted")
-            self._close(evicted, Ending(run.started_at, Outcome.ABANDONED))
+            evicted.owner.close(evicted, Ending(run.started_at, Outcome.ABANDONED))
+        if run.kind in _UNREPORTED_WHEN_CANCELLED:
+            claim_call(run)
         if run.kind is not RunKind.HIDDEN:
             self._writer.open(run, content)
         if parent is None and run.kind in _UNREPORTED_WHEN_CANCELLED:
             run.watch = watch_current_task(lambda: self._end_with_task(run_id))
 
     def end(self, run_id: UUID, ending: Ending) -> None:
-        """End a run and, before it, whatever is still open beneath it."""
-        taken = self._runs.take(run_id)
+        """End a run of this handler and, before it, whatever is still open beneath it."""
+        run = self._runs.get(run_id)
+        taken = self._runs.take(run_id) if run is not None and run.owner is self else []
         if not taken:
             return
         *beneath, run = taken
         for left in beneath:
-            self._close(left, _left_open(left, ending, ending.at))
+            left.owner.close(left, _left_open(left, ending, ending.at))
         if _may_have_timed_out(run, ending):
             run.leave_body()
             run.parent.undecided.append(Cancelled(run, ending.at))  # type: ignore[union-attr]  # it has one: see there
         else:
-            self._close(run, ending)
+            self.close(run, ending)
 
     def end_all(self, outcome: Outcome) -> None:
-        """End every run that is open."""
+        """End every run of this handler that is open."""
         for run in self._runs:
-            if run.parent is None:
+            if run.parent is None or run.parent.owner is not self:
                 self.end(run.run_id, Ending(perf_counter_ns(), outcome))
 
     def _parent(self, parent_run_id: UUID | None) -> Run | None:
@@ -129,6 +133,12 @@ class Lifecycle:
         config = var_child_runnable_config.get()
         callbacks = config.get("callbacks") if config else None
         return self._runs.get(getattr(callbacks, "parent_run_id", None))
+
+    def _new_run(self, run_id: UUID, start: Start, parent: Run | None, kind_of: KindOf) -> Run:
+        now = perf_counter_ns()
+        epoch = parent.epoch if parent is not None else time_ns() - now
+        kind = kind_of(start, parent.start if parent is not None else None)
+        return Run(run_id, kind, start, self, parent, now, epoch)
 
     def _show_graph(self, run: Run) -> None:
         """Give a graph its span once its first node tells that it is one."""
@@ -143,27 +153,22 @@ class Lifecycle:
         for cancelled in again:
             graph.undecided.remove(cancelled)
             told = Ending(cancelled.at, Outcome.ERROR, error_type=NodeTimeoutError.__qualname__)
-            self._close(cancelled.run, told)
+            cancelled.run.owner.close(cancelled.run, told)
 
     def _end_with_task(self, run_id: UUID) -> None:
         self.end(run_id, Ending(perf_counter_ns(), Outcome.CANCELLED))
 
-    def _close(self, run: Run, ending: Ending) -> None:
+    def close(self, run: Run, ending: Ending) -> None:
+        """End the span of a run that was taken out of the open ones."""
         for cancelled in run.undecided:
-            self._close(cancelled.run, _left_open(cancelled.run, ending, cancelled.at))
+            told = _left_open(cancelled.run, ending, cancelled.at)
+            cancelled.run.owner.close(cancelled.run, told)
         run.leave_body()
         failure = signature(ending.error) if ending.error is not None else None
         is_known = failure in run.failures
         self._writer.close(run, ending, records_exception=not is_known)
         if failure is not None and run.parent is not None and (run.span is not None or is_known):
             run.parent.failures = (*run.parent.failures[1 - _MAX_FAILURES :], failure)
-
-
-def _new_run(run_id: UUID, start: Start, parent: Run | None, kind_of: KindOf) -> Run:
-    now = perf_counter_ns()
-    epoch = parent.epoch if parent is not None else time_ns() - now
-    kind = kind_of(start, parent.start if parent is not None else None)
-    return Run(run_id, kind, start, parent, now, epoch)
 
 
 def _may_have_timed_out(run: Run, ending: Ending) -> bool:

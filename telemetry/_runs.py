@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
-from threading import RLock
-from typing import TYPE_CHECKING
+from threading import Lock, RLock
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ._chunks import ChunkCounter
     from ._context import Body
     from ._exceptions import Signature
+    from ._lifecycle import Lifecycle
     from ._outcome import Outcome
     from ._spans import RunKind, Start
     from ._task_watch import TaskWatch
@@ -29,6 +31,7 @@ class Run:
         run_id: LangChain's.
         kind: what it is.
         start: what was reported of its start.
+        owner: the handler's lifecycle that started it, and alone ends it.
         parent: the run that it belongs to; None for a root.
         started_at: when it started, in ns of the monotonic clock.
         epoch: what turns the monotonic clock into time since 1970, in ns; one for a trace, so
@@ -37,6 +40,7 @@ class Run:
         body: whether the application's code may be executing in it.
         watch: of the task that it runs in, where nobody else would report its cancellation.
         chunks: counts what its stream gives, for models.
+        is_whole: whether its caller gets the whole result at once.
         outcome: what is known of how it will end.
         failures: the exceptions that runs beneath it have recorded.
         children: the runs of which it is the parent and that are open.
@@ -46,6 +50,7 @@ class Run:
     run_id: UUID
     kind: RunKind
     start: Start
+    owner: Lifecycle
     parent: Run | None
     started_at: int
     epoch: int
@@ -53,6 +58,7 @@ class Run:
     body: Body | None = None
     watch: TaskWatch | None = None
     chunks: ChunkCounter | None = None
+    is_whole: bool = False
     outcome: Outcome | None = None
     failures: tuple[Signature, ...] = ()
     children: dict[UUID, Run] = field(default_factory=dict)
@@ -65,6 +71,11 @@ class Run:
         while run is not None and run.span is None:
             run = run.parent
         return run
+
+    def begin_stream(self) -> None:
+        """Say that the first chunk has come."""
+        if not self.is_whole:
+            self.leave_body()
 
     def leave_body(self) -> None:
         """Say that what executes from now on is the consumer's code, or nobody's."""
@@ -153,3 +164,21 @@ def _ancestors(run: Run | None) -> Iterator[Run]:
     while run is not None:
         yield run
         run = run.parent
+
+
+_OF_PROVIDERS: Final[WeakKeyDictionary[object, OpenRuns]] = WeakKeyDictionary()
+_OF_PROVIDERS_LOCK: Final = Lock()
+
+
+def open_runs_of(provider: object, limit: int) -> OpenRuns:
+    """Return the open runs of a tracer provider, which all its handlers share.
+
+    So a run that two handlers are told of has one span, and a run that one of them is told of
+    finds its parent that another has started.
+
+    Args:
+        provider: of tracers.
+        limit: how many may be open; that of the provider's first handler holds.
+    """
+    with _OF_PROVIDERS_LOCK:
+        return _OF_PROVIDERS.setdefault(provider, OpenRuns(limit))

@@ -64,7 +64,7 @@ class SpanWriter:
         if run.kind.has_body:
             run.body = attach_body(run.run_id, span)
         if run.kind.is_model:
-            run.chunks = ChunkCounter(run.started_at, run.leave_body)
+            run.chunks = ChunkCounter(run.started_at, run.begin_stream)
         if span.is_recording():
             span.set_attributes(told.details(self._edition))
             self._write_content(span, content)
