@@ -119,5 +119,6 @@ def _value(state: Any, key: str) -> Any:
 
 def _keys(state: Any) -> str:
     """The names of what the state holds, never the values: those are content."""
-    fields = state if isinstance(state, Mapping) else getattr(state, "__dict__", {})
-    return ", ".join(sorted(repr(key) for key in fields)) or f"an empty {type(state).__name__}"
+    if isinstance(state, Mapping):
+        return ", ".join(sorted(map(repr, state))) or "nothing at all"
+    return f"what a {type(state).__name__} has"

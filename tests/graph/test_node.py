@@ -352,7 +352,7 @@ class TestBadInput:
         class State(BaseModel):
             question: str
 
-        with pytest.raises(ValueError, match="no 'messages', only 'question'"):
+        with pytest.raises(ValueError, match="no 'messages', only what a State has"):
             graph_of(chat_node(cat()), State).invoke({"question": "hi"})
 
     async def test_no_message(self) -> None:

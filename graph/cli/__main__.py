@@ -1,0 +1,5 @@
+"""`python -m nodespan.graph.cli`: the `nodespan` command."""
+
+from . import main
+
+main()

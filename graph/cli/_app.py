@@ -1,0 +1,62 @@
+"""The `nodespan` command and its subcommands."""
+
+import os
+import sys
+from importlib.metadata import version
+from typing import Annotated, Final
+
+import typer
+from typer.exceptions import TyperException
+
+from ._chat import chat
+from ._exit import ExitCode, report_bad_usage
+
+_NAME: Final = "nodespan"
+
+_app: Final = typer.Typer(
+    name=_NAME,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+_app.command()(chat)
+
+
+def run() -> int:
+    """Run the command that `sys.argv` says, and return its exit code."""
+    _open_closed_streams()
+    try:
+        return int(_app(prog_name=_NAME, standalone_mode=False) or ExitCode.OK)
+    except TyperException as error:
+        report_bad_usage(error)
+        return ExitCode.BAD_USAGE
+
+
+def _open_closed_streams() -> None:
+    """Give a process that was started with closed streams (`>&-`) ones that lead nowhere."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - for as long as we run
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115 - as above
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{_NAME} {version(_NAME)}")
+        raise typer.Exit
+
+
+@_app.callback(invoke_without_command=True)
+def _nodespan(
+    context: typer.Context,
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Chat models of your own in LangGraph, with every run on OpenTelemetry."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(ExitCode.BAD_USAGE)

@@ -1,0 +1,53 @@
+"""`nodespan chat`: its arguments and its help."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ._display import Display
+from ._exit import reporting
+from ._output import Output
+from ._prompt import single_prompt
+
+
+def chat(  # noqa: PLR0913 - each is an option of the command
+    prompt: Annotated[
+        str | None,
+        typer.Argument(metavar="PROMPT", help="What to say. Without it, see above."),
+    ] = None,
+    *,
+    model: Annotated[
+        str, typer.Option(metavar="echo|PATH.gguf", help="Echo, or a GGUF file of your own.")
+    ] = "echo",
+    n: Annotated[
+        int | None,
+        typer.Option("--n", metavar="N", help="Let echo answer with N characters; all by default."),
+    ] = None,
+    no_trace: Annotated[bool, typer.Option("--no-trace", help="Do not show the trace.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print answer and spans as one JSON document.")
+    ] = False,
+    traceback: Annotated[
+        bool, typer.Option("--traceback", help="Print the traceback of an error, too.")
+    ] = False,
+) -> None:
+    """Talk to a chat model inside a LangGraph graph, and see the trace of each answer.
+
+    With a prompt, as the argument or on standard input, it answers once. Without one, on a
+    terminal, it is a conversation: Ctrl-C stops an answer, Ctrl-D ends it.
+
+    OpenTelemetry's own variables say where traces go besides the terminal, such as
+    `OTEL_EXPORTER_OTLP_ENDPOINT`.
+
+    The exit code is 0, or 1 for a failed run, 2 for bad usage, 130 for Ctrl-C.
+    """
+    text = single_prompt(prompt)
+    if text is None and as_json:
+        raise typer.BadParameter("one document needs one prompt", param_hint="'--json'")
+    display = Display(Output(sys.stdout), as_json=as_json, trace=not no_trace, traceback=traceback)
+    with reporting(traceback=traceback):
+        from ._talk import talk  # noqa: PLC0415 - takes seconds, which `--help` need not wait for
+
+        code = talk(model, n, text, display)
+    raise typer.Exit(code)

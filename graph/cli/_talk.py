@@ -1,0 +1,44 @@
+"""Talking to a model: one answer, or a conversation."""
+
+from ._display import Display
+from ._exit import ExitCode
+from ._models import chat_model
+from ._prompt import typed_prompts
+from ._session import Session, open_session
+
+_EXIT_CODES = {
+    "ok": ExitCode.OK,
+    "error": ExitCode.FAILED,
+    "cancelled": ExitCode.INTERRUPTED,
+}
+
+
+def talk(model: str, n: int | None, prompt: str | None, display: Display) -> ExitCode:
+    """Answer *prompt*, or where it is `None`, one after another that a person types.
+
+    Args:
+        model: What `--model` says.
+        n: What `--n` says.
+        prompt: The prompt.
+        display: Where answers and traces go.
+    """
+    with open_session(chat_model(model, n=n), remembers=prompt is None) as session:
+        if prompt is None:
+            display.note(f"Talking to {model}. Ctrl-C stops an answer, Ctrl-D ends.")
+            return _converse(session, display)
+        return _answer(session, prompt, display)
+
+
+def _answer(session: Session, prompt: str, display: Display) -> ExitCode:
+    turn = session.ask(prompt, display.write)
+    display.show(turn, session.take_spans())
+    return _EXIT_CODES[turn.outcome]
+
+
+def _converse(session: Session, display: Display) -> ExitCode:
+    """Take turns until Ctrl-D; one that fails, or is stopped, does not end it."""
+    for prompt in typed_prompts(display.output):
+        display.output.write("\n")
+        _answer(session, prompt, display)
+        display.output.write("\n")
+    return ExitCode.OK

@@ -1,0 +1,71 @@
+"""One question to an agent, and its answer as far as it came."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import uuid4
+
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.runnables import RunnableConfig
+
+from .._agent import Agent
+from ._output import OutputLostError
+
+Outcome = Literal["ok", "error", "cancelled"]
+
+
+@dataclass(slots=True)
+class Turn:
+    """What was asked, and what came of it.
+
+    Args:
+        question: The user's message.
+        answer: The text that came, all of it or the beginning.
+        outcome: How the run ended.
+        error: What ended it, where that was a failure.
+    """
+
+    question: HumanMessage
+    answer: str = ""
+    outcome: Outcome = "ok"
+    error: Exception | None = field(default=None)
+
+
+def take_turn(
+    runner: asyncio.Runner,
+    agent: Agent,
+    prompt: str,
+    config: RunnableConfig,
+    write: Callable[[str], None],
+) -> Turn:
+    """Ask *agent*, giving its answer to *write* piece by piece; Ctrl-C stops it.
+
+    On an event loop, because a model can be stopped in the middle of an answer only there: sync,
+    LangGraph waits for the node's thread.
+
+    Raises:
+        OutputLostError: *write* raised it; the run was abandoned.
+    """
+    turn = Turn(HumanMessage(prompt, id=str(uuid4())))
+    try:
+        runner.run(_stream(turn, agent, config, write))
+    except KeyboardInterrupt:
+        turn.outcome = "cancelled"
+    except OutputLostError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the model raises ends the turn only
+        turn.outcome, turn.error = "error", error
+    return turn
+
+
+async def _stream(
+    turn: Turn, agent: Agent, config: RunnableConfig, write: Callable[[str], None]
+) -> None:
+    asked = {"messages": [turn.question]}
+    async with aclosing(agent.astream(asked, config, stream_mode="messages")) as stream:
+        async for message, _ in stream:
+            if isinstance(message, AIMessage):
+                turn.answer += message.text
+                write(message.text)
