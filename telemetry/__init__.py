@@ -6,6 +6,7 @@ from ._configure import Telemetry, configure
 from ._content import CaptureContent
 from ._errors import ConfigurationError, TelemetryError
 from ._handler import OpenTelemetryCallbackHandler
+from ._instrument import instrument, uninstrument
 from ._records import EventRecord, LinkRecord, SpanRecord
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "TelemetryConfig",
     "TelemetryError",
     "configure",
+    "instrument",
+    "uninstrument",
 ]
 
 for _name in __all__:

@@ -1,0 +1,138 @@
+"""Switches tracing on for a whole process, and off again as if it had never been on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import wraps
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_core.language_models import BaseChatModel, BaseLLM
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.tools import BaseTool
+from langchain_core.tracers import context as tracers_context
+from langgraph.pregel import main as pregel
+
+from ._config import DEFAULT_MAX_OPEN_RUNS
+from ._content import DEFAULT_MAX_CHARACTERS
+from ._handler import OpenTelemetryCallbackHandler
+from ._patches import Patches
+from ._steps import wrap_async_call, wrap_async_stream, wrap_call, wrap_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.trace import TracerProvider
+
+    from ._content import CaptureContent, Redact
+
+_WRAPPERS: Final[tuple[tuple[type, str, Callable[[Any], Any]], ...]] = (
+    (BaseChatModel, "invoke", wrap_call),
+    (BaseChatModel, "ainvoke", wrap_async_call),
+    (BaseChatModel, "stream", wrap_stream),
+    (BaseChatModel, "astream", wrap_async_stream),
+    (BaseLLM, "invoke", wrap_call),
+    (BaseLLM, "ainvoke", wrap_async_call),
+    (BaseLLM, "stream", wrap_stream),
+    (BaseLLM, "astream", wrap_async_stream),
+    (BaseTool, "arun", wrap_async_call),
+    (BaseRetriever, "ainvoke", wrap_async_call),
+)
+_GRAPH_CALLBACKS: Final = (
+    "get_sync_graph_callback_manager_for_config",
+    "get_async_graph_callback_manager_for_config",
+)
+
+
+@dataclass(slots=True)
+class _Switch:
+    """What LangChain asks for the handler of this process, as it would ask a context variable."""
+
+    handler: OpenTelemetryCallbackHandler | None = None
+    patches: Patches = field(default_factory=Patches)
+    lock: Lock = field(default_factory=Lock)
+
+    def get(self) -> OpenTelemetryCallbackHandler | None:
+        return self.handler
+
+
+_switch: Final = _Switch()
+# LangChain adds the handler wherever none of its class is among the callbacks already.
+_HOOK: Final[Any] = (_switch, True, OpenTelemetryCallbackHandler, None)
+
+
+def instrument(
+    *,
+    tracer_provider: TracerProvider | None = None,
+    capture_content: CaptureContent | str | None = None,
+    redact: Redact | None = None,
+    max_content_characters: int = DEFAULT_MAX_CHARACTERS,
+    max_open_runs: int = DEFAULT_MAX_OPEN_RUNS,
+) -> OpenTelemetryCallbackHandler:
+    """Trace every call of LangChain and LangGraph in this process.
+
+    Beyond what a handler sees that is passed to a call, spans of the application in mid-stream
+    of a model's body are beneath the model's, and a model or tool whose call is cancelled ends
+    at that moment whoever called it. Instrumenting twice is instrumenting once.
+
+    Args:
+        tracer_provider: as for `OpenTelemetryCallbackHandler`, and so the others.
+        capture_content: where content may go.
+        redact: changes content before it is recorded.
+        max_content_characters: how many characters of text one attribute may carry.
+        max_open_runs: how many runs may be open.
+
+    Returns:
+        The handler of this process.
+
+    Raises:
+        ConfigurationError: a limit or the capture mode cannot work.
+    """
+    with _switch.lock:
+        if _switch.handler is None:
+            _switch.handler = OpenTelemetryCallbackHandler(
+                tracer_provider=tracer_provider,
+                capture_content=capture_content,
+                redact=redact,
+                max_content_characters=max_content_characters,
+                max_open_runs=max_open_runs,
+            )
+            _switch_on(_switch.handler)
+        return _switch.handler
+
+
+def uninstrument() -> None:
+    """Trace no longer what is called from now on; runs that are open still end."""
+    with _switch.lock:
+        if _switch.handler is not None:
+            _switch.handler = None
+            _switch.patches.undo()
+            _hooks().remove(_HOOK)
+
+
+def _switch_on(handler: OpenTelemetryCallbackHandler) -> None:
+    _hooks().append(_HOOK)
+    for owner, name, wrap in _WRAPPERS:
+        _switch.patches.wrap(owner, name, wrap)
+    for name in _GRAPH_CALLBACKS:
+        if not _switch.patches.wrap(pregel, name, _with_handler):
+            handler.diagnostics.report("this LangGraph does not tell of interrupts")
+
+
+def _hooks() -> list[Any]:
+    return tracers_context._configure_hooks  # noqa: SLF001 - what is registered has no way back
+
+
+def _with_handler(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the maker of graph callback managers, which does not ask LangChain's hooks."""
+
+    @wraps(original)
+    def manager_for_config(*args: Any, **kwargs: Any) -> Any:
+        manager = original(*args, **kwargs)
+        handler = _switch.handler
+        is_there = any(isinstance(h, OpenTelemetryCallbackHandler) for h in manager.handlers)
+        if handler is not None and not is_there:
+            manager.add_handler(handler)
+        return manager
+
+    return manager_for_config
