@@ -6,7 +6,8 @@
     ├── ModelFileError              give another file
     ├── ModelClosedError            make a new model: this one was closed
     ├── BadRequestError             change the call: the message names the value
-    │   └── ContextTooLongError     shorten the conversation
+    │   ├── ContextTooLongError     shorten the conversation
+    │   └── ModelNotFoundError      give another model name, or another server
     ├── AuthenticationError         give another key, or ask for permission
     ├── RateLimitError              wait for `retry_after` seconds
     ├── ServerError                 try again: the server failed
@@ -22,7 +23,12 @@ built-in one where there is one. Bad arguments of a constructor are pydantic's
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from langchain_core import exceptions as langchain
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _BODY_LIMIT = 500
 
@@ -35,6 +41,7 @@ class ModelError(langchain.ModelError):
         status: The HTTP status of the answer, where there was one.
         request_id: The server's name for the request, to quote to its operator.
         body: The beginning of the answer's body, at most 500 characters are kept.
+        retry_after: Seconds that the server asks to wait, where it said so.
     """
 
     def __init__(
@@ -44,11 +51,13 @@ class ModelError(langchain.ModelError):
         status: int | None = None,
         request_id: str | None = None,
         body: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.request_id = request_id
         self.body = body if body is None else body[:_BODY_LIMIT]
+        self.retry_after = retry_after
 
 
 class MissingExtraError(ModelError, ImportError):
@@ -78,24 +87,24 @@ class ContextTooLongError(BadRequestError, langchain.ContextOverflowError):
         message: What went wrong, and the way out.
         prompt_tokens: Tokens of the conversation, where known.
         context_tokens: Tokens that the model can hold, where known.
-        status: As for `ModelError`.
-        request_id: As for `ModelError`.
-        body: As for `ModelError`.
+        **facts: As for `ModelError`.
     """
 
-    def __init__(  # noqa: PLR0913  # each is one fact of the failure, by name only
+    def __init__(
         self,
         message: str,
         *,
         prompt_tokens: int | None = None,
         context_tokens: int | None = None,
-        status: int | None = None,
-        request_id: str | None = None,
-        body: str | None = None,
+        **facts: Any,
     ) -> None:
-        super().__init__(message, status=status, request_id=request_id, body=body)
+        super().__init__(message, **facts)
         self.prompt_tokens = prompt_tokens
         self.context_tokens = context_tokens
+
+
+class ModelNotFoundError(BadRequestError, langchain.ModelNotFoundError):
+    """The server has no such model, or is no server of models at all."""
 
 
 class AuthenticationError(ModelError, langchain.ModelAuthenticationError):
@@ -103,27 +112,7 @@ class AuthenticationError(ModelError, langchain.ModelAuthenticationError):
 
 
 class RateLimitError(ModelError, langchain.ModelRateLimitError):
-    """The server asks for fewer calls.
-
-    Args:
-        message: What went wrong, and the way out.
-        retry_after: Seconds that the server asks to wait, where it said so.
-        status: As for `ModelError`.
-        request_id: As for `ModelError`.
-        body: As for `ModelError`.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        retry_after: float | None = None,
-        status: int | None = None,
-        request_id: str | None = None,
-        body: str | None = None,
-    ) -> None:
-        super().__init__(message, status=status, request_id=request_id, body=body)
-        self.retry_after = retry_after
+    """The server asks for fewer calls; `retry_after` says for how long, where it said so."""
 
 
 class ServerError(ModelError, langchain.ModelAPIError):
