@@ -1,26 +1,20 @@
-"""A chat model and its tools as a compiled graph."""
+"""`build_agent`: a chat model and its tools as a compiled graph."""
 
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any, Literal, TypeAlias
+from __future__ import annotations
 
-from langchain_core.messages import AIMessage, SystemMessage
-from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool, tool
-from langgraph.graph import END, START, MessagesState, StateGraph
-from langgraph.graph.state import CompiledStateGraph
-from langgraph.prebuilt import ToolNode, tools_condition
-from langgraph.store.base import BaseStore
-from langgraph.types import Checkpointer
+from typing import TYPE_CHECKING
 
-from ._chat_model import ChatModel, bind_tools, require_chat_model
-from ._node import chat_node
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
 
-AGENT_NAME_KEY = "nodespan_agent_name"
-"""The metadata key that marks a graph's run as an agent's: telemetry reads it."""
+    from langchain_core.messages import SystemMessage
+    from langgraph.store.base import BaseStore
+    from langgraph.types import Checkpointer
 
-Tool: TypeAlias = BaseTool | Callable[..., Any] | dict[str, Any]
-Agent: TypeAlias = CompiledStateGraph[MessagesState, None, MessagesState, MessagesState]
+    from ._agent_graph import Agent
+    from ._chat_model import ChatModel
+    from ._tools import Tool
 
 
 def build_agent(  # noqa: PLR0913 - each is a keyword with a default
@@ -57,107 +51,18 @@ def build_agent(  # noqa: PLR0913 - each is a keyword with a default
         TypeError: *model* is no chat model, or cannot call the tools that are given.
         ValueError: *name* is empty, two tools share a name, or *model* has tools bound to it.
     """
-    require_chat_model(model)
+    # Here, because LangGraph takes seconds to import, and `nodespan --help` needs none of it.
+    from ._agent_graph import agent_builder, compiled  # noqa: PLC0415
+
     _require_name(name)
-    own, foreign = _parted(tools)
-    if tools:
-        model = bind_tools(model, [*own, *foreign])
-    graph = StateGraph(MessagesState)
-    graph.add_node("model", chat_node(model, system_prompt=system_prompt))
-    graph.add_edge(START, "model")
-    if own:
-        _add_tool_loop(graph, own)
-    else:
-        graph.add_edge("model", END)
-    compiled = graph.compile(
+    return compiled(
+        agent_builder(model, tools, system_prompt),
         name=name,
         checkpointer=checkpointer,
         store=store,
         interrupt_before=list(interrupt_before),
         interrupt_after=list(interrupt_after),
     )
-    # Not `copy()`, which is LangGraph's way: it forgets what a checkpoint may hold.
-    compiled.__class__ = _AgentGraph
-    return compiled
-
-
-class _AgentGraph(CompiledStateGraph[MessagesState, None, MessagesState, MessagesState]):
-    """A graph whose every run is marked as an agent's, inside another agent too.
-
-    The graph's own config cannot carry the mark, because a caller's metadata goes before it, and
-    an agent that is called by another agent's node gets that agent's.
-    """
-
-    def stream(
-        self,
-        input: Any,  # noqa: A002 - Pregel's own name for it
-        config: RunnableConfig | None = None,
-        **options: Any,
-    ) -> Iterator[Any]:
-        return super().stream(input, self._marked(config), **options)
-
-    def astream(
-        self,
-        input: Any,  # noqa: A002 - Pregel's own name for it
-        config: RunnableConfig | None = None,
-        **options: Any,
-    ) -> AsyncIterator[Any]:
-        return super().astream(input, self._marked(config), **options)
-
-    def _marked(self, config: RunnableConfig | None) -> RunnableConfig:
-        """*config* with the name that the root run will have: nobody else's run has it."""
-        config = config or {}
-        name = config.get("run_name") or (self.config or {}).get("run_name") or self.name
-        return {**config, "metadata": {**(config.get("metadata") or {}), AGENT_NAME_KEY: name}}
-
-
-def _add_tool_loop(
-    graph: StateGraph[MessagesState, None, MessagesState, MessagesState],
-    tools: Sequence[BaseTool],
-) -> None:
-    graph.add_node("tools", ToolNode(tools))
-    graph.add_conditional_edges("model", tools_condition, ["tools", END])
-    final = {tool.name for tool in tools if tool.return_direct}
-    if not final:
-        graph.add_edge("tools", "model")
-        return
-
-    def after_tools(state: MessagesState) -> Literal["model", "__end__"]:
-        return "__end__" if _tools_called(state) <= final else "model"
-
-    graph.add_conditional_edges("tools", after_tools, ["model", END])
-
-
-def _tools_called(state: MessagesState) -> set[str]:
-    """The names of the tools that the last answer of the model asked for."""
-    answers = (each for each in reversed(state["messages"]) if isinstance(each, AIMessage))
-    return {call["name"] for call in next(answers).tool_calls}
-
-
-def _parted(tools: Sequence[Tool]) -> tuple[list[BaseTool], list[dict[str, Any]]]:
-    """The tools that the agent calls, and those that the provider calls."""
-    if not isinstance(tools, Sequence) or isinstance(tools, (str, bytes)):
-        raise TypeError(f"tools is a list of tools, not an object of type {type(tools).__name__}")
-    foreign = [each for each in tools if isinstance(each, dict)]
-    own = [_as_tool(each) for each in tools if not isinstance(each, dict)]
-    _require_distinct(own)
-    return own, foreign
-
-
-def _as_tool(candidate: BaseTool | Callable[..., Any]) -> BaseTool:
-    if isinstance(candidate, BaseTool):
-        return candidate
-    if not callable(candidate):
-        raise TypeError(f"a tool is a function, a LangChain tool or a dict, not {candidate!r}")
-    return tool(candidate)
-
-
-def _require_distinct(tools: Sequence[BaseTool]) -> None:
-    counts = Counter(each.name for each in tools)
-    if twice := [name for name, count in counts.items() if count > 1]:
-        raise ValueError(
-            f"two tools have the name {twice[0]!r}: the model could not tell them apart"
-        )
 
 
 def _require_name(name: object) -> None:

@@ -12,7 +12,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
 from ...telemetry import SpanCollector, SpanRecord, configure
-from .._agent import Agent, build_agent
+from .._agent import build_agent
+from .._agent_graph import Agent
 from .._chat_model import ChatModel
 from ._turn import Turn, take_turn
 
@@ -52,7 +53,7 @@ class Session:
         said = turn.answer if turn.outcome == "cancelled" else ""
         state = self.agent.get_state(self.config)
         asked = turn.question.id
-        if asked in {message.id for message in state.values.get("messages", ())}:
+        if asked and asked in {message.id for message in state.values.get("messages", ())}:
             last: BaseMessage = AIMessage(said) if said else RemoveMessage(id=asked)
             self.agent.update_state(self.config, {"messages": [last]}, as_node="model")
 

@@ -1,17 +1,24 @@
 """One question to an agent, and its answer as far as it came."""
 
-import asyncio
-from collections.abc import Callable
+from __future__ import annotations
+
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import uuid4
 
 from langchain_core.messages import AIMessage, HumanMessage
-from langchain_core.runnables import RunnableConfig
 
-from .._agent import Agent
 from ._output import OutputLostError
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncGenerator, Callable
+
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.graph import MessagesState
+
+    from .._agent_graph import Agent
 
 Outcome = Literal["ok", "error", "cancelled"]
 
@@ -63,9 +70,11 @@ def take_turn(
 async def _stream(
     turn: Turn, agent: Agent, config: RunnableConfig, write: Callable[[str], None]
 ) -> None:
-    asked = {"messages": [turn.question]}
-    async with aclosing(agent.astream(asked, config, stream_mode="messages")) as stream:
-        async for message, _ in stream:
+    asked: MessagesState = {"messages": [turn.question]}
+    answering = agent.astream(asked, config, stream_mode="messages")
+    # A generator, whatever LangGraph's annotation says: closed, it ends the run at once.
+    async with aclosing(cast("AsyncGenerator[Any, None]", answering)) as messages:
+        async for message, _ in messages:
             if isinstance(message, AIMessage):
                 turn.answer += message.text
                 write(message.text)

@@ -9,6 +9,7 @@ from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command
+
 from nodespan.graph import build_agent
 
 pytestmark = pytest.mark.filterwarnings(
