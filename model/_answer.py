@@ -120,7 +120,11 @@ class Answer:
         content = self._cut_content(piece.content)
         if not (content or piece.tool_call_chunks or piece.additional_kwargs):
             return None
-        told_last = {"response_metadata": {}, "usage_metadata": None, "chunk_position": None}
+        told_last: dict[str, Any] = {
+            "response_metadata": {},
+            "usage_metadata": None,
+            "chunk_position": None,
+        }
         return piece.model_copy(update={"content": content, **told_last})
 
     def _cut(self, text: str) -> str:
@@ -143,10 +147,8 @@ class Answer:
         return block
 
     def _finish_reason(self) -> str:
-        if self.stopped:
-            return "stop"
-        default = "tool_calls" if self._called_tools else "stop"
-        return self._metadata.get("finish_reason") or default
+        reason = "stop" if self.stopped else self._metadata.get("finish_reason") or "stop"
+        return "tool_calls" if self._called_tools and reason == "stop" else str(reason)
 
     def _final_usage(self) -> UsageMetadata:
         if self._usage is not None:

@@ -12,17 +12,23 @@ from langchain_core.messages.utils import count_tokens_approximately
 from pydantic import field_validator, model_validator
 
 from ._call import Call
+from ._errors import UnsupportedError
 from ._parameters import check_names, override, public_values
 from ._stop import as_list
+from ._tools import response_format_for, structured, tool_choice_for, tool_definitions
 from ._usage import count_message_tokens, estimate_tokens
 from ._written import written
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-    from langchain_core.messages import BaseMessage
+    from langchain_core.language_models.base import LanguageModelInput
+    from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
+    from langchain_core.runnables import Runnable
+    from langchain_core.tools import BaseTool
+    from pydantic import BaseModel
 
     from ._answer import Piece
 
@@ -80,7 +86,7 @@ class CustomChatModel(BaseChatModel):
 
     # --- what an author writes -------------------------------------------------------------
 
-    def respond(self, messages: list[BaseMessage], **kwargs: Any) -> Iterable[Piece]:
+    def respond(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> Iterable[Piece]:
         """Yield the answer to the messages, piece by piece.
 
         The generator is closed early when nobody wants the rest: free the backend in a
@@ -88,15 +94,19 @@ class CustomChatModel(BaseChatModel):
 
         Args:
             messages: The conversation, oldest message first.
+            *args: None; it stands here so that a subclass may declare what it likes.
             **kwargs: Declare those that the model understands, by name, or all of them.
         """
         raise NotImplementedError
 
-    def arespond(self, messages: list[BaseMessage], **kwargs: Any) -> AsyncIterator[Piece]:
+    def arespond(
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
+    ) -> AsyncIterator[Piece]:
         """Yield the answer to the messages, piece by piece, in an async generator.
 
         Args:
             messages: As for `respond`.
+            *args: As for `respond`.
             **kwargs: As for `respond`.
         """
         raise NotImplementedError
@@ -194,6 +204,79 @@ class CustomChatModel(BaseChatModel):
         """The environment variable that each secret parameter is read from when it is loaded."""
         prefix = _words(type(self).__name__, "_")
         return {name: f"{prefix}_{name}".upper() for name in written(type(self)).secrets}
+
+    # --- tools and structured output -------------------------------------------------------
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | bool | dict[str, Any] | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Let the model call tools.
+
+        The generator gets their definitions as `tools`, and the choice as `tool_choice`, both
+        in OpenAI's format. For one that takes only `response_format`, a tool call is made of
+        an answer that is held to a JSON schema.
+
+        Args:
+            tools: Functions, LangChain tools, pydantic classes, or definitions.
+            tool_choice: "auto", "none", "any" (or "required", or `True`), or a tool's name.
+            strict: Whether arguments must follow their schema to the letter, where the model
+                makes a difference.
+            **kwargs: Bound to the model along with the tools.
+
+        Raises:
+            UnsupportedError: If the generator takes neither.
+            BadRequestError: If `tool_choice` names none of the tools.
+        """
+        self._require(written(type(self)).takes_tools, "tools")
+        definitions = tool_definitions(tools, strict=strict)
+        choice = tool_choice_for(tool_choice, definitions)
+        if choice is not None:
+            kwargs["tool_choice"] = choice
+        return self.bind(tools=definitions, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        include_raw: bool = False,
+        method: str | None = None,
+        strict: bool | None = None,  # noqa: ARG002  # schemas are always followed to the letter
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """Make the model answer with data of a schema.
+
+        Args:
+            schema: A pydantic class, a `TypedDict`, or a JSON schema.
+            include_raw: Whether to give the message and a parsing error along with the data.
+            method: "json_schema" (the default, where the generator takes `response_format`),
+                "json_mode" (any JSON), or "function_calling".
+            strict: Taken for LangChain's sake; a schema is always followed to the letter.
+            **kwargs: Bound to the model.
+
+        Raises:
+            UnsupportedError: If the generator takes neither `response_format` nor `tools`.
+        """
+        takes_format = written(type(self)).takes("response_format")
+        if method is None:
+            method = "json_schema" if takes_format else "function_calling"
+        if method == "function_calling":
+            return super().with_structured_output(schema, include_raw=include_raw, **kwargs)
+        self._require(takes_format, method)
+        bound = self.bind(
+            response_format=response_format_for(schema, method),
+            ls_structured_output_format={"kwargs": {"method": method}, "schema": schema},
+            **kwargs,
+        )
+        return structured(bound, schema, include_raw=include_raw)
+
+    def _require(self, ability: bool, name: str) -> None:
+        if not ability:
+            raise UnsupportedError(f"{type(self).__name__} does not support {name}")
 
     # --- counting ----------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import os
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -38,15 +39,16 @@ async def iterate_in_thread(pieces: Generator[T]) -> AsyncGenerator[T]:
     context = contextvars.copy_context()
     # An executor, because its thread ends cleanly with the interpreter.
     thread = ThreadPoolExecutor(1, thread_name_prefix="nodespan-respond")
+    step = partial(context.run, next, pieces, _END)
     idle = True
     try:
         while True:
             idle = False
-            piece = await loop.run_in_executor(thread, context.run, next, pieces, _END)
+            piece: Any = await loop.run_in_executor(thread, step)
             idle = True
             if piece is _END:
                 return
-            yield piece  # type: ignore[misc]  # the sentinel is gone
+            yield piece
     finally:
         closed = thread.submit(context.run, pieces.close)
         thread.shutdown(wait=False)

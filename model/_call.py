@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ._answer import Answer, Piece
 from ._bridge import iterate_in_thread, iterate_on_loop
+from ._constrained import ConstrainedTurn
 from ._errors import MalformedAnswerError
 from ._stop import as_list
 from ._usage import usage
@@ -65,13 +67,47 @@ class Call:
         return iterate_in_thread(self._respond())
 
     def _respond(self) -> Generator[Piece]:
-        pieces = self._model.respond(self._messages, **self._arguments)
+        if not self._constrained:
+            yield from self._ask(self._messages, self._arguments)
+            return
+        turn = ConstrainedTurn(self._messages, self._arguments)
+        while (request := turn.next_request()) is not None:
+            with contextlib.closing(self._ask(*request)) as pieces:
+                for piece in pieces:
+                    yield from turn.read(piece)
+            yield from turn.end()
+
+    def _arespond(self) -> AsyncGenerator[Piece]:
+        if not self._constrained:
+            return self._aask(self._messages, self._arguments)
+        return self._arespond_constrained()
+
+    async def _arespond_constrained(self) -> AsyncGenerator[Piece]:
+        turn = ConstrainedTurn(self._messages, self._arguments)
+        while (request := turn.next_request()) is not None:
+            async with contextlib.aclosing(self._aask(*request)) as pieces:
+                async for piece in pieces:
+                    for read in turn.read(piece):
+                        yield read
+            for read in turn.end():
+                yield read
+
+    @property
+    def _constrained(self) -> bool:
+        """Whether the model can be held to a schema, but knows nothing of tools."""
+        own = written(type(self._model))
+        return own.takes("response_format") and not own.takes("tools")
+
+    def _ask(self, messages: list[BaseMessage], arguments: dict[str, Any]) -> Generator[Piece]:
+        pieces = self._model.respond(messages, **arguments)
         if isinstance(pieces, str) or not isinstance(pieces, Iterable):
             raise self._not_a_generator("respond", pieces)
         yield from pieces
 
-    def _arespond(self) -> AsyncGenerator[Piece]:
-        pieces = self._model.arespond(self._messages, **self._arguments)
+    def _aask(
+        self, messages: list[BaseMessage], arguments: dict[str, Any]
+    ) -> AsyncGenerator[Piece]:
+        pieces = self._model.arespond(messages, **arguments)
         if not isinstance(pieces, AsyncGenerator):
             raise self._not_a_generator("arespond", pieces)
         return pieces

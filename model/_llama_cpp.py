@@ -93,14 +93,18 @@ class LlamaCppChatModel(CustomChatModel):
     def _default_model_name(self) -> str:
         return Path(self.model_path).stem
 
-    def respond(self, messages: list[BaseMessage]) -> Iterator[AIMessageChunk]:
+    def respond(
+        self, messages: list[BaseMessage], *, response_format: dict[str, Any] | None = None
+    ) -> Iterator[AIMessageChunk]:
         reader = ReplyReader()
-        for reply in replies(self._start(messages)):
+        for reply in replies(self._start(messages, response_format)):
             yield from reader.read(reply)
 
-    async def arespond(self, messages: list[BaseMessage]) -> AsyncIterator[AIMessageChunk]:
+    async def arespond(
+        self, messages: list[BaseMessage], *, response_format: dict[str, Any] | None = None
+    ) -> AsyncIterator[AIMessageChunk]:
         reader = ReplyReader()
-        async with contextlib.aclosing(areplies(self._start(messages))) as stream:
+        async with contextlib.aclosing(areplies(self._start(messages, response_format))) as stream:
             async for reply in stream:
                 for piece in reader.read(reply):
                     yield piece
@@ -127,12 +131,17 @@ class LlamaCppChatModel(CustomChatModel):
         path = str(Path(self.model_path).absolute())
         return ServerSettings(path, self.n_ctx, self.n_parallel, self.n_threads)
 
-    def _start(self, messages: list[BaseMessage]) -> Callable[[Callable[[Any], None]], Generation]:
-        body = self._body(messages)
+    def _start(
+        self, messages: list[BaseMessage], response_format: dict[str, Any] | None
+    ) -> Callable[[Callable[[Any], None]], Generation]:
+        body = self._body(messages, response_format)
         return lambda deliver: self._backend.start(self._settings, body, deliver)
 
-    def _body(self, messages: list[BaseMessage]) -> dict[str, Any]:
-        sampling = {
+    def _body(
+        self, messages: list[BaseMessage], response_format: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        options = {
+            "response_format": response_format,
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,
             "top_p": self.top_p,
@@ -144,7 +153,7 @@ class LlamaCppChatModel(CustomChatModel):
             # Usage and a chance to stop, however far the answer has come.
             "timings_per_token": True,
             "return_progress": True,
-            **{name: value for name, value in sampling.items() if value is not None},
+            **{name: value for name, value in options.items() if value is not None},
         }
 
 

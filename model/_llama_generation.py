@@ -89,7 +89,11 @@ async def areplies(start: Callable[[Callable[[Any], None]], Generation]) -> Asyn
     """
     loop = asyncio.get_running_loop()
     outbox: asyncio.Queue[Any] = asyncio.Queue()
-    generation = start(lambda item: loop.call_soon_threadsafe(outbox.put_nowait, item) and None)
+
+    def deliver(item: Any) -> None:
+        loop.call_soon_threadsafe(outbox.put_nowait, item)
+
+    generation = start(deliver)
     try:
         while (reply := _checked(await outbox.get())) is not _END:
             yield reply

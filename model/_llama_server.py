@@ -132,7 +132,7 @@ class LlamaServer:
 
 
 def _load(settings: ServerSettings, key: str) -> Any:
-    import xllamacpp  # noqa: PLC0415  # the extra `local`
+    import xllamacpp  # type: ignore[import-untyped]  # noqa: PLC0415  # the extra `local`
 
     require_gguf(settings.path)
     params = xllamacpp.CommonParams()

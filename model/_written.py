@@ -43,6 +43,11 @@ class Written:
         """Whether there is a generator at all."""
         return self.sync or self.is_async
 
+    @property
+    def takes_tools(self) -> bool:
+        """Whether the model can call tools, by itself or held to a schema."""
+        return self.takes("tools") or self.takes("response_format")
+
     def takes(self, argument: str) -> bool:
         """Whether the generator takes this keyword argument."""
         return self.takes_any_argument or argument in self.arguments
@@ -56,11 +61,14 @@ class Written:
         """
         if self.takes_any_argument:
             return given
-        refused = sorted(_TOOL_ARGUMENTS.intersection(given).difference(self.arguments))
+        taken = self.arguments
+        if "response_format" in taken:
+            taken |= _TOOL_ARGUMENTS
+        refused = sorted(_TOOL_ARGUMENTS.intersection(given).difference(taken))
         if refused:
             raise UnsupportedError(f"{model} does not take {', '.join(refused)}")
-        check_names(model, given, self.parameters | self.arguments)
-        return {name: value for name, value in given.items() if name in self.arguments}
+        check_names(model, given, self.parameters | taken)
+        return {name: value for name, value in given.items() if name in taken}
 
 
 _written: WeakKeyDictionary[type, Written] = WeakKeyDictionary()

@@ -141,12 +141,8 @@ def test_a_seed_makes_answers_repeatable(model: LlamaCppChatModel) -> None:
 
 def test_it_reads_system_and_earlier_messages(model: LlamaCppChatModel) -> None:
     """All messages of the conversation are sent, in the model's own template."""
-    messages = [
-        SystemMessage("You are a cat."),
-        HumanMessage("Hi"),
-        AIMessage("Meow"),
-        HumanMessage("?"),
-    ]
+    system, *talk = [SystemMessage("You are a cat."), HumanMessage("Hi"), AIMessage("Meow")]
+    last = HumanMessage("?")
     sent = model.invoke([system, *talk, last]).usage_metadata["input_tokens"]
     assert sent > model.invoke([system, last]).usage_metadata["input_tokens"]
 
@@ -245,5 +241,5 @@ print(next(stream).content)
 def test_the_interpreter_exits_cleanly_in_mid_stream(smollm2: Path) -> None:
     """A program that ends while an answer is generated ends at once, and without a word."""
     command = [sys.executable, "-c", _LEAVES_A_STREAM_OPEN, str(smollm2)]
-    result = subprocess.run(command, capture_output=True, timeout=30, check=False, text=True)  # noqa: S603
+    result = subprocess.run(command, capture_output=True, timeout=30, check=False, text=True)
     assert (result.returncode, result.stderr) == (0, "")

@@ -1,0 +1,129 @@
+"""Reads a constrained answer while it is being written.
+
+The answer is one JSON object, either a tool call, `{"tool": NAME, "arguments": {...}}`, or
+text, `{"answer": TEXT}`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class CallStart:
+    """A tool is being called; its arguments follow."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallArguments:
+    """The next part of the arguments, as JSON."""
+
+    json: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The next part of a text answer."""
+
+    text: str
+
+
+Event: TypeAlias = CallStart | CallArguments | Text
+
+_CALL: Final = re.compile(
+    r'\s*\{\s*"tool"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*(?=\{)'
+)
+_ANSWER: Final = re.compile(r'\s*\{\s*"answer"\s*:\s*"')
+# The text of a JSON string up to its closing quote, without an escape that is still incomplete:
+# a high surrogate waits for the low one.
+_STRING_PART: Final = re.compile(
+    r'(?:[^"\\]|\\["\\/bfnrt]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}'
+    r"|\\u(?![dD][89abAB])[0-9a-fA-F]{4})+"
+)
+
+
+class ConstrainedReader:
+    """Turns the text of a constrained answer into what it says, as early as it is certain."""
+
+    __slots__ = ("_depth", "_escaped", "_in_string", "_pending", "_read")
+
+    def __init__(self) -> None:
+        self._pending = ""
+        self._read = self._read_head
+        self._depth = 0
+        self._in_string = False
+        self._escaped = False
+
+    def feed(self, text: str) -> Iterator[Event]:
+        """Read the next piece of text."""
+        self._pending += text
+        yield from self._read()
+
+    def end(self) -> Iterator[Event]:
+        """Make what can be made of an answer that broke off, or has another order."""
+        if self._read != self._read_head or not self._pending.strip():
+            return
+        try:
+            answer = json.loads(self._pending)
+            start = CallStart(answer["tool"])
+            arguments = CallArguments(json.dumps(answer["arguments"]))
+        except (ValueError, KeyError, TypeError):
+            yield Text(self._pending)
+        else:
+            yield start
+            yield arguments
+
+    def _read_head(self) -> Iterator[Event]:
+        if call := _CALL.match(self._pending):
+            self._pending = self._pending[call.end() :]
+            self._read = self._read_arguments
+            yield CallStart(json.loads(call[1]))
+        elif answer := _ANSWER.match(self._pending):
+            self._pending = self._pending[answer.end() :]
+            self._read = self._read_answer
+        else:
+            return
+        yield from self._read()
+
+    def _read_arguments(self) -> Iterator[Event]:
+        """Pass the object on, up to the brace that closes it."""
+        text, self._pending = self._pending, ""
+        for position, character in enumerate(text, 1):
+            self._look_at(character)
+            if self._depth == 0:
+                text, self._read = text[:position], self._ignore
+                break
+        if text:
+            yield CallArguments(text)
+
+    def _look_at(self, character: str) -> None:
+        if self._in_string:
+            self._in_string = self._escaped or character != '"'
+            self._escaped = not self._escaped and character == "\\"
+        elif character == '"':
+            self._in_string = True
+        elif character in "{[":
+            self._depth += 1
+        elif character in "}]":
+            self._depth -= 1
+
+    def _read_answer(self) -> Iterator[Event]:
+        part = _STRING_PART.match(self._pending)
+        end = part.end() if part else 0
+        if part:
+            yield Text(json.loads(f'"{part[0]}"', strict=False))
+        self._pending = self._pending[end:]
+        if self._pending.startswith('"'):
+            self._pending, self._read = "", self._ignore
+
+    def _ignore(self) -> Iterator[Event]:
+        self._pending = ""
+        return iter(())
