@@ -87,6 +87,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         self._edition = edition
         provider = tracer_provider or trace.get_tracer_provider()
         self._runs = open_runs_of(provider, positive("max_open_runs", max_open_runs))
+        self._counters = self._runs.counters
         writer = SpanWriter(tracer, door, edition, self.diagnostics)
         self._lifecycle = Lifecycle(self._runs, writer, self.diagnostics)
         self._interrupts = Interrupts(door)
@@ -141,15 +142,15 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
 
     def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: UUID, **_: Any) -> None:
         """Count a chunk of a stream, or of a model that reports its own tokens."""
-        run = self._runs.get(run_id)
-        if run is not None and run.chunks is not None:
-            run.chunks.token(token, chunk)
+        counter = self._counters.get(run_id.int)
+        if counter is not None:
+            counter.token(token, chunk)
 
     def on_stream_event(self, event: Any, *, run_id: UUID, **_: Any) -> None:
         """Count a chunk of a stream of events."""
-        run = self._runs.get(run_id)
-        if run is not None and run.chunks is not None:
-            run.chunks.event(event)
+        counter = self._counters.get(run_id.int)
+        if counter is not None:
+            counter.event(event)
 
     @guarded
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:

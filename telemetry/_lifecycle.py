@@ -102,6 +102,8 @@ class Lifecycle:
             claim_call(run)
         if run.kind is not RunKind.HIDDEN:
             self._writer.open(run, content)
+        if run.chunks is not None:
+            self._runs.counters[run_id.int] = run.chunks
         if parent is None and run.kind in _UNREPORTED_WHEN_CANCELLED:
             run.watch = watch_current_task(lambda: self._end_with_task(run_id))
 

@@ -103,11 +103,16 @@ class OpenRuns:
 
     Args:
         limit: how many there may be; beyond it the oldest are handed out to be ended.
+
+    Attributes:
+        counters: of the chunks of each open model, by the integer of its run id: the token path
+            spares the hash of a UUID, which Python computes anew each time.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._runs: dict[UUID, Run] = {}
+        self.counters: dict[int, ChunkCounter] = {}
         self._lock = RLock()
 
     def __len__(self) -> int:
@@ -137,7 +142,8 @@ class OpenRuns:
     def clear(self) -> None:
         """Forget every run without ending it."""
         self._lock = RLock()
-        self._runs = {}
+        self._runs.clear()
+        self.counters.clear()
 
     def __iter__(self) -> Iterator[Run]:
         with self._lock:
@@ -146,6 +152,7 @@ class OpenRuns:
     def _taken(self, run: Run) -> Iterator[Run]:
         for child in list(run.children.values()):
             yield from self._taken(child)
+        self.counters.pop(run.run_id.int, None)
         if self._runs.pop(run.run_id, None) is not None:
             if run.parent is not None:
                 run.parent.children.pop(run.run_id, None)

@@ -5,21 +5,23 @@ Times are integers in nanoseconds, of any one monotonic clock.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from math import ceil, log
-from typing import Final
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_WINDOWS: Final = 32
 
 # Times wait here and are folded in together: on the token path a chunk costs one append.
 _FOLD_EVERY: Final = 64
 
-# Buckets 5 % wide on each side of their representative: gaps of the same bucket
-# differ by at most a factor of _GROWTH, and the middle is within 5 % of both ends.
+# Bounds of buckets whose middle is within 5 % of both ends; the smallest hold one value each.
 _ACCURACY: Final = 0.05
 _GROWTH: Final = (1 + _ACCURACY) / (1 - _ACCURACY)
-_BUCKETS_PER_E: Final = 1 / log(_GROWTH)
-_MIDDLE: Final = 2 / (1 + _GROWTH)
+_BOUNDS: Final = sorted({int(_GROWTH**power) for power in range(437)} | {0, 2**63 - 1})
 
 
 @dataclass(slots=True)
@@ -63,13 +65,19 @@ class GapSketch:
         self.total = 0
         self.maximum = 0
 
-    def add(self, gap: int) -> None:
-        """Count one gap, in ns."""
-        bucket = ceil(log(gap) * _BUCKETS_PER_E) if gap > 1 else 0
-        self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
-        self.count += 1
-        self.total += gap
-        self.maximum = max(self.maximum, gap)
+    def add(self, gaps: Sequence[int]) -> None:
+        """Count *gaps*, in ns."""
+        # Sorted, whole buckets are counted at a time: this is most of what a chunk costs.
+        ordered = sorted(gaps)
+        start = 0
+        while start < len(ordered):
+            bucket = bisect_left(_BOUNDS, ordered[start])
+            end = bisect_right(ordered, _BOUNDS[bucket], start)
+            self._buckets[bucket] = self._buckets.get(bucket, 0) + end - start
+            start = end
+        self.count += len(ordered)
+        self.total += sum(ordered)
+        self.maximum = max([self.maximum, *ordered[-1:]])
 
     @property
     def mean(self) -> float:
@@ -83,8 +91,14 @@ class GapSketch:
         for bucket in sorted(self._buckets):
             below += self._buckets[bucket]
             if below > rank:
-                return float(min(_MIDDLE * _GROWTH**bucket, self.maximum))
+                return min(_middle(bucket), self.maximum)
         return float(self.maximum)
+
+
+def _middle(bucket: int) -> float:
+    """Return the value that is, relatively, as far from the least of a bucket as from its most."""
+    least, most = _BOUNDS[bucket - 1] + 1 if bucket else 0, _BOUNDS[bucket]
+    return 2 * least * most / (least + most) if most else 0.0
 
 
 class StreamClock:
@@ -94,7 +108,7 @@ class StreamClock:
         started_at: when the run started, in ns.
     """
 
-    __slots__ = ("_chunks", "_gaps", "_pending", "_previous", "_width", "_windows", "started_at")
+    __slots__ = ("_chunks", "_gaps", "_pending", "_width", "_windows", "started_at")
 
     def __init__(self, started_at: int) -> None:
         self.started_at = started_at
@@ -103,7 +117,6 @@ class StreamClock:
     def restart(self) -> None:
         """Forget every chunk."""
         self._chunks = 0
-        self._previous = 0
         self._width = 1
         self._pending: list[int] = []
         self._windows: list[Window] = []
@@ -141,29 +154,37 @@ class StreamClock:
         return tuple(self._windows)
 
     def _fold(self) -> None:
-        pending, self._pending = self._pending, []
-        for now in pending:
-            self._place(now)
+        # A chunk that comes meanwhile, in another thread, is appended, and waits.
+        times = self._pending[:]
+        del self._pending[: len(times)]
+        if not times:
+            return
+        previous = self._windows[-1].ended_at if self._windows else times[0]
+        gaps = [now - before for before, now in pairwise([previous, *times])]
+        if min(gaps) < 0:
+            gaps = [max(gap, 0) for gap in gaps]
+        self._gaps.add(gaps if self._windows else gaps[1:])
+        placed = 0
+        while placed < len(times):
+            placed += self._fill(times[placed:], gaps[placed:])
 
-    def _place(self, now: int) -> None:
-        gap = max(now - self._previous, 0) if self._chunks else 0
-        if self._chunks:
-            self._gaps.add(gap)
-        self._previous = now
-        last = self._windows[-1] if self._windows else None
-        if last is not None and last.chunks < self._width:
-            last.chunks += 1
-            last.ended_at = now
-            last.max_gap = max(last.max_gap, gap)
-        else:
-            self._open_window(now, gap)
-        self._chunks += 1
+    def _fill(self, times: list[int], gaps: list[int]) -> int:
+        """Put into the last window as many chunks as it has room for; return how many."""
+        if not self._windows or self._windows[-1].chunks == self._width:
+            self._open_window(times[0])
+        window = self._windows[-1]
+        taken = min(self._width - window.chunks, len(times))
+        window.chunks += taken
+        window.ended_at = times[taken - 1]
+        window.max_gap = max(window.max_gap, *gaps[:taken])
+        self._chunks += taken
+        return taken
 
-    def _open_window(self, now: int, gap: int) -> None:
+    def _open_window(self, now: int) -> None:
         if len(self._windows) == MAX_WINDOWS:
             self._windows = _halved(self._windows)
             self._width *= 2
-        self._windows.append(Window(self._chunks, 1, now, now, gap))
+        self._windows.append(Window(self._chunks, 0, now, now, 0))
 
 
 def _halved(windows: list[Window]) -> list[Window]:
