@@ -1,0 +1,83 @@
+"""What the tests of telemetry share: the ways in, and what must be true after every test."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from nodespan.telemetry import (
+    OpenTelemetryCallbackHandler,
+    SpanCollector,
+    instrument,
+    uninstrument,
+)
+from nodespan.telemetry.testing import CapturedSpans
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from langchain_core.runnables import RunnableConfig
+
+# What the tests share beyond fixtures lies in modules beside them.
+sys.path.append(str(Path(__file__).parent))
+
+# The suite's cases hold for each way in alike.
+WAYS_IN = ("handler", "instrument")
+
+
+@dataclass(frozen=True, slots=True)
+class Traced(CapturedSpans):
+    """Spans of the application under test, and the config that has its calls traced."""
+
+    way_in: str = "handler"
+
+    def config(self, **more: Any) -> RunnableConfig:
+        """Return a call's config: the handler where it is the way in, and what else is given."""
+        callbacks = [self.handler] if self.way_in == "handler" else []
+        return {"callbacks": callbacks, **more}
+
+    def thread(self, thread_id: str, **more: Any) -> RunnableConfig:
+        """Return the config of a call on a thread with a checkpointer."""
+        return self.config(configurable={"thread_id": thread_id}, **more)
+
+    @property
+    def tracer(self) -> trace.Tracer:
+        """The application's own tracer."""
+        return self.tracer_provider.get_tracer("application")
+
+
+@pytest.fixture(params=WAYS_IN)
+def traced(request: pytest.FixtureRequest) -> Iterator[Traced]:
+    """Trace by each way in, with spans kept in memory, and with nothing swallowed."""
+    collector = SpanCollector()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(collector)
+    make = instrument if request.param == "instrument" else OpenTelemetryCallbackHandler
+    handler = make(tracer_provider=provider)
+    handler.raise_error = True
+    yield Traced(handler, provider, collector, request.param)
+    uninstrument()
+    gc.collect()
+    assert handler.open_runs == 0, "a run is open"
+    assert handler.diagnostics.counts == {}, "telemetry has met trouble"
+    provider.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _context_is_what_it_was(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail where a test leaves another span current, or a context could not be detached."""
+    before = trace.get_current_span()
+    with caplog.at_level(logging.DEBUG, logger="opentelemetry"):
+        yield
+    assert trace.get_current_span() is before, "another span is current than before"
+    told = [record.getMessage() for record in caplog.get_records("call")]
+    assert not [text for text in told if "Failed to detach context" in text]
+    assert not [text for text in told if "OpenTelemetryCallbackHandler" in text]
