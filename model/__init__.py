@@ -15,10 +15,13 @@ from ._errors import (
     ModelNotFoundError,
     ModelTimeoutError,
     RateLimitError,
+    ScriptEndedError,
     ServerError,
     UnsupportedError,
 )
 from ._llama_cpp import LlamaCppChatModel
+from ._script import Pause, ScriptedCall
+from ._scripted import ScriptedChatModel
 
 __all__ = [
     "AuthenticationError",
@@ -35,7 +38,11 @@ __all__ = [
     "ModelFileError",
     "ModelNotFoundError",
     "ModelTimeoutError",
+    "Pause",
     "RateLimitError",
+    "ScriptEndedError",
+    "ScriptedCall",
+    "ScriptedChatModel",
     "ServerError",
     "UnsupportedError",
 ]

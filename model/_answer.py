@@ -116,7 +116,9 @@ class Answer:
         self._metadata.update(piece.response_metadata)
         if piece.usage_metadata is not None:
             self._usage = add_usage(self._usage, piece.usage_metadata)
-        self._called_tools = self._called_tools or bool(piece.tool_call_chunks)
+        for call in piece.tool_call_chunks:
+            self._called_tools = True
+            self._texts += (call["name"] or "", call["args"] or "")
         content = self._cut_content(piece.content)
         if not (content or piece.tool_call_chunks or piece.additional_kwargs):
             return None

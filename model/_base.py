@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from langchain_core.language_models.base import BaseLanguageModel, LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel, generate_from_stream
 from langchain_core.messages.utils import count_tokens_approximately
-from pydantic import field_validator, model_validator
+from pydantic import SecretStr, field_validator, model_validator
 
 from ._call import Call
 from ._errors import UnsupportedError
-from ._parameters import check_names, override, public_values
+from ._parameters import check_names, override, public_values, without_secrets
 from ._stop import as_list
 from ._tools import response_format_for, structured, tool_choice_for, tool_definitions
 from ._usage import count_message_tokens, estimate_tokens
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.language_models.base import LanguageModelInput
+    from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
     from langchain_core.runnables import Runnable
@@ -199,6 +201,30 @@ class CustomChatModel(BaseChatModel):
         """Whether LangChain may serialize the model: always, without its secrets."""
         return True
 
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """Serialize the model without secrets, also those inside its mappings."""
+        serialized = super().to_json()
+        if serialized["type"] == "constructor":
+            kwargs = serialized["kwargs"]
+            serialized["kwargs"] = {name: without_secrets(kwargs[name]) for name in kwargs}
+        return serialized
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Pickle the model without its secrets; who loads it reads them as `lc_secrets` says."""
+        state = super().__getstate__()
+        secret = written(type(self)).secrets
+        values = state["__dict__"].items()
+        kept = {name: without_secrets(value) for name, value in values if name not in secret}
+        return {**state, "__dict__": kept}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        for name, variable in self.lc_secrets.items():
+            field = type(self).model_fields[name]
+            value: Any = os.environ.get(variable, field.get_default(call_default_factory=True))
+            is_text = isinstance(value, str) and "Secret" in repr(field.annotation)
+            self.__dict__[name] = SecretStr(value) if is_text else value
+
     @property
     def lc_secrets(self) -> dict[str, str]:
         """The environment variable that each secret parameter is read from when it is loaded."""
@@ -364,11 +390,10 @@ class CustomChatModel(BaseChatModel):
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Leave secrets out, also those that are not typed as such."""
+        secret = written(type(self)).secrets
         for name, value in super().__repr_args__():
-            if name not in written(type(self)).secrets or value is None:
-                yield name, value
-            else:
-                yield name, "**********"
+            hidden = name in secret and value is not None
+            yield name, "**********" if hidden else without_secrets(value)
 
 
 def _words(class_name: str, separator: str) -> str:

@@ -5,6 +5,7 @@
     ├── UnsupportedError            ask another model: this one cannot do that
     ├── ModelFileError              give another file
     ├── ModelClosedError            make a new model: this one was closed
+    ├── ScriptEndedError            give the scripted model another answer
     ├── BadRequestError             change the call: the message names the value
     │   ├── ContextTooLongError     shorten the conversation
     │   └── ModelNotFoundError      give another model name, or another server
@@ -74,6 +75,10 @@ class ModelFileError(ModelError, OSError):
 
 class ModelClosedError(ModelError):
     """The model was closed before or during the call."""
+
+
+class ScriptEndedError(ModelError):
+    """A scripted model was called more often than it has answers."""
 
 
 class BadRequestError(ModelError, langchain.ModelInvalidRequestError, ValueError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -13,7 +12,7 @@ from pydantic import SecretBytes, SecretStr, ValidationError
 from ._errors import BadRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Mapping
 
     from pydantic.fields import FieldInfo
 
@@ -34,9 +33,10 @@ _SECRETS: Final = (SecretStr, SecretBytes)
 
 
 def declared_fields(model_class: type[BaseChatModel]) -> dict[str, FieldInfo]:
-    """Find the fields that an author, or `CustomChatModel`, added to LangChain's own."""
+    """Find the fields that were added to LangChain's own, but for those that are excluded."""
     theirs = BaseChatModel.model_fields
-    return {name: info for name, info in model_class.model_fields.items() if name not in theirs}
+    fields = model_class.model_fields.items()
+    return {name: info for name, info in fields if name not in theirs and not info.exclude}
 
 
 def secret_fields(model_class: type[BaseChatModel]) -> frozenset[str]:
@@ -50,15 +50,25 @@ def secret_fields(model_class: type[BaseChatModel]) -> frozenset[str]:
 
 
 def public_values(values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Keep what is set and not secret, at any depth of mappings."""
-    return dict(_public_items(values))
+    """Keep what is set and not secret, at any depth of dictionaries."""
+    return {
+        name: without_secrets(value)
+        for name, value in values
+        if value is not None and not _is_secret(name, value)
+    }
 
 
-def _public_items(values: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    for name, value in values:
-        if value is None or isinstance(value, _SECRETS) or _CREDENTIAL_NAME.search(str(name)):
-            continue
-        yield name, dict(_public_items(value.items())) if isinstance(value, Mapping) else value
+def without_secrets(value: Any) -> Any:
+    """Take what is secret out of a dictionary, at any depth; leave other values alone."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: without_secrets(inner) for key, inner in value.items() if not _is_secret(key, inner)
+    }
+
+
+def _is_secret(name: Any, value: Any) -> bool:
+    return isinstance(value, _SECRETS) or bool(_CREDENTIAL_NAME.search(str(name)))
 
 
 def check_names(model: str, given: Iterable[str], known: Iterable[str]) -> None:
