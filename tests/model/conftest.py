@@ -1,11 +1,19 @@
-"""What the tests of models share: the models themselves, and SmolLM2's file."""
+"""What the tests of models share: SmolLM2's file, and the models that keep one contract."""
 
 from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from nodespan.model import CustomChatModel, EchoChatModel, LlamaCppChatModel, ScriptedChatModel
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from langchain_core.messages import BaseMessage
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +23,54 @@ def smollm2() -> Path:
     assert spec is not None
     assert spec.submodule_search_locations is not None
     return Path(spec.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+@pytest.fixture(scope="session")
+def _loaded_smollm2(smollm2: Path) -> Iterator[LlamaCppChatModel]:
+    """Keep SmolLM2 loaded while the models' contract is tested."""
+    with LlamaCppChatModel(model_path=smollm2) as model:
+        yield model
+
+
+class SyncChatModel(CustomChatModel):
+    """A model whose author wrote a sync generator."""
+
+    prefix: str = "So: "
+
+    def respond(self, messages: list[BaseMessage]) -> Iterator[str]:
+        """Answer with the prefix, and the last message letter by letter."""
+        yield self.prefix
+        yield from str(messages[-1].text)
+
+
+class AsyncChatModel(CustomChatModel):
+    """A model whose author wrote an async generator."""
+
+    prefix: str = "So: "
+
+    async def arespond(self, messages: list[BaseMessage]) -> AsyncIterator[str]:
+        """Answer with the prefix, and the last message letter by letter."""
+        yield self.prefix
+        for character in str(messages[-1].text):
+            yield character
+
+
+def _llama_cpp(request: pytest.FixtureRequest) -> LlamaCppChatModel:
+    loaded: LlamaCppChatModel = request.getfixturevalue("_loaded_smollm2")
+    return LlamaCppChatModel(model_path=loaded.model_path, temperature=0, seed=1, max_tokens=8)
+
+
+# Each gives the same answer to the same question, whenever it is asked.
+MODELS: dict[str, Callable[[pytest.FixtureRequest], CustomChatModel]] = {
+    "sync": lambda _: SyncChatModel(),
+    "async": lambda _: AsyncChatModel(),
+    "echo": lambda _: EchoChatModel(n=5),
+    "scripted": lambda _: ScriptedChatModel(lambda call: f"You said: {call.messages[-1].text}"),
+    "llama_cpp": _llama_cpp,
+}
+
+
+@pytest.fixture(params=list(MODELS))
+def model(request: pytest.FixtureRequest) -> CustomChatModel:
+    """Give each model in turn."""
+    return MODELS[request.param](request)
