@@ -1,0 +1,86 @@
+"""README.md is true: its programs run, and print what it says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+class Block(NamedTuple):
+    """A fenced block of README.md, and the text block that follows it at once, if one does."""
+
+    language: str
+    text: str
+    printed: str | None
+
+    def __str__(self) -> str:
+        """Name the block by its first line."""
+        return self.text.partition("\n")[0]
+
+
+def blocks() -> list[Block]:
+    """Return README's fenced blocks."""
+    pattern = r"^```(\w+)\n(.*?)^```$(?:\n+^```text\n(.*?)^```$)?"
+    found = re.finditer(pattern, README, re.MULTILINE | re.DOTALL)
+    return [Block(match[1], match[2], match[3]) for match in found if match[1] != "text"]
+
+
+PROGRAMS = [block for block in blocks() if block.language == "python"]
+COMMANDS = [block for block in blocks() if block.language == "sh"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=str)
+def test_programs_print_what_readme_says(
+    program: Block, run_python: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """A Python block runs on its own, without a warning, and prints the text block after it."""
+    result = run_python(program.text)
+    assert (result.returncode, result.stderr) == (0, "")
+    if program.printed is not None:
+        assert measured_out(result.stdout) == measured_out(program.printed)
+
+
+def test_the_first_command_prints_what_readme_says() -> None:
+    """`nodespan chat` answers, and prints the trace that the first screen shows."""
+    command = COMMANDS[0]
+    name, *arguments = re.findall(r'nodespan (\w+) "(.+)"', command.text)[0]
+    nodespan = Path(sys.executable).with_name("nodespan")
+    result = subprocess.run(
+        [nodespan, name, *arguments], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert measured_out(result.stdout) == measured_out(command.printed or "")
+
+
+def test_the_first_screen_has_the_two_command_lines() -> None:
+    """Both set-ups start with nothing but Python, and stand in the first 40 lines."""
+    first_screen = "\n".join(README.splitlines()[:40])
+    lines = re.findall(r"^python3 -m venv .*$", first_screen, re.MULTILINE)
+    assert len(lines) == 2
+    assert "nodespan chat" in lines[0]
+    assert "pytest" in lines[1]
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link is a file or a folder of the repository."""
+    targets = re.findall(r"\]\((?!http|#)([^)#]+)", README)
+    assert targets
+    assert not [target for target in targets if not (ROOT / target).exists()]
+
+
+def measured_out(text: str) -> list[list[str]]:
+    """Return the words of each line, with what differs from run to run taken out."""
+    text = re.sub(r"\b[0-9a-f]{32}\b", "TRACE", text)
+    text = re.sub(r"\b\d+(\.\d+)? (ms|s|µs|us)\b", "TIME", text)
+    return [line.split() for line in text.strip().splitlines()]
