@@ -20,6 +20,7 @@ from ._errors import (
     UnsupportedError,
 )
 from ._llama_cpp import LlamaCppChatModel
+from ._openai import OpenAICompatibleChatModel
 from ._script import Pause, ScriptedCall
 from ._scripted import ScriptedChatModel
 
@@ -38,6 +39,7 @@ __all__ = [
     "ModelFileError",
     "ModelNotFoundError",
     "ModelTimeoutError",
+    "OpenAICompatibleChatModel",
     "Pause",
     "RateLimitError",
     "ScriptEndedError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from langchain_core.messages import BaseMessage
+
+
+# What the tests share beyond fixtures lies in modules beside them.
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")

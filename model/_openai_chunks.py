@@ -1,0 +1,248 @@
+"""The chunks of an OpenAI-compatible answer, read as pieces of LangChain's (pure).
+
+https://platform.openai.com/docs/api-reference/chat-streaming
+
+Servers differ in what they leave out and what they repeat; each tolerance below is for a
+server that is in use.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_core.messages import AIMessageChunk
+from langchain_core.messages.tool import tool_call_chunk
+from pydantic import BaseModel, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from langchain_core.messages.ai import UsageMetadata
+    from langchain_core.messages.tool import ToolCallChunk
+
+    from ._answer import Piece
+
+DONE: Final = "[DONE]"
+"""The last event of a complete stream."""
+
+
+class _Function(BaseModel):
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
+
+
+class _ToolCall(BaseModel):
+    index: int | None = None
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _Delta(BaseModel):
+    content: str | None = None
+    reasoning_content: str | None = None  # DeepSeek's name: llama.cpp, SGLang, vLLM
+    reasoning: str | None = None  # OpenRouter's name: Ollama, newer vLLM
+    refusal: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+
+
+class _Choice(BaseModel):
+    index: int = 0
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _PromptDetails(BaseModel):
+    cached_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class _CompletionDetails(BaseModel):
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
+
+
+class Chunk(BaseModel):
+    """One chunk, as far as it is of use here."""
+
+    id: str | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    error: Any = None
+
+
+def parse_chunk(data: str) -> Chunk:
+    """Read the data of one event; one without data, such as a sign of life, is an empty chunk.
+
+    Raises:
+        ValueError: If it is no chunk; it says what is wrong, without the data.
+    """
+    if not data:
+        return Chunk()
+    try:
+        return Chunk.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from None
+
+
+class ChunkReader:
+    """Turns the chunks of one answer into the pieces that they bring.
+
+    Attributes:
+        has_ended: Whether the model has said why its answer ends.
+    """
+
+    __slots__ = ("_block", "_calls", "_next_index", "_told_identity", "_usage", "has_ended")
+
+    def __init__(self) -> None:
+        self._block: tuple[str, int] | None = None
+        self._calls: list[_CallInTheMaking] = []
+        self._next_index = 0
+        self._told_identity = False
+        self._usage = _Usage()
+        self.has_ended = False
+
+    def read(self, chunk: Chunk) -> Iterator[Piece]:
+        """Turn a chunk into pieces; there are none before the model's own first one."""
+        for choice in chunk.choices or ():
+            if choice.index == 0:
+                yield from self._read_choice(choice, chunk)
+        if chunk.usage is not None:
+            yield AIMessageChunk(content="", usage_metadata=self._new_usage(chunk.usage))
+
+    def _read_choice(self, choice: _Choice, chunk: Chunk) -> Iterator[Piece]:
+        pieces = list(self._read_delta(choice.delta)) if choice.delta is not None else []
+        if pieces and not self._told_identity:
+            self._told_identity = True
+            yield AIMessageChunk(content="", response_metadata=_identity(chunk))
+        yield from pieces
+        if choice.finish_reason:
+            self.has_ended = True
+            ends = {**_identity(chunk), "finish_reason": choice.finish_reason}
+            yield AIMessageChunk(content="", response_metadata=ends)
+
+    def _read_delta(self, delta: _Delta) -> Iterator[Piece]:
+        if reasoning := delta.reasoning_content or delta.reasoning:
+            yield self._block_piece("reasoning", reasoning)
+        if delta.content:
+            yield self._text_piece(delta.content)
+        if delta.refusal:
+            yield AIMessageChunk(content="", additional_kwargs={"refusal": delta.refusal})
+        if delta.tool_calls:
+            calls = [self._call_chunk(call) for call in delta.tool_calls]
+            yield AIMessageChunk(content="", tool_call_chunks=calls)
+
+    def _text_piece(self, text: str) -> Piece:
+        # Plain text stays plain, unless there are blocks that it has to be told from.
+        return text if self._block is None else self._block_piece("text", text)
+
+    def _block_piece(self, kind: str, text: str) -> AIMessageChunk:
+        if self._block is None or self._block[0] != kind:
+            self._block = (kind, self._new_index())
+        return AIMessageChunk(content=[{"type": kind, kind: text, "index": self._block[1]}])
+
+    def _new_index(self) -> int:
+        """Number content blocks and tool calls alike: LangChain's events tell them apart by it."""
+        self._next_index += 1
+        return self._next_index - 1
+
+    def _call_chunk(self, delta: _ToolCall) -> ToolCallChunk:
+        call = next((call for call in reversed(self._calls) if call.continues_with(delta)), None)
+        if call is None:
+            call = _CallInTheMaking(delta, self._new_index())
+            self._calls.append(call)
+        return call.take(delta)
+
+    def _new_usage(self, usage: _Usage) -> UsageMetadata:
+        """Tell what is new: some servers report the usage so far with every chunk."""
+        before, self._usage = _usage_metadata(self._usage), usage
+        new: UsageMetadata = _difference(_usage_metadata(usage), before)
+        return new
+
+
+class _CallInTheMaking:
+    """A tool call whose deltas are still coming."""
+
+    __slots__ = ("_given_id", "_has_id", "_has_name", "_index", "_position")
+
+    def __init__(self, first: _ToolCall, index: int) -> None:
+        self._position = first.index
+        self._given_id = first.id
+        self._index = index
+        self._has_id = False
+        self._has_name = False
+
+    def continues_with(self, delta: _ToolCall) -> bool:
+        """Tell whether a delta belongs to this call.
+
+        Some servers give all calls the same index and only the id differs; some give every
+        delta a new id, and only the first has a name; some leave the index out.
+        """
+        if delta.index != self._position:
+            return False
+        if delta.function is None or not delta.function.name:
+            return True
+        if delta.id:
+            return delta.id == self._given_id
+        return delta.index is not None or not self._has_name
+
+    def take(self, delta: _ToolCall) -> ToolCallChunk:
+        """Pass a delta on: id and name once, the arguments as they come."""
+        function = delta.function or _Function()
+        name = None if self._has_name else function.name or None
+        call_id = None if self._has_id else self._given_id or f"call_{uuid.uuid4().hex[:24]}"
+        self._has_id, self._has_name = True, self._has_name or name is not None
+        arguments = function.arguments
+        if isinstance(arguments, dict):
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        return tool_call_chunk(name=name, args=arguments or "", id=call_id, index=self._index)
+
+
+def _identity(chunk: Chunk) -> dict[str, Any]:
+    """Name the answer and its model, as the server does."""
+    told = {
+        "id": chunk.id,
+        "model_name": chunk.model,
+        "system_fingerprint": chunk.system_fingerprint,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _usage_metadata(usage: _Usage) -> dict[str, Any]:
+    prompt = usage.prompt_tokens_details or _PromptDetails()
+    completion = usage.completion_tokens_details or _CompletionDetails()
+    return {
+        "input_tokens": usage.prompt_tokens,
+        "output_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "input_token_details": _told(cache_read=prompt.cached_tokens, audio=prompt.audio_tokens),
+        "output_token_details": _told(
+            reasoning=completion.reasoning_tokens, audio=completion.audio_tokens
+        ),
+    }
+
+
+def _told(**counts: int | None) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def _difference(now: dict[str, Any], before: dict[str, Any]) -> Any:
+    return {
+        name: _difference(value, before.get(name, {}))
+        if isinstance(value, dict)
+        else value - before.get(name, 0)
+        for name, value in now.items()
+        if value != {}
+    }

@@ -1,0 +1,291 @@
+"""One request to an OpenAI-compatible server, and its answer.
+
+https://platform.openai.com/docs/api-reference/chat/create
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from ._errors import (
+    BadRequestError,
+    MalformedAnswerError,
+    ModelClosedError,
+    ModelConnectionError,
+    ModelError,
+    ModelTimeoutError,
+)
+from ._openai_chunks import DONE, Chunk, ChunkReader, parse_chunk
+from ._openai_errors import ServerAnswer, hide
+from ._sse import EVENT_STREAM, EventTooLongError, server_sent_events
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from httpx_sse import ServerSentEvent
+    from pydantic import SecretStr
+
+    from ._answer import Piece
+    from ._http import LoopClients
+
+_EVENT_LIMIT: Final = 8 * 1024 * 1024
+_BODY_LIMIT: Final = 64 * 1024
+_BODY_SECONDS: Final = 5.0
+# How long to wait, after the last event, for the end of the stream, which frees the connection.
+_END_SECONDS: Final = 0.25
+_SHORTEST_SECRET: Final = 4
+_SAID_LIMIT: Final = 200
+_DISCONNECTED: Final = ("Server disconnected", "peer closed connection")
+# Only the trace goes to the server: baggage may be anything that the application carries along.
+_TRACE_CONTEXT: Final = TraceContextTextMapPropagator()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of time, in seconds; `None` for none.
+
+    Args:
+        connect: For reaching the server.
+        first_chunk: From the request to the first chunk.
+        next_chunk: From one chunk to the next.
+        total: For the whole call, tries and pauses included.
+    """
+
+    connect: float | None
+    first_chunk: float | None
+    next_chunk: float | None
+    total: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What to ask for, and of whom.
+
+    Args:
+        server: The base URL, without a credential.
+        model_name: The model.
+        body: The request's body, JSON.
+        headers: The headers that are the caller's own, credentials among them.
+        limits: The limits of time.
+    """
+
+    server: str
+    model_name: str
+    body: bytes
+    headers: Mapping[str, SecretStr]
+    limits: Limits
+
+    @property
+    def secrets(self) -> list[str]:
+        """What the server may repeat, and nobody else must."""
+        words = (value.get_secret_value().split(" ")[-1] for value in self.headers.values())
+        return [word for word in words if len(word) >= _SHORTEST_SECRET]
+
+    def request_headers(self) -> dict[str, str]:
+        """Write the headers down, with the current span's place in its trace."""
+        headers = {
+            "Accept": EVENT_STREAM,
+            "Accept-Encoding": "identity",  # a compressed stream has no bound on its events
+            "Cache-Control": "no-store",
+            "Content-Type": "application/json",
+        }
+        _TRACE_CONTEXT.inject(headers)
+        return headers | {name: value.get_secret_value() for name, value in self.headers.items()}
+
+
+class Exchange:
+    """One request and its answer.
+
+    Args:
+        clients: The clients of the model.
+        completion: What to ask for.
+        until: The event loop's time at which the whole call must be over.
+
+    Attributes:
+        has_begun: Whether a piece of the answer has come.
+    """
+
+    def __init__(self, clients: LoopClients, completion: Completion, until: float) -> None:
+        self._clients = clients
+        self._completion = completion
+        self._until = until
+        self._deadline = until
+        self._limit = ("timeout", completion.limits.total)
+        self._answer: ServerAnswer | None = None
+        self.has_begun = False
+
+    async def pieces(self) -> AsyncGenerator[Piece]:
+        """Send the request and give the pieces of the answer as they come.
+
+        Raises:
+            ModelError: If there is no answer, or another one.
+        """
+        async with self._errors_as_ours(), self._response() as response:
+            answer = await self._require_event_stream(response)
+            reader = ChunkReader()
+            events = server_sent_events(response, limit=_EVENT_LIMIT)
+            async with contextlib.aclosing(events):
+                while (event := await self._next(events)) and event.data != DONE:
+                    for piece in reader.read(_chunk(event, answer)):
+                        self.has_begun = True
+                        yield piece
+                    if self.has_begun:
+                        self._allow("chunk_timeout", self._completion.limits.next_chunk)
+                if not reader.has_ended and (event is None or not self.has_begun):
+                    raise ModelConnectionError(
+                        f"{answer.server} broke off its answer; try again", **answer.facts()
+                    )
+                await self._take_leave(events)
+
+    @contextlib.asynccontextmanager
+    async def _response(self) -> AsyncGenerator[httpx.Response]:
+        client = await self._clients.here()
+        async with asyncio.timeout_at(self._when):
+            await client.places.acquire()
+        try:
+            response = await self._send(client.http)
+            try:
+                yield response
+            finally:
+                # Closes the connection too, unless the answer has been read to its end.
+                await response.aclose()
+        finally:
+            client.places.release()
+
+    async def _send(self, http: httpx.AsyncClient) -> httpx.Response:
+        if http.is_closed:
+            raise ModelClosedError("the model was closed before the call")
+        limits = self._completion.limits
+        request = http.build_request(
+            "POST",
+            f"{self._completion.server}/chat/completions",
+            content=self._completion.body,
+            headers=self._completion.request_headers(),
+            timeout=httpx.Timeout(None, connect=limits.connect),
+        )
+        self._allow("first_chunk_timeout", limits.first_chunk)
+        async with asyncio.timeout_at(self._when):
+            return await http.send(request, stream=True)
+
+    async def _require_event_stream(self, response: httpx.Response) -> ServerAnswer:
+        answer = self._answer = ServerAnswer(
+            server=self._completion.server,
+            model_name=self._completion.model_name,
+            status=response.status_code,
+            headers=response.headers,
+            secrets=self._completion.secrets,
+        )
+        if not response.is_success:
+            raise answer.refusal(await self._body(response))
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != EVENT_STREAM or "content-encoding" in response.headers:
+            what = f"sent {kind or 'something'} instead of a plain event stream"
+            raise answer.malformed(what, await self._body(response))
+        return answer
+
+    async def _body(self, response: httpx.Response) -> str:
+        """Read as much of a failure's body as is needed to tell it."""
+        body = b""
+        with contextlib.suppress(httpx.HTTPError, TimeoutError):
+            async with asyncio.timeout(_BODY_SECONDS):
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) >= _BODY_LIMIT:
+                        break
+        return body[:_BODY_LIMIT].decode(errors="replace")
+
+    async def _next(self, events: AsyncGenerator[ServerSentEvent]) -> ServerSentEvent | None:
+        async with asyncio.timeout_at(self._when):
+            return await anext(events, None)
+
+    async def _take_leave(self, events: AsyncGenerator[ServerSentEvent]) -> None:
+        """Read the end of the stream, so that its connection can serve another call."""
+        with contextlib.suppress(TimeoutError, httpx.HTTPError, EventTooLongError):
+            async with asyncio.timeout(_END_SECONDS):
+                await anext(events, None)
+
+    def _allow(self, limit: str, seconds: float | None) -> None:
+        """Limit the next step of the call."""
+        deadline = math.inf if seconds is None else asyncio.get_running_loop().time() + seconds
+        if deadline < self._until:
+            self._deadline, self._limit = deadline, (limit, seconds)
+        else:
+            self._deadline, self._limit = self._until, ("timeout", self._completion.limits.total)
+
+    @property
+    def _when(self) -> float | None:
+        return None if self._deadline == math.inf else self._deadline
+
+    @contextlib.asynccontextmanager
+    async def _errors_as_ours(self) -> AsyncGenerator[None]:
+        try:
+            yield
+        except ModelError:
+            raise
+        except TimeoutError:
+            raise self._timeout() from None
+        except EventTooLongError as error:
+            raise self._malformed(f"sent no events: {error}") from error
+        except httpx.HTTPError as error:
+            raise self._failure(error) from error
+
+    def _timeout(self) -> ModelTimeoutError:
+        limit, seconds = self._limit
+        happened = {
+            "first_chunk_timeout": "has not begun to answer",
+            "chunk_timeout": "has not gone on answering",
+            "timeout": "has not answered",
+        }
+        return ModelTimeoutError(
+            f"{self._completion.server} {happened[limit]} within {seconds:g} s; "
+            f"try again, or allow more ({limit})",
+            **self._known_facts,
+        )
+
+    def _malformed(self, what: str) -> MalformedAnswerError:
+        return MalformedAnswerError(f"{self._completion.server} {what}", **self._known_facts)
+
+    def _failure(self, error: httpx.HTTPError) -> ModelError:
+        server, limits = self._completion.server, self._completion.limits
+        said = hide(str(error), self._completion.secrets)[:_SAID_LIMIT]
+        match error:
+            case _ if self._clients.is_closed:
+                return ModelClosedError("the model was closed during the call")
+            case httpx.ConnectTimeout():
+                return ModelTimeoutError(
+                    f"{server} was not reached within {limits.connect:g} s; "
+                    "try again, or allow more (connect_timeout)"
+                )
+            case httpx.ConnectError() | httpx.ProxyError():
+                return ModelConnectionError(f"{server} was not reached: {said}; is it running?")
+            case httpx.LocalProtocolError():
+                return BadRequestError(f"the request to {server} cannot be sent: {said}")
+            case httpx.RemoteProtocolError() if not said.startswith(_DISCONNECTED):
+                return self._malformed(f"does not speak HTTP: {said}")
+        return ModelConnectionError(
+            f"the connection to {server} broke: {said or type(error).__name__}; try again",
+            **self._known_facts,
+        )
+
+    @property
+    def _known_facts(self) -> dict[str, Any]:
+        return {} if self._answer is None else self._answer.facts()
+
+
+def _chunk(event: ServerSentEvent, answer: ServerAnswer) -> Chunk:
+    if event.event == "error":
+        raise answer.reported(event.data)
+    try:
+        chunk = parse_chunk(event.data)
+    except ValueError as error:
+        raise answer.malformed(f"sent an event that is no chunk ({error})", event.data) from None
+    if chunk.error is not None:
+        raise answer.reported(event.data)
+    return chunk

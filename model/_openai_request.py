@@ -1,0 +1,83 @@
+"""What goes into a request to an OpenAI-compatible server, checked before it is sent (pure)."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from ._errors import BadRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import SecretStr
+
+# https://www.rfc-editor.org/rfc/rfc9110#section-5.5
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+
+
+def checked_address(url: str) -> str:
+    """Make sure that a base URL can be called and shown.
+
+    Raises:
+        ValueError: If it is no such address; it does not repeat it, for what it may hold.
+    """
+    address = urlsplit(url)
+    if address.scheme not in {"http", "https"} or not address.hostname:
+        raise ValueError("give an address like http://127.0.0.1:8000/v1")
+    _ = address.port  # raises a ValueError that names a bad one
+    if address.username or address.password or address.query or address.fragment:
+        raise ValueError(
+            "the address must have no user, password or query, because it is shown in traces; "
+            "give credentials as api_key, or in headers"
+        )
+    return url.rstrip("/")
+
+
+def check_header(name: str, value: SecretStr) -> None:
+    """Make sure that a header can be sent.
+
+    Raises:
+        ValueError: If it cannot; it does not repeat the value.
+    """
+    if not _HEADER_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a header")
+    if not _HEADER_VALUE.fullmatch(value.get_secret_value()):
+        raise ValueError(
+            f"the value for the header {name} has characters that no header can hold; "
+            "does it end in a line break?"
+        )
+
+
+def is_overheard(url: str) -> bool:
+    """Tell whether what is sent there passes a network unencrypted."""
+    address = urlsplit(url)
+    return address.scheme == "http" and not _is_this_machine(str(address.hostname))
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def as_json(body: Mapping[str, Any]) -> bytes:
+    """Write a request's body, without the fields that are `None`.
+
+    Raises:
+        BadRequestError: If it holds what JSON cannot express.
+    """
+    given = {name: value for name, value in body.items() if value is not None}
+    try:
+        text = json.dumps(given, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise BadRequestError(f"the request cannot be written as JSON: {error}") from error
+    # A lone surrogate has no UTF-8; Python's escape for it is JSON's as well.
+    return text.encode(errors="backslashreplace")
