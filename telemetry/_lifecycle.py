@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from time import perf_counter_ns, time_ns
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.errors import NodeTimeoutError
@@ -17,7 +17,7 @@ from ._spans import RunKind, Start, graph_kind
 from ._task_watch import watch_current_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from uuid import UUID
 
     from ._attributes import AttributeValue
@@ -65,6 +65,16 @@ class Ending:
         return cls(at, outcome, error, error_type(error))
 
 
+class RunObserver(Protocol):
+    """Is told of every run that has a span, beside the span's writer: metrics and logs."""
+
+    def opened(self, run: Run, content: Content) -> None:
+        """Take note of a run whose span has started; *content* is what the run is given."""
+
+    def closed(self, run: Run, ending: Ending) -> None:
+        """Take note of a run whose span has ended."""
+
+
 class Lifecycle:
     """Starts and ends runs, in whatever order LangChain reports them.
 
@@ -72,12 +82,20 @@ class Lifecycle:
         runs: the open runs.
         writer: of their spans.
         diagnostics: counts what gave way.
+        observers: are told of starts and ends.
     """
 
-    def __init__(self, runs: OpenRuns, writer: SpanWriter, diagnostics: Diagnostics) -> None:
+    def __init__(
+        self,
+        runs: OpenRuns,
+        writer: SpanWriter,
+        diagnostics: Diagnostics,
+        observers: Sequence[RunObserver] = (),
+    ) -> None:
         self._runs = runs
         self._writer = writer
         self._diagnostics = diagnostics
+        self._observers = observers
 
     def start(
         self,
@@ -106,6 +124,7 @@ class Lifecycle:
             self._runs.counters[run_id.int] = run.chunks
         if parent is None and run.kind in _UNREPORTED_WHEN_CANCELLED:
             run.watch = watch_current_task(lambda: self._end_with_task(run_id))
+        self._tell_opened(run, content)
 
     def end(self, run_id: UUID, ending: Ending) -> None:
         """End a run of this handler and, before it, whatever is still open beneath it."""
@@ -147,6 +166,7 @@ class Lifecycle:
         if run.kind is RunKind.HIDDEN:
             run.kind = graph_kind(run.start, run.parent.start if run.parent else None)
             self._writer.open(run, {})
+            self._tell_opened(run, {})
 
     def _settle_retried(self, graph: Run, attempt: Run) -> None:
         """End nodes that were cancelled and now run again: a time limit stopped them."""
@@ -169,8 +189,23 @@ class Lifecycle:
         failure = signature(ending.error) if ending.error is not None else None
         is_known = failure in run.failures
         self._writer.close(run, ending, records_exception=not is_known)
+        self._tell_closed(run, ending)
         if failure is not None and run.parent is not None and (run.span is not None or is_known):
             run.parent.failures = (*run.parent.failures[1 - _MAX_FAILURES :], failure)
+
+    def _tell_opened(self, run: Run, content: Content) -> None:
+        for observer in self._observers if run.span is not None else ():
+            try:
+                observer.opened(run, content)
+            except Exception as error:  # noqa: BLE001 - the run and the other observers go on
+                self._diagnostics.report(f"{type(observer).__name__} missed a start", error)
+
+    def _tell_closed(self, run: Run, ending: Ending) -> None:
+        for observer in self._observers if run.span is not None else ():
+            try:
+                observer.closed(run, ending)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._diagnostics.report(f"{type(observer).__name__} missed an end", error)
 
 
 def _may_have_timed_out(run: Run, ending: Ending) -> bool:
