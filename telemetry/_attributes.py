@@ -6,28 +6,89 @@ nodespan makes sure.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
-from ._plain import Budget, plain, to_json
+from langchain_core.documents.base import BaseMedia
+from langchain_core.messages import BaseMessage
+from langchain_core.prompt_values import PromptValue
+
+from ._credentials import is_credential_key
+from ._plain import Plain, Reader, Rules, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-AttributeValue: TypeAlias = "str | bool | int | float | tuple[str, ...] | tuple[int, ...]"
+AttributeValue: TypeAlias = (
+    "str | bool | int | float | tuple[str, ...] | tuple[bool, ...] | tuple[int, ...]"
+    " | tuple[float, ...]"
+)
+Attributes: TypeAlias = "dict[str, AttributeValue]"
 
 _V = TypeVar("_V")
 
-_MAX_CHARACTERS: Final = 4_096
+MAX_CHARACTERS: Final = 4_096
+_MAX_NAME_CHARACTERS: Final = 256
+_ARRAY_TYPES: Final = ({str}, {bool}, {int}, {float})
+_CUT: Final = "…"
+
+# The names of what people write and models say, wherever they are met outside of content.
+_CONTENT_KEY: Final = re.compile(
+    r"(?:answer|completion|content|context|document|example|function|input|instruction|message"
+    r"|output|prompt|question|response|script|state|text|tool|transcript)s?|quer(?:y|ies)"
+    r"|repl(?:y|ies)|(?:chat_|message_)?history|conversation|few_shot_examples|metadata"
+    r"|prediction|response_format|suffix|system(?:_(?:instructions?|message|prompt))?",
+    re.IGNORECASE,
+)
+
+
+def is_content_key(key: str) -> bool:
+    """Say whether a *key* is the name of content."""
+    return _CONTENT_KEY.fullmatch(key) is not None
+
+
+def _withholds(key: str) -> bool:
+    return is_content_key(key) or is_credential_key(key)
+
+
+def _class_name(value: object) -> str:
+    return f"<{type(value).__qualname__}>"
+
+
+WITHOUT_CONTENT: Final = Rules(
+    withholds=_withholds,
+    adapters=dict.fromkeys((BaseMessage, BaseMedia, PromptValue), _class_name),
+)
 
 
 def attribute_value(value: object) -> AttributeValue:
-    """Return *value* as an attribute: scalars as they are, text cut, all else as JSON text."""
-    safe = plain(value, Budget(_MAX_CHARACTERS))
+    """Return *value* as an attribute: scalars and lists of a kind as such, all else as JSON.
+
+    Content and credentials within it are left out. Text that is cut ends with `…`.
+    """
+    reader = Reader(MAX_CHARACTERS, WITHOUT_CONTENT)
+    safe = reader.read(value)
+    return safe + _CUT if reader.dropped and isinstance(safe, str) else as_attribute(safe)
+
+
+def as_attribute(safe: Plain) -> AttributeValue:
+    """Return plain data as an attribute: scalars and lists of a kind as such, all else as JSON."""
     if isinstance(safe, str | bool | int | float):
         return safe
-    if isinstance(safe, list) and safe and all(isinstance(item, str) for item in safe):
-        return tuple(str(item) for item in safe)
+    if isinstance(safe, list) and {type(item) for item in safe} in _ARRAY_TYPES:
+        return tuple(safe)  # type: ignore[return-value]  # all of one of these types
     return to_json(safe)
+
+
+def attribute_text(value: object) -> str:
+    """Return *value* as an attribute that must be text."""
+    told = attribute_value(value)
+    return told if isinstance(told, str) else to_json(told)  # type: ignore[arg-type]  # plain
+
+
+def short_name(value: object) -> str:
+    """Return *value* as a part of a span's or an attribute's name."""
+    return attribute_text(value)[:_MAX_NAME_CHARACTERS]
 
 
 def drop_none(values: Mapping[str, _V | None]) -> dict[str, _V]:

@@ -1,29 +1,41 @@
 """The only door through which content reaches a signal.
 
 Content is anything people wrote or a model said: prompts, answers, tool arguments and
-results, interrupt values, exception messages. It passes only where it was asked for, after
-the user's redaction, cut to a size, as JSON that is still valid, and without credentials.
+results, states, interrupt values, exception messages. It passes only where it was asked for,
+after the user's redaction, cut to a size, as JSON that is still valid, and without credentials.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from ._conversation import read_conversation
 from ._errors import ConfigurationError
-from ._plain import Budget, Plain, plain, to_json
+from ._messages import ADAPTERS
+from ._plain import Plain, Reader, Rules, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     Redact: TypeAlias = Callable[[str, Plain], Plain]
+    Content: TypeAlias = Callable[[], Mapping[str, object]]
+    Report: TypeAlias = Callable[[str, BaseException], None]
 
 CAPTURE_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 DEFAULT_MAX_CHARACTERS: Final = 100_000
 
-# What a user's redaction is given at the most: it runs on the application's thread.
-_REDACTION_LIMIT: Final = 10_000_000
+# How much more of the content a redaction sees than is kept: it must not be the cut that
+# hides from it what it looks for.
+_REDACTION_MARGIN: Final = 10
+_SHRINKING: Final = 0.98
+
+_CONVERSATIONS: Final = ("gen_ai.input.messages", "gen_ai.output.messages")
+_PASSING: Final = Rules(adapters=ADAPTERS)
+_BEFORE_REDACTION: Final = Rules(adapters=ADAPTERS, clean=str)
 
 
 class CaptureContent(StrEnum):
@@ -68,29 +80,42 @@ class Passed:
     Attributes:
         text: content that is text as it is, all other content as JSON.
         dropped: characters and items that were cut off, and keys that looked like credentials.
+        is_json: whether it is JSON.
     """
 
     text: str
     dropped: int
+    is_json: bool
+
+    @property
+    def mime_type(self) -> str:
+        """What the text is."""
+        return "application/json" if self.is_json else "text/plain"
+
+
+def _say_nothing(_trouble: str, _error: BaseException) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class ContentDoor:
-    """Decides what content passes, and in which form.
+    """Decides what content passes, and in which form; raises nothing.
 
     Args:
         capture: where content may go.
         redact: called with the attribute's name and the content as plain data; what it
-            returns is recorded instead. When it raises, nothing is recorded.
-        max_characters: how many characters of text one attribute may carry.
+            returns is recorded instead, and nothing where it returns None or raises.
+        max_characters: how long one attribute may be.
+        report: is told, in fixed words and with its cause, of content that could not be read.
     """
 
     capture: CaptureContent = CaptureContent.NO_CONTENT
     redact: Redact | None = None
     max_characters: int = DEFAULT_MAX_CHARACTERS
+    report: Report = field(default=_say_nothing)
 
     def on_span(self, name: str, content: Callable[[], object]) -> Passed | None:
-        """Return content for the span attribute *name*; None where it must not pass.
+        """Return content for the span attribute *name*; None where none must or can pass.
 
         Args:
             name: of the attribute.
@@ -98,14 +123,57 @@ class ContentDoor:
         """
         if not self.capture.on_spans:
             return None
-        value, dropped = self._kept(name, content())
-        return Passed(value if isinstance(value, str) else to_json(value), dropped)
+        try:
+            return self._passed(name, content())
+        except Exception as error:  # noqa: BLE001 - the user's redaction may raise anything
+            self.report("content could not be recorded", error)
+            return None
 
-    def _kept(self, name: str, content: object) -> tuple[Plain, int]:
-        cut = Budget(self.max_characters)
+    def all_on_span(self, content: Content) -> Iterator[tuple[str, Passed]]:
+        """Yield what passes of a run's content, by attribute.
+
+        Args:
+            content: makes all of it, by attribute; called only where it may pass.
+        """
+        if not self.capture.on_spans:
+            return
+        try:
+            found = content()
+        except Exception as error:  # noqa: BLE001 - it comes from values of any shape
+            self.report("content could not be read", error)
+            return
+        for name in found:
+            passed = self.on_span(name, partial(found.__getitem__, name))
+            if passed is not None:
+                yield name, passed
+
+    def _passed(self, name: str, content: object) -> Passed | None:
         if self.redact is None:
-            return plain(content, cut), cut.dropped
-        # Redaction comes before the cut, which could hide from it what it looks for.
-        whole = Budget(_REDACTION_LIMIT)
-        redacted = self.redact(name, plain(content, whole))
-        return plain(redacted, cut), whole.dropped + cut.dropped
+            return _fitted(name, content, self.max_characters)
+        whole = Reader(self.max_characters * _REDACTION_MARGIN, _BEFORE_REDACTION)
+        redacted = self.redact(name, _read(name, content, whole))
+        if redacted is None:
+            return None
+        passed = _fitted(name, redacted, self.max_characters)
+        return replace(passed, dropped=passed.dropped + whole.dropped)
+
+
+def _read(name: str, content: object, reader: Reader) -> Plain:
+    if name in _CONVERSATIONS and isinstance(content, Sequence) and not isinstance(content, str):
+        return read_conversation(content, reader)
+    return reader.read(content)
+
+
+def _fitted(name: str, content: object, limit: int) -> Passed:
+    """Return content as text that is no longer than the *limit*."""
+    characters = limit
+    while True:
+        reader = Reader(characters, _PASSING)
+        value = _read(name, content, reader)
+        text = value if isinstance(value, str) else to_json(value)
+        if len(text) > limit and not characters:
+            text = "{}"
+        if len(text) <= limit or not characters:
+            return Passed(text, reader.dropped, is_json=not isinstance(value, str))
+        # What JSON adds to the text is known only once it is there.
+        characters = int(characters * limit / len(text) * _SHRINKING)

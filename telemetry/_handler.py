@@ -18,13 +18,14 @@ from ._config import DEFAULT_MAX_OPEN_RUNS, positive
 from ._content import DEFAULT_MAX_CHARACTERS, CaptureContent, ContentDoor
 from ._diagnostics import Diagnostics
 from ._guard import guarded
-from ._inference import response_attributes
 from ._interrupts import Interrupts
 from ._lifecycle import Ending, Lifecycle
 from ._outcome import Outcome
+from ._response import response_attributes
 from ._runs import open_runs_of
 from ._span_writer import SpanWriter
-from ._spans import RunKind, Start, chain_kind
+from ._spans import RunKind, chain_kind
+from ._start import Start
 from ._version import VERSION
 
 if TYPE_CHECKING:
@@ -75,15 +76,16 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     ) -> None:
         super().__init__()
         edition = semconv.edition_from(os.environ)
+        self.diagnostics = Diagnostics()
         door = ContentDoor(
             CaptureContent.chosen(capture_content, os.environ),
             redact,
             positive("max_content_characters", max_content_characters),
+            self.diagnostics.report,
         )
         tracer = trace.get_tracer(
             "nodespan.telemetry", VERSION, tracer_provider, schema_url=edition.schema_url
         )
-        self.diagnostics = Diagnostics()
         self._edition = edition
         provider = tracer_provider or trace.get_tracer_provider()
         self._runs = open_runs_of(provider, positive("max_open_runs", max_open_runs))
@@ -115,10 +117,9 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """Start the run of a chat model."""
-        params = kwargs.get("invocation_params") or {}
-        start = Start(serialized, kwargs.get("name"), tags or (), metadata or {}, params)
-        given = messages[0] if messages else []
-        content = payload.chat_input(given, params)
+        params, options = kwargs.get("invocation_params") or {}, kwargs.get("options") or {}
+        start = Start(serialized, kwargs.get("name"), tags or (), metadata or {}, params, options)
+        content = partial(payload.chat_input, messages[0] if messages else [], params)
         self._lifecycle.start(run_id, parent_run_id, start, _always(RunKind.CHAT), content)
 
     @guarded
@@ -136,7 +137,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         """Start the run of a completion model."""
         params = kwargs.get("invocation_params") or {}
         start = Start(serialized, kwargs.get("name"), tags or (), metadata or {}, params)
-        content = payload.completion_input(prompts[0] if prompts else "")
+        content = partial(payload.completion_input, prompts[0] if prompts else "", params)
         kind = _always(RunKind.TEXT_COMPLETION)
         self._lifecycle.start(run_id, parent_run_id, start, kind, content)
 
@@ -156,7 +157,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
         """End the run of a model."""
         attributes = partial(response_attributes, response, self._edition)
-        content = payload.model_output(response)
+        content = partial(payload.model_output, response)
         ending = Ending(perf_counter_ns(), attributes=attributes, content=content)
         self._lifecycle.end(run_id, ending)
 
@@ -179,13 +180,13 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     ) -> None:
         """Start the run of a graph, a node or another runnable."""
         start = Start(serialized, kwargs.get("name"), tags or (), metadata or {})
-        content = payload.state_input(inputs)
+        content = partial(payload.state_input, inputs)
         self._lifecycle.start(run_id, parent_run_id, start, chain_kind, content)
 
     @guarded
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **_: Any) -> None:
         """End the run of a graph, a node or another runnable."""
-        content = payload.state_output(outputs)
+        content = partial(payload.state_output, outputs)
         self._lifecycle.end(run_id, Ending(perf_counter_ns(), content=content))
 
     @guarded
@@ -209,13 +210,13 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         """Start the run of a tool."""
         name, call_id = kwargs.get("name"), kwargs.get("tool_call_id")
         start = Start(serialized, name, tags or (), metadata or {}, tool_call_id=call_id)
-        content = payload.tool_input(inputs, input_str)
+        content = partial(payload.tool_input, inputs, input_str)
         self._lifecycle.start(run_id, parent_run_id, start, _always(RunKind.TOOL), content)
 
     @guarded
     def on_tool_end(self, output: Any, *, run_id: UUID, **_: Any) -> None:
         """End the run of a tool."""
-        content = payload.tool_output(output)
+        content = partial(payload.tool_output, output)
         self._lifecycle.end(run_id, Ending(perf_counter_ns(), content=content))
 
     @guarded
@@ -237,13 +238,13 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     ) -> None:
         """Start the run of a retriever."""
         start = Start(serialized, kwargs.get("name"), tags or (), metadata or {})
-        content = payload.query(query)
+        content = partial(payload.query, query)
         self._lifecycle.start(run_id, parent_run_id, start, _always(RunKind.RETRIEVER), content)
 
     @guarded
     def on_retriever_end(self, documents: Sequence[Document], *, run_id: UUID, **_: Any) -> None:
         """End the run of a retriever."""
-        content = payload.found(documents)
+        content = partial(payload.found, documents)
         self._lifecycle.end(run_id, Ending(perf_counter_ns(), content=content))
 
     @guarded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -13,7 +13,7 @@ from ._calls import claim_call
 from ._exceptions import signature
 from ._outcome import Outcome, error_type, outcome_of
 from ._runs import Cancelled, OpenRuns, Run
-from ._spans import RunKind, Start, graph_kind
+from ._spans import RunKind, graph_kind
 from ._task_watch import watch_current_task
 
 if TYPE_CHECKING:
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ._attributes import AttributeValue
+    from ._content import Content
     from ._diagnostics import Diagnostics
-    from ._payload import Content
     from ._span_writer import SpanWriter
+    from ._start import Start
 
     KindOf = Callable[[Start, Start | None], RunKind]
 
@@ -45,7 +46,8 @@ class Ending:
         outcome: None for a run that simply ended.
         error: what left the run's body, where that is a failure.
         error_type: of that failure; known at times where the exception is not.
-        attributes: makes what the run's result says; called only for a span that is recorded.
+        attributes: makes what the run's result says, of its start; called only for a span that
+            is recorded.
         content: makes the result's content, by attribute; called only where it may pass.
     """
 
@@ -53,8 +55,8 @@ class Ending:
     outcome: Outcome | None = None
     error: BaseException | None = None
     error_type: str | None = None
-    attributes: Callable[[], Mapping[str, AttributeValue]] = dict
-    content: Content = field(default_factory=dict)
+    attributes: Callable[[Start], Mapping[str, AttributeValue]] = lambda _start: {}
+    content: Content = dict
 
     @classmethod
     def by(cls, error: BaseException, at: int) -> Ending:
@@ -165,8 +167,8 @@ class Lifecycle:
         """Give a graph its span once its first node tells that it is one."""
         if run.kind is RunKind.HIDDEN:
             run.kind = graph_kind(run.start, run.parent.start if run.parent else None)
-            self._writer.open(run, {})
-            self._tell_opened(run, {})
+            self._writer.open(run, dict)
+            self._tell_opened(run, dict)
 
     def _settle_retried(self, graph: Run, attempt: Run) -> None:
         """End nodes that were cancelled and now run again: a time limit stopped them."""

@@ -1,12 +1,15 @@
-"""LangChain messages as the message parts of the GenAI conventions (pure).
+"""LangChain messages as the messages of the GenAI conventions (pure).
 
 Source: https://github.com/open-telemetry/semantic-conventions-genai, the JSON schemas
-`gen-ai-input-messages`, `gen-ai-output-messages`, `gen-ai-system-instructions`.
+`gen-ai-input-messages`, `gen-ai-output-messages`, `gen-ai-system-instructions`,
+`gen-ai-tool-definitions` and `gen-ai-retrieval-documents`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, Final, overload
 
 from langchain_core.messages import (
     AIMessage,
@@ -17,16 +20,22 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from ._blocks import (
+    Part,
+    block_part,
+    reasoning_part,
+    text_part,
+    tool_call_part,
+    tool_response_part,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from langchain_core.documents import Document
-
-Part = dict[str, Any]
-"""One part of a message, as LangChain's values; the content door makes it plain."""
+    from pydantic import BaseModel
 
 _ROLES: Final = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
-_MEDIA: Final = ("image", "audio", "video", "file")
 _FINISH_REASONS: Final = {
     "stop": "stop",
     "end_turn": "stop",
@@ -40,68 +49,120 @@ _FINISH_REASONS: Final = {
     "safety": "content_filter",
     "error": "error",
 }
+_SCORES: Final = ("score", "relevance_score", "similarity_score", "_score")
+
+
+class Conversation(Sequence[Part]):
+    """LangChain messages, each read as one of the conventions' when it is asked for.
+
+    Args:
+        messages: of which all need not be read, where only some can be kept.
+    """
+
+    def __init__(self, messages: Sequence[BaseMessage]) -> None:
+        self._messages = messages
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    @overload
+    def __getitem__(self, place: int) -> Part: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Part]: ...
+    def __getitem__(self, place: int | slice) -> Part | list[Part]:
+        if isinstance(place, slice):
+            return [message_part(message) for message in self._messages[place]]
+        return message_part(self._messages[place])
 
 
 def system_instructions(messages: Iterable[BaseMessage]) -> list[Part]:
-    """Return the parts of all system messages."""
-    return [
-        part
-        for message in messages
-        if isinstance(message, SystemMessage)
-        for part in _content_parts(message)
-    ]
+    """Return the parts of the system messages that come before all others."""
+    return [part for message in takewhile(_is_system, messages) for part in _content_parts(message)]
 
 
-def input_messages(messages: Iterable[BaseMessage]) -> list[Part]:
-    """Return every message but the system ones, in order."""
-    return [_message(message) for message in messages if not isinstance(message, SystemMessage)]
+def after_instructions(messages: Sequence[BaseMessage]) -> Conversation:
+    """Return the conversation without the system messages that come before it."""
+    opening = sum(1 for _ in takewhile(_is_system, messages))
+    return Conversation(messages[opening:])
 
 
 def output_message(message: BaseMessage, finish_reason: str | None) -> Part:
     """Return a model's answer as an output message."""
     reason = (finish_reason or "stop").lower()
-    return {**_message(message), "finish_reason": _FINISH_REASONS.get(reason, reason)}
+    return {**message_part(message), "finish_reason": _FINISH_REASONS.get(reason, reason)}
 
 
 def text_input(prompt: str) -> list[Part]:
     """Return the prompt of a completion model as input messages."""
-    return [{"role": "user", "parts": [_text(prompt)]}]
+    return [{"role": "user", "parts": [text_part(prompt)]}]
 
 
 def text_output(text: str, finish_reason: str | None) -> Part:
     """Return the answer of a completion model as an output message."""
     return {
         "role": "assistant",
-        "parts": [_text(text)],
+        "parts": [text_part(text)],
         "finish_reason": finish_reason or "stop",
     }
 
 
 def documents(found: Sequence[Document]) -> list[Part]:
-    """Return what a retriever found."""
-    return [
-        {"id": document.id or str(place), "content": document.page_content}
-        for place, document in enumerate(found)
-    ]
+    """Return what a retriever found.
+
+    The conventions ask for a score. Where the retriever gives none, it is the reciprocal of the
+    document's rank, and says so.
+    """
+    return [_document(document, rank) for rank, document in enumerate(found, start=1)]
 
 
-def tool_definitions(tools: Any) -> list[Part]:
+def tool_definitions(tools: Iterable[Any]) -> list[Part]:
     """Return the tools that a model may call."""
-    return [{"type": "function", **_definition(tool)} for tool in tools if isinstance(tool, dict)]
+    return [_definition(tool) for tool in tools if isinstance(tool, Mapping)]
 
 
-def _definition(tool: dict[str, Any]) -> Part:
-    function = tool.get("function", tool)
-    told = {
-        "name": function.get("name") or "",
-        "description": function.get("description"),
-        "parameters": function.get("parameters", function.get("input_schema")),
+def message_part(message: BaseMessage) -> Part:
+    """Return a message of any kind."""
+    name = {"name": message.name} if isinstance(message.name, str) else {}
+    return {"role": _role(message), "parts": _parts(message), **name}
+
+
+ADAPTERS: Final[Mapping[type[BaseModel], Any]] = {BaseMessage: message_part}
+"""How a `Reader` reads messages wherever they are in content."""
+
+
+def tool_answer(message: BaseMessage) -> object:
+    """Return what a tool's message answers."""
+    return tool_response_part(None, message.content)["response"]
+
+
+def _is_system(message: BaseMessage) -> bool:
+    return isinstance(message, SystemMessage)
+
+
+def _document(document: Document, rank: int) -> Part:
+    metadata = document.metadata
+    scores = (metadata.get(key) for key in _SCORES)
+    score = next((score for score in scores if isinstance(score, int | float)), None)
+    return {
+        "id": str(document.id or rank),
+        **({"score": 1 / rank, "scored_by": "rank"} if score is None else {"score": score}),
+        "content": document.page_content,
+        "metadata": metadata,
     }
-    return {key: value for key, value in told.items() if value is not None}
 
 
-def _message(message: BaseMessage) -> Part:
-    return {"role": _role(message), "parts": _parts(message)}
+def _definition(tool: Mapping[str, Any]) -> Part:
+    function = tool.get("function", tool)
+    if not isinstance(function, Mapping) or "name" not in function:
+        kind = str(tool.get("type") or "unknown")
+        return {**tool, "type": kind, "name": kind}
+    parameters = function.get("parameters", function.get("input_schema"))
+    told = {"description": function.get("description"), "parameters": parameters}
+    return {
+        "type": "function",
+        "name": function["name"],
+        **{key: value for key, value in told.items() if value is not None},
+    }
 
 
 def _role(message: BaseMessage) -> str:
@@ -116,61 +177,29 @@ def _role(message: BaseMessage) -> str:
 
 def _parts(message: BaseMessage) -> list[Part]:
     if isinstance(message, ToolMessage):
-        response = {"type": "tool_call_response", "response": message.content}
-        return [response | {"id": message.tool_call_id}]
+        return [tool_response_part(message.tool_call_id, message.content)]
+    if isinstance(message, FunctionMessage):
+        return [tool_response_part(message.name, message.content)]
     if isinstance(message, AIMessage):
-        calls = [_tool_call(call) for call in message.tool_calls]
-        return [*_content_parts(message), *calls]
+        return [*_thoughts(message), *_content_parts(message), *_tool_calls(message)]
     return _content_parts(message)
 
 
 def _content_parts(message: BaseMessage) -> list[Part]:
     if isinstance(message.content, str):
-        return [_text(message.content)] if message.content else []
-    parts = (_block(block) for block in message.content)
-    return [part for part in parts if part is not None]
+        return [text_part(message.content)] if message.content else []
+    return [part for part in map(block_part, message.content) if part is not None]
 
 
-def _text(text: str) -> Part:
-    return {"type": "text", "content": text}
+def _thoughts(message: AIMessage) -> list[Part]:
+    """Return the reasoning that providers give beside the content."""
+    thoughts = message.additional_kwargs.get("reasoning_content")
+    return [reasoning_part(thoughts)] if isinstance(thoughts, str) and thoughts else []
 
 
-def _tool_call(call: Any) -> Part:
-    return {
-        "type": "tool_call",
-        "id": call.get("id"),
-        "name": call.get("name") or "",
-        "arguments": call.get("args"),
-    }
-
-
-def _block(block: Any) -> Part | None:
-    if isinstance(block, str):
-        return _text(block)
-    kind = block.get("type") if isinstance(block, dict) else None
-    if kind == "text":
-        return _text(block.get("text") or "")
-    if kind in ("reasoning", "thinking"):
-        text = block.get("reasoning") or block.get("thinking") or ""
-        return {"type": "reasoning", "content": text}
-    if kind in ("tool_call", "tool_use", "tool_call_chunk", "input_json_delta"):
-        return None  # the message's `tool_calls` say the same
-    return _media(block, kind)
-
-
-def _media(block: Any, kind: str | None) -> Part:
-    if not isinstance(block, dict) or kind is None:
-        return {"type": "unknown"}
-    modality = kind.removesuffix("_url").removeprefix("input_")
-    if modality not in _MEDIA:
-        return {"type": kind}
-    return {"type": "blob", "modality": modality} | _payload(block)
-
-
-def _payload(block: dict[str, Any]) -> Part:
-    mime_type = block.get("mime_type")
-    data = block.get("base64") or block.get("data")
-    if isinstance(data, str | bytes):
-        # Measured, not copied: the size is what a trace is read for.
-        return {"mime_type": mime_type, "content": f"<{len(data)} characters of base64>"}
-    return {"mime_type": mime_type, "content": "<by reference>"}
+def _tool_calls(message: AIMessage) -> list[Part]:
+    calls: list[Any] = [*message.tool_calls, *message.invalid_tool_calls]
+    single = message.additional_kwargs.get("function_call")
+    if not calls and isinstance(single, Mapping):
+        calls.append(single)
+    return [tool_call_part(call) for call in calls]

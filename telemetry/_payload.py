@@ -1,105 +1,135 @@
 """The content of a run's inputs and results, by attribute (pure).
 
-Nothing here is made before the content door asks for it.
+Nothing here is called before the content door asks for it.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, convert_to_messages
 
 from . import _messages as parts
 from . import _semconv as semconv
-from ._inference import finish_reasons
+from ._attributes import is_content_key
+from ._response import finish_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from langchain_core.documents import Document
     from langchain_core.outputs import Generation, LLMResult
 
-Content: TypeAlias = "Mapping[str, Callable[[], object]]"
+    from ._blocks import Part
+
+# What has an attribute of its own in the conventions.
+_TOLD_ELSEWHERE = ("messages", "tools", "functions")
+_MESSAGES = "messages"
 
 
-def chat_input(messages: Sequence[BaseMessage], params: Mapping[str, Any]) -> Content:
+def chat_input(messages: Sequence[BaseMessage], params: Mapping[str, Any]) -> dict[str, object]:
     """Return what a chat model is given."""
-    content: dict[str, Callable[[], object]] = {
-        semconv.INPUT_MESSAGES: partial(parts.input_messages, messages)
-    }
-    if any(message.type == "system" for message in messages):
-        content[semconv.SYSTEM_INSTRUCTIONS] = partial(parts.system_instructions, messages)
+    instructions = parts.system_instructions(messages)
     tools = params.get("tools") or params.get("functions")
-    if tools:
-        content[semconv.TOOL_DEFINITIONS] = partial(parts.tool_definitions, tools)
-    return content
+    return {
+        **({semconv.SYSTEM_INSTRUCTIONS: instructions} if instructions else {}),
+        **({semconv.TOOL_DEFINITIONS: parts.tool_definitions(tools)} if tools else {}),
+        **_content_params(params),
+        semconv.INPUT_MESSAGES: parts.after_instructions(messages),
+    }
 
 
-def completion_input(prompt: str) -> Content:
+def completion_input(prompt: str, params: Mapping[str, Any]) -> dict[str, object]:
     """Return what a completion model is given."""
-    return {semconv.INPUT_MESSAGES: partial(parts.text_input, prompt)}
+    return {**_content_params(params), semconv.INPUT_MESSAGES: parts.text_input(prompt)}
 
 
-def model_output(result: LLMResult) -> Content:
-    """Return what a model answered."""
-    return {semconv.OUTPUT_MESSAGES: partial(_answers, result)}
+def model_output(result: LLMResult) -> dict[str, object]:
+    """Return what a model answered: one message a choice."""
+    choices = [choice for choices in result.generations for choice in choices]
+    return {semconv.OUTPUT_MESSAGES: [_answer(choice) for choice in choices]}
 
 
-def state_input(state: object) -> Content:
-    """Return the messages in the state that a graph is given."""
-    return _state(semconv.INPUT_MESSAGES, state)
+def state_input(state: object) -> dict[str, object]:
+    """Return the state that a graph, a node or another runnable is given."""
+    messages, rest = _parted(state)
+    told: dict[str, object] = {semconv.INPUT_VALUE: rest} if _is_told(rest) else {}
+    return told | ({semconv.INPUT_MESSAGES: parts.Conversation(messages)} if messages else {})
 
 
-def state_output(state: object) -> Content:
-    """Return the messages in the state that a graph ends with."""
-    return _state(semconv.OUTPUT_MESSAGES, state)
+def state_output(state: object) -> dict[str, object]:
+    """Return the state, or the change to it, that a graph or a node ends with."""
+    messages, rest = _parted(state)
+    told: dict[str, object] = {semconv.OUTPUT_VALUE: rest} if _is_told(rest) else {}
+    if messages:
+        told[semconv.OUTPUT_MESSAGES] = [parts.output_message(messages[-1], None)]
+    return told
 
 
-def tool_input(inputs: Mapping[str, Any] | None, text: str) -> Content:
+def tool_input(inputs: Mapping[str, Any] | None, text: str) -> dict[str, object]:
     """Return the arguments of a tool."""
-    return {semconv.TOOL_CALL_ARGUMENTS: lambda: inputs if inputs is not None else text}
+    return {semconv.TOOL_CALL_ARGUMENTS: inputs if inputs is not None else text}
 
 
-def tool_output(output: Any) -> Content:
+def tool_output(output: Any) -> dict[str, object]:
     """Return the result of a tool."""
-    return {semconv.TOOL_CALL_RESULT: lambda: getattr(output, "content", output)}
+    answer = parts.tool_answer(output) if isinstance(output, BaseMessage) else output
+    return {semconv.TOOL_CALL_RESULT: answer}
 
 
-def query(text: str) -> Content:
+def query(text: str) -> dict[str, object]:
     """Return what a retriever is asked."""
-    return {semconv.RETRIEVAL_QUERY: lambda: text}
+    return {semconv.RETRIEVAL_QUERY: text}
 
 
-def found(documents: Sequence[Document]) -> Content:
+def found(documents: Sequence[Document]) -> dict[str, object]:
     """Return what a retriever found."""
-    return {semconv.RETRIEVAL_DOCUMENTS: partial(parts.documents, documents)}
+    return {semconv.RETRIEVAL_DOCUMENTS: parts.documents(documents)}
 
 
-def _state(name: str, state: object) -> Content:
-    messages = state.get("messages") if isinstance(state, dict) else None
-    if not isinstance(messages, list) or not messages or not _are_messages(messages):
-        return {}
-    if name == semconv.OUTPUT_MESSAGES:
-        return {name: lambda: [parts.output_message(messages[-1], None)]}
-    return {name: partial(parts.input_messages, messages)}
+def _content_params(params: Mapping[str, Any]) -> dict[str, object]:
+    """Return the identifying parameters that are content by their names."""
+    return {
+        f"{semconv.IDENTIFYING_PARAMS}.{key}": value
+        for key, value in params.items()
+        if isinstance(key, str) and is_content_key(key) and key not in _TOLD_ELSEWHERE
+        if value is not None
+    }
 
 
-def _are_messages(messages: list[object]) -> bool:
-    return all(isinstance(message, BaseMessage) for message in messages)
-
-
-def _answers(result: LLMResult) -> list[dict[str, Any]]:
-    reasons = finish_reasons(result)
-    generations = [generation for choices in result.generations for generation in choices]
-    return [
-        _answer(generation, reasons[place] if place < len(reasons) else None)
-        for place, generation in enumerate(generations)
-    ]
-
-
-def _answer(generation: Generation, reason: str | None) -> dict[str, Any]:
-    message = getattr(generation, "message", None)
+def _answer(choice: Generation) -> Part:
+    reason = finish_reason(choice)
+    message = getattr(choice, "message", None)
     if isinstance(message, BaseMessage):
         return parts.output_message(message, reason)
-    return parts.text_output(generation.text, reason)
+    return parts.text_output(choice.text, reason)
+
+
+def _parted(state: object) -> tuple[list[BaseMessage], object]:
+    """Part the messages of a state from the rest of it."""
+    if not isinstance(state, dict):
+        return (_as_messages(state), None) if _holds_message(state) else ([], state)
+    if not (messages := _as_messages(state.get(_MESSAGES))):
+        return [], state
+    return messages, {key: value for key, value in state.items() if key != _MESSAGES}
+
+
+def _as_messages(value: object) -> list[BaseMessage]:
+    """Return the messages that LangGraph would make of a value; none where it would not."""
+    given: list[Any] = value if isinstance(value, list) else [value]
+    if all(isinstance(item, BaseMessage) for item in given):
+        return given
+    try:
+        return convert_to_messages(given)
+    except Exception:  # noqa: BLE001 - it is something else, then
+        return []
+
+
+def _holds_message(value: object) -> bool:
+    """Say whether a value that is no state is a message, or a list of them."""
+    first = value[0] if isinstance(value, list) and value else value
+    return isinstance(first, BaseMessage)
+
+
+def _is_told(value: object) -> bool:
+    return value is not None and value != {}

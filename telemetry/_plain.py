@@ -10,88 +10,53 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections import deque
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from enum import Enum
-from itertools import takewhile
-from typing import TYPE_CHECKING, Final, TypeAlias
+from itertools import islice
+from numbers import Integral, Real
+from pathlib import PurePath
+from types import GetSetDescriptorType, MappingProxyType, MemberDescriptorType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from ._credentials import is_credential_key, without_credentials
+from ._numbers import fits_int64
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 _MAX_DEPTH: Final = 32
-_MAX_ITEMS: Final = 20_000
-_MAX_INT64: Final = 2**63 - 1
+_MAX_KEY_CHARACTERS: Final = 256
 # Python itself refuses to write out integers of 4,300 digits.
 _MAX_BITS_WRITTEN_OUT: Final = 8_192
-_MIN_INT64: Final = -(2**63)
+# A dictionary of so many entries is a record: all its keys are kept, though its texts are cut.
+_MAX_RECORD: Final = 16
+# A credential that the cut would tear must be seen whole to be recognised.
+_SLACK: Final = 1_024
 
-_CREDENTIAL_KEY: Final = re.compile(
-    r"api[-_ ]?key|authorization|authentication|passw(or)?d|passphrase|secret|credential"
-    r"|cookie|private[-_ ]?key|access[-_ ]?key|session[-_ ]?key|signature|bearer|jwt|dsn$"
-    r"|connection[-_ ]?string|(^|[-_ ])auth$|(^|[-_a-z ])token$",
-    re.IGNORECASE,
-)
-_USER_INFO_IN_URL: Final = re.compile(r"(?<=://)[^/?#\s@]+@")
+# What JSON adds to a value: quotes, colons, commas and brackets.
+_TEXT_COST: Final = 3
+_SCALAR_COST: Final = 6
+_LEAST_COST: Final = 4
+
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
+_DATA_URL: Final = re.compile(r"data:[\w.+/;=-]{0,200};base64,")
 
-_ABSENT: Final = object()
-
-
-def is_credential_key(key: str) -> bool:
-    """Say whether a *key* looks like the name of a credential."""
-    return _CREDENTIAL_KEY.search(key) is not None
+_qualified_name = type.__dict__["__qualname__"].__get__
+_model_state = BaseModel.__dict__["__dict__"].__get__
+_model_extra = BaseModel.__dict__["__pydantic_extra__"].__get__
 
 
 def clean_text(text: str) -> str:
-    """Return *text* without lone surrogates, and its URLs without user names and passwords."""
-    if "://" in text:
-        text = _USER_INFO_IN_URL.sub("", text)
+    """Return *text* without lone surrogates, which no encoder takes."""
     return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
-
-
-class Budget:
-    """How much of a value is still to be kept, and how much of it was dropped.
-
-    Args:
-        characters: how many characters of text are kept in all.
-    """
-
-    __slots__ = ("characters", "dropped", "items")
-
-    def __init__(self, characters: int) -> None:
-        self.characters = characters
-        self.items = _MAX_ITEMS
-        self.dropped = 0
-
-    def text(self, text: str) -> str:
-        """Return as much of the beginning of *text* as may still be kept."""
-        kept = clean_text(text[: self.characters])
-        self.characters -= len(kept)
-        self.dropped += max(len(text) - len(kept), 0)
-        return kept
-
-    def item(self, _item: object) -> bool:
-        """Take one item; False, and counted as dropped, when no more may be kept."""
-        if self.items <= 0 or self.characters <= 0:
-            self.dropped += 1
-            return False
-        self.items -= 1
-        return True
-
-
-def plain(value: object, budget: Budget) -> Plain:
-    """Return *value* as plain data within the *budget*, without credentials.
-
-    Values of unknown classes become the name of their class.
-    """
-    return _plain(value, budget, ())
 
 
 def to_json(value: Plain) -> str:
@@ -99,85 +64,222 @@ def to_json(value: Plain) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def _plain(value: object, budget: Budget, above: tuple[int, ...]) -> Plain:
-    scalar = _scalar(value, budget)
-    if scalar is not _ABSENT:
-        return scalar  # type: ignore[return-value]  # everything but the sentinel is Plain
-    if id(value) in above or len(above) >= _MAX_DEPTH:
-        budget.dropped += 1
-        return "<cycle>" if id(value) in above else "<too deep>"
-    try:
-        return _container(value, budget, (*above, id(value)))
-    except Exception:  # noqa: BLE001 - a value whose own methods raise is told by its class
-        budget.dropped += 1
-        return f"<{type(value).__qualname__}>"
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a `Reader` lets pass.
+
+    Attributes:
+        withholds: says of a key that it and its value must not pass.
+        clean: returns a text as it may pass; lone surrogates are gone by then.
+        adapters: read objects of these classes of pydantic models as what the function returns.
+    """
+
+    withholds: Callable[[str], bool] = is_credential_key
+    clean: Callable[[str], str] = without_credentials
+    adapters: Mapping[type[BaseModel], Callable[[Any], object]] = field(default_factory=dict)
 
 
-def _scalar(value: object, budget: Budget) -> object:
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, Enum):
-        return _scalar(value.value, budget)
-    if isinstance(value, str):
-        return budget.text(str.__str__(value))
-    return _number(value, budget) if isinstance(value, int | float) else _brief(value)
+WITHOUT_CREDENTIALS: Final = Rules()
 
 
-def _number(value: float, budget: Budget) -> Plain:
-    if isinstance(value, int):
-        return _integer(value, budget)
-    return float(value) if math.isfinite(value) else str(float(value))
+class Reader:
+    """Reads values as plain data, up to a size.
 
+    Text is cut, long lists and dictionaries lose their ends, values of unknown classes become
+    the name of their class.
 
-def _brief(value: object) -> object:
-    if isinstance(value, bytes | bytearray | memoryview):
-        return f"<{len(value)} bytes>"
-    return str(value) if isinstance(value, UUID | date | datetime | time | timedelta) else _ABSENT
+    Args:
+        characters: how many characters of JSON, more or less, all that is read may take up.
+        rules: what passes.
 
+    Attributes:
+        characters: how many are left; below zero where records had to be completed.
+        dropped: how many characters, items and withheld keys were left out.
+        rules: as above.
+    """
 
-def _integer(value: int, budget: Budget) -> int | str:
-    if _MIN_INT64 <= value <= _MAX_INT64:
-        return int(value)
-    is_huge = value.bit_length() > _MAX_BITS_WRITTEN_OUT
-    return "<huge integer>" if is_huge else budget.text(str(int(value)))
+    __slots__ = ("_above", "_overdraft", "characters", "dropped", "rules")
 
+    def __init__(self, characters: int, rules: Rules = WITHOUT_CREDENTIALS) -> None:
+        self.characters = characters
+        self.dropped = 0
+        self.rules = rules
+        self._overdraft = -characters
+        self._above: list[int] = []
 
-def _container(value: object, budget: Budget, above: tuple[int, ...]) -> Plain:
-    if isinstance(value, SecretStr | SecretBytes):
-        return "<secret>"
-    if isinstance(value, Mapping):
-        return _mapping(value.items(), budget, above)
-    if isinstance(value, BaseModel):
-        return _mapping(_fields(value), budget, above)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _mapping(_attributes(value), budget, above)
-    if isinstance(value, Sequence | AbstractSet):
-        return [_plain(item, budget, above) for item in takewhile(budget.item, value)]
-    return f"<{type(value).__qualname__}>"
+    def read(self, value: object) -> Plain:
+        """Return *value* as plain data."""
+        kind = type(value)
+        if kind is str:
+            return self._text(value)  # type: ignore[arg-type]  # it is one
+        if value is None or kind is bool:
+            self.characters -= _SCALAR_COST
+            return value  # type: ignore[return-value]  # None or a bool
+        try:
+            return self._scalar(value, kind)
+        except Exception:  # noqa: BLE001 - a value whose own methods raise is told by its class
+            self.dropped += 1
+            return self._class_name(kind)
 
+    def _scalar(self, value: Any, kind: type) -> Plain:
+        if issubclass(kind, str):
+            return self._text(value)
+        if issubclass(kind, Enum):
+            return self.read(object.__getattribute__(value, "_value_"))
+        if issubclass(kind, int | float):
+            return self._number(value, kind)
+        if issubclass(kind, dict | list | tuple):
+            return self._nested(value, kind)
+        told = _brief(value, kind)
+        return self._nested(value, kind) if told is None else self._text(told)
 
-def _mapping(
-    items: Iterable[tuple[object, object]], budget: Budget, above: tuple[int, ...]
-) -> dict[str, Plain]:
-    kept: dict[str, Plain] = {}
-    for key, value in takewhile(budget.item, items):
-        name = _key(key, budget)
-        if is_credential_key(name):
-            budget.dropped += 1
+    def _text(self, text: str) -> str:
+        size = str.__len__(text)
+        room = max(self.characters, 0)
+        told = text if size <= room else str.__getitem__(text, slice(0, room + _SLACK))
+        if told[:5] == "data:" and (head := _DATA_URL.match(told)):
+            # Measured, not copied.
+            told, size = f"{head[0]}<{size - head.end()} characters>", 0
+        kept = self.rules.clean(clean_text(told))[:room] if room else ""
+        self.dropped += max(size - room, 0)
+        self.characters -= len(kept) + _TEXT_COST
+        return kept
+
+    def _number(self, value: Any, kind: type) -> Plain:
+        self.characters -= _SCALAR_COST
+        if issubclass(kind, int):
+            return self._integer(int.__int__(value))
+        number = float.__float__(value)
+        return number if math.isfinite(number) else str(number)
+
+    def _integer(self, number: int) -> int | str:
+        if fits_int64(number):
+            return number
+        is_huge = number.bit_length() > _MAX_BITS_WRITTEN_OUT
+        return self._text("<huge integer>" if is_huge else str(number))
+
+    def _nested(self, value: Any, kind: type) -> Plain:
+        if id(value) in self._above or len(self._above) >= _MAX_DEPTH:
+            self.dropped += 1
+            return "<cycle>" if id(value) in self._above else "<too deep>"
+        self.characters -= _TEXT_COST
+        self._above.append(id(value))
+        try:
+            return self._container(value, kind)
+        finally:
+            self._above.pop()
+
+    def _container(self, value: Any, kind: type) -> Plain:
+        if issubclass(kind, dict):
+            return self._mapping(dict.items(value), dict.__len__(value))
+        for base in (list, tuple, deque, set, frozenset):
+            if issubclass(kind, base):
+                return self._sequence(base.__iter__(value), base.__len__(value))
+        if kind is MappingProxyType:
+            return self._mapping(value.items(), len(value))
+        if issubclass(kind, BaseModel):
+            return self._model(value, kind)
+        if dataclasses.is_dataclass(kind):
+            state = dict(_record_state(value, kind))
+            return self._mapping(state.items(), len(state))
+        return self._other(value, kind)
+
+    def _model(self, value: BaseModel, kind: type[BaseModel]) -> Plain:
+        for base, adapter in self.rules.adapters.items():
+            if issubclass(kind, base):
+                return self.read(adapter(value))
+        state = _model_state(value)
+        told = {name: state.get(name) for name in kind.model_fields}
+        told |= _model_extra(value) or {}
+        return self._mapping(told.items(), len(told))
+
+    def _other(self, value: Any, kind: type) -> Plain:
+        if issubclass(kind, Integral):
+            return self._number(int(value), int)
+        if issubclass(kind, Real):
+            return self._number(float(value), float)
+        return self._class_name(kind)
+
+    def _mapping(self, items: Iterable[tuple[object, object]], size: int) -> dict[str, Plain]:
+        kept: dict[str, Plain] = {}
+        most = self._most(is_record=size <= _MAX_RECORD)
+        # In one go: another thread may be changing it.
+        for key, value in list(islice(items, most)):
+            if not self._has_room(is_record=size <= _MAX_RECORD):
+                break
+            name = self._key(key)
+            if name is not None and name not in kept:
+                kept[name] = self.read(value)
+        self.dropped += size - len(kept)
+        return kept
+
+    def _sequence(self, items: Iterable[object], size: int) -> list[Plain]:
+        kept: list[Plain] = []
+        for item in list(islice(items, self._most(is_record=False))):
+            if not self._has_room(is_record=False):
+                break
+            kept.append(self.read(item))
+        self.dropped += size - len(kept)
+        return kept
+
+    def _most(self, *, is_record: bool) -> int:
+        return _MAX_RECORD if is_record else max(self.characters, 0) // _LEAST_COST + 1
+
+    def _has_room(self, *, is_record: bool) -> bool:
+        return self.characters > (self._overdraft if is_record else 0)
+
+    def _key(self, key: object) -> str | None:
+        """Return a key as text; None where it must not pass."""
+        if type(key) is str:
+            if self.rules.withholds(key):
+                return None
+            name = key[:_MAX_KEY_CHARACTERS]
         else:
-            kept[name] = _plain(value, budget, above)
-    return kept
+            told = Reader(_MAX_KEY_CHARACTERS, self.rules).read(key)
+            name = told if isinstance(told, str) else to_json(told)
+        name = self.rules.clean(clean_text(name))
+        self.characters -= len(name) + _TEXT_COST
+        return None if self.rules.withholds(name) else name
+
+    def _class_name(self, kind: type) -> str:
+        name = clean_text(_qualified_name(kind)[:_MAX_KEY_CHARACTERS])
+        self.characters -= len(name) + _TEXT_COST
+        return f"<{name}>"
 
 
-def _key(key: object, budget: Budget) -> str:
-    scalar = _scalar(key, budget)
-    return str(scalar) if scalar is not _ABSENT else f"<{type(key).__qualname__}>"
+def _brief(value: Any, kind: type) -> str | None:
+    """Return a value of a well-known kind as text; None for other kinds."""
+    if issubclass(kind, SecretStr | SecretBytes):
+        return "<secret>"
+    if issubclass(kind, bytes | bytearray | memoryview):
+        size = value.nbytes if kind is memoryview else kind.__len__(value)
+        return f"<{size} bytes>"
+    for moment in (datetime, date, time):
+        if issubclass(kind, moment):
+            return moment.isoformat(value)
+    for written in (UUID, timedelta, Decimal, PurePath):
+        if issubclass(kind, written):
+            return written.__str__(value)
+    return f"<class {_qualified_name(value)}>" if issubclass(kind, type) else None
 
 
-def _fields(model: BaseModel) -> Iterator[tuple[object, object]]:
-    return ((name, model.__dict__.get(name)) for name in type(model).model_fields)
+def _record_state(record: object, kind: type) -> Iterator[tuple[str, object]]:
+    """Return a dataclass's fields, without the properties that its author may have written."""
+    state = _instance_state(record, kind)
+    for told in dataclasses.fields(kind):
+        slot = next(
+            (vars(base)[told.name] for base in kind.__mro__ if told.name in vars(base)), None
+        )
+        if isinstance(slot, MemberDescriptorType):
+            yield told.name, slot.__get__(record)
+        elif told.name in state:
+            yield told.name, state[told.name]
 
 
-def _attributes(record: object) -> Iterator[tuple[object, object]]:
-    names = (field.name for field in dataclasses.fields(record))  # type: ignore[arg-type]
-    return ((name, getattr(record, name, None)) for name in names)
+def _instance_state(value: object, kind: type) -> Mapping[str, object]:
+    for base in kind.__mro__:
+        state = vars(base).get("__dict__")
+        if isinstance(state, GetSetDescriptorType):
+            found: Mapping[str, object] = state.__get__(value)
+            return found
+    return {}

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ._exceptions import Signature
     from ._lifecycle import Lifecycle
     from ._outcome import Outcome
-    from ._spans import RunKind, Start
+    from ._spans import RunKind
+    from ._start import Start
     from ._task_watch import TaskWatch
 
 

@@ -32,6 +32,9 @@ REQUEST_PRESENCE_PENALTY: Final = "gen_ai.request.presence_penalty"
 REQUEST_STOP_SEQUENCES: Final = "gen_ai.request.stop_sequences"
 REQUEST_SEED: Final = "gen_ai.request.seed"
 REQUEST_CHOICE_COUNT: Final = "gen_ai.request.choice.count"
+REQUEST_REASONING_LEVEL: Final = "gen_ai.request.reasoning.level"
+REQUEST_PREVIOUS_RESPONSE_ID: Final = "gen_ai.request.previous_response.id"
+OUTPUT_TYPE: Final = "gen_ai.output.type"
 
 RESPONSE_MODEL: Final = "gen_ai.response.model"
 RESPONSE_ID: Final = "gen_ai.response.id"
@@ -66,6 +69,11 @@ SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 
 OPENINFERENCE_SPAN_KIND: Final = "openinference.span.kind"
+INPUT_VALUE: Final = "input.value"
+INPUT_MIME_TYPE: Final = "input.mime_type"
+OUTPUT_VALUE: Final = "output.value"
+OUTPUT_MIME_TYPE: Final = "output.mime_type"
+MIME_TYPES: Final = {INPUT_VALUE: INPUT_MIME_TYPE, OUTPUT_VALUE: OUTPUT_MIME_TYPE}
 
 LANGGRAPH_NODE: Final = "langgraph.node"
 LANGGRAPH_STEP: Final = "langgraph.step"
@@ -75,10 +83,16 @@ LANGGRAPH_ATTEMPT: Final = "langgraph.attempt"
 LANGGRAPH_INTERRUPT_IDS: Final = "langgraph.interrupt.ids"
 LANGGRAPH_INTERRUPT_VALUES: Final = "langgraph.interrupt.values"
 IDENTIFYING_PARAMS: Final = "langchain.identifying_params"
+MORE_IDENTIFYING_PARAMS: Final = "langchain.more_identifying_params"
+METADATA: Final = "langchain.metadata"
+VECTOR_STORE: Final = "langchain.vector_store"
+EMBEDDINGS: Final = "langchain.embeddings"
 
 OUTCOME: Final = "nodespan.outcome"
 CACHED: Final = "nodespan.cached"
-CONTENT_DROPPED: Final = "nodespan.content.dropped"
+IDENTIFYING_PARAMS_DROPPED: Final = "nodespan.identifying_params.dropped"
+INPUT_DROPPED: Final = "nodespan.input.dropped"
+OUTPUT_DROPPED: Final = "nodespan.output.dropped"
 STREAM_CHUNKS: Final = "nodespan.stream.chunks"
 STREAM_DURATION: Final = "nodespan.stream.duration"
 STREAM_GAP_MEAN: Final = "nodespan.stream.gap.mean"
@@ -113,22 +127,32 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """The names that differ between editions of the conventions."""
+    """What differs between editions of the conventions.
+
+    Attributes:
+        schema_url: of the edition.
+        usage_cache_write: name of the attribute.
+        top_k: type of `gen_ai.request.top_k`.
+        is_newest: whether it knows usage by modality, reasoning levels and previous responses.
+    """
 
     schema_url: str
     usage_cache_write: str
     top_k: type[int | float]
+    is_newest: bool
 
 
 RELEASED: Final = Edition(
     schema_url="https://opentelemetry.io/schemas/1.41.0",
     usage_cache_write="gen_ai.usage.cache_creation.input_tokens",
     top_k=float,
+    is_newest=False,
 )
 NEWEST: Final = Edition(
     schema_url="https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev",
     usage_cache_write="gen_ai.usage.cache_write.input_tokens",
     top_k=int,
+    is_newest=True,
 )
 
 

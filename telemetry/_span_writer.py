@@ -11,19 +11,18 @@ from ._chunks import ChunkCounter
 from ._context import attach_body, context_beneath, current
 from ._exceptions import exception_attributes
 from ._outcome import Outcome
-from ._spans import span_start
+from ._spans import metadata_attributes, span_start
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
 
     from ._attributes import AttributeValue
-    from ._content import ContentDoor
+    from ._content import Content, ContentDoor
     from ._diagnostics import Diagnostics
     from ._lifecycle import Ending
-    from ._payload import Content
     from ._runs import Run
     from ._stream import StreamClock, Window
 
@@ -39,15 +38,22 @@ class SpanWriter:
         door: lets content through, or not.
         edition: of the conventions.
         diagnostics: counts what could not be written.
+        metadata_keys: of the metadata that spans carry.
     """
 
     def __init__(
-        self, tracer: Tracer, door: ContentDoor, edition: semconv.Edition, diagnostics: Diagnostics
+        self,
+        tracer: Tracer,
+        door: ContentDoor,
+        edition: semconv.Edition,
+        diagnostics: Diagnostics,
+        metadata_keys: Collection[str] = (),
     ) -> None:
         self._tracer = tracer
         self._door = door
         self._edition = edition
         self._diagnostics = diagnostics
+        self._metadata_keys = metadata_keys
 
     def open(self, run: Run, content: Content) -> None:
         """Start the span of a run, and make it current where the run has a body."""
@@ -67,7 +73,8 @@ class SpanWriter:
             run.chunks = ChunkCounter(run.started_at, run.begin_stream)
         if span.is_recording():
             span.set_attributes(told.details(self._edition))
-            self._write_content(span, content)
+            span.set_attributes(metadata_attributes(run.start, self._metadata_keys))
+            self._write_content(span, content, semconv.INPUT_DROPPED)
             if run.kind.is_model:
                 span.add_event(semconv.EVENT_MODEL_START, timestamp=run.time(run.started_at))
 
@@ -92,24 +99,20 @@ class SpanWriter:
     def _write_result(self, run: Run, span: Span, ending: Ending) -> None:
         try:
             self._write_stream(run, span)
-            span.set_attributes(ending.attributes())
-            self._write_content(span, ending.content)
+            span.set_attributes(ending.attributes(run.start))
         except Exception as error:  # noqa: BLE001 - a result of any shape must not keep a span open
             self._diagnostics.report("result could not be read", error)
+        self._write_content(span, ending.content, semconv.OUTPUT_DROPPED)
 
-    def _write_content(self, span: Span, content: Content) -> None:
+    def _write_content(self, span: Span, content: Content, dropped_name: str) -> None:
         dropped = 0
-        for name, make in content.items():
-            try:
-                passed = self._door.on_span(name, make)
-            except Exception as error:  # noqa: BLE001 - the user's redaction may raise anything
-                self._diagnostics.report("content could not be recorded", error)
-                continue
-            if passed is not None:
-                span.set_attribute(name, passed.text)
-                dropped += passed.dropped
+        for name, passed in self._door.all_on_span(content):
+            span.set_attribute(name, passed.text)
+            if name in semconv.MIME_TYPES:
+                span.set_attribute(semconv.MIME_TYPES[name], passed.mime_type)
+            dropped += passed.dropped
         if dropped:
-            span.set_attribute(semconv.CONTENT_DROPPED, dropped)
+            span.set_attribute(dropped_name, dropped)
 
     def _write_stream(self, run: Run, span: Span) -> None:
         clock = run.chunks.clock if run.chunks is not None else None

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import SpanKind
 
 from . import _semconv as semconv
-from ._attributes import AttributeValue, attribute_value, drop_none
-from ._inference import model_name, provider_name, request_attributes
+from ._attributes import attribute_text, attribute_value, drop_none, short_name
+from ._credentials import is_credential_key
+from ._identifying import identifying_attributes
+from ._numbers import as_int
+from ._request import model_name, provider_name, request_attributes, server_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection
 
+    from ._attributes import Attributes
     from ._semconv import Edition
-
-Attributes = dict[str, AttributeValue]
+    from ._start import Start
 
 _NODE_TAG: Final = "graph:step:"
 _HIDDEN_TAG: Final = "langsmith:hidden"
@@ -55,18 +58,6 @@ class RunKind(StrEnum):
     def has_body(self) -> bool:
         """Whether code of the application's runs in it, so that its spans belong beneath."""
         return self not in (RunKind.AGENT, RunKind.WORKFLOW, RunKind.RUNNABLE, RunKind.HIDDEN)
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The arguments of one of LangChain's start callbacks."""
-
-    serialized: Mapping[str, Any] | None
-    name: str | None
-    tags: Sequence[str]
-    metadata: Mapping[str, Any]
-    params: Mapping[str, Any] = field(default_factory=dict)
-    tool_call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +112,7 @@ def span_start(kind: RunKind, start: Start) -> SpanStart:
 
 def _is_node(start: Start) -> bool:
     return "langgraph_node" in start.metadata and any(
-        tag.startswith(_NODE_TAG) for tag in start.tags
+        isinstance(tag, str) and tag.startswith(_NODE_TAG) for tag in start.tags
     )
 
 
@@ -133,8 +124,17 @@ def _is_own_integration(start: Start, above: Start | None) -> bool:
     return above is None or _integration(above) != _integration(start)
 
 
+def metadata_attributes(start: Start, keys: Collection[str]) -> Attributes:
+    """Return the metadata that were asked for by their *keys*; credentials never pass."""
+    return {
+        f"{semconv.METADATA}.{key}": attribute_value(start.metadata[key])
+        for key in keys
+        if start.metadata.get(key) is not None and not is_credential_key(key)
+    }
+
+
 def _agent(start: Start) -> SpanStart:
-    name = start.name or "agent"
+    name = short_name(start.name or "agent")
     attributes: Attributes = {
         semconv.OPERATION_NAME: semconv.Operation.INVOKE_AGENT.value,
         semconv.AGENT_NAME: name,
@@ -143,7 +143,7 @@ def _agent(start: Start) -> SpanStart:
 
 
 def _workflow(start: Start) -> SpanStart:
-    name = start.name or "LangGraph"
+    name = short_name(start.name or "LangGraph")
     attributes: Attributes = {
         semconv.OPERATION_NAME: semconv.Operation.INVOKE_WORKFLOW.value,
         semconv.WORKFLOW_NAME: name,
@@ -153,7 +153,7 @@ def _workflow(start: Start) -> SpanStart:
 
 
 def _node(start: Start) -> SpanStart:
-    name = str(start.metadata["langgraph_node"])
+    name = short_name(start.metadata["langgraph_node"])
     attributes: Attributes = {
         semconv.LANGGRAPH_NODE: name,
         semconv.OPENINFERENCE_SPAN_KIND: _CHAIN,
@@ -163,36 +163,48 @@ def _node(start: Start) -> SpanStart:
 
 def _runnable(start: Start) -> SpanStart:
     attributes: Attributes = {semconv.OPENINFERENCE_SPAN_KIND: _CHAIN}
-    return _internal(start.name or "runnable", start, attributes)
+    return _internal(short_name(start.name or "runnable"), start, attributes)
 
 
 def _tool(start: Start) -> SpanStart:
-    serialized = start.serialized or {}
-    name = str(start.name or serialized.get("name") or "tool")
+    name = short_name(start.name or _serialized(start, "name") or "tool")
     attributes: Attributes = {
         semconv.OPERATION_NAME: semconv.Operation.EXECUTE_TOOL.value,
         semconv.TOOL_NAME: name,
         semconv.TOOL_TYPE: "function",
     }
+    if (agent := _agent_name(start)) is not None:
+        attributes[semconv.AGENT_NAME] = agent
 
-    def details(edition: Edition) -> Attributes:
-        description = serialized.get("description")
+    def details(_edition: Edition) -> Attributes:
+        description = _serialized(start, "description")
+        call_id = start.tool_call_id
         told = {
-            semconv.TOOL_DESCRIPTION: attribute_value(description) if description else None,
-            semconv.TOOL_CALL_ID: start.tool_call_id,
+            semconv.TOOL_DESCRIPTION: attribute_text(description) if description else None,
+            semconv.TOOL_CALL_ID: attribute_text(call_id) if call_id else None,
         }
-        return _position(start)(edition) | drop_none(told)
+        return _position(start) | drop_none(told)
 
     return SpanStart(f"execute_tool {name}", SpanKind.INTERNAL, attributes, details)
 
 
 def _retriever(start: Start) -> SpanStart:
-    name = str(start.name or (start.serialized or {}).get("name") or "retriever")
+    name = short_name(start.name or _serialized(start, "name") or "retriever")
     attributes: Attributes = {
         semconv.OPERATION_NAME: semconv.Operation.RETRIEVAL.value,
         semconv.DATA_SOURCE_ID: name,
     }
-    return SpanStart(f"retrieval {name}", SpanKind.CLIENT, attributes, _position(start))
+
+    def details(_edition: Edition) -> Attributes:
+        told = {
+            semconv.REQUEST_MODEL: start.metadata.get("ls_embedding_model"),
+            semconv.VECTOR_STORE: start.metadata.get("ls_vector_store_provider"),
+            semconv.EMBEDDINGS: start.metadata.get("ls_embedding_provider"),
+        }
+        texts = {key: attribute_text(value) for key, value in drop_none(told).items()}
+        return _position(start) | texts
+
+    return SpanStart(f"retrieval {name}", SpanKind.CLIENT, attributes, details)
 
 
 def _chat(start: Start) -> SpanStart:
@@ -204,43 +216,52 @@ def _text_completion(start: Start) -> SpanStart:
 
 
 def _inference(operation: semconv.Operation, start: Start) -> SpanStart:
-    model = model_name(start.serialized, start.params, start.metadata, start.name)
-    provider = provider_name(start.serialized, start.params, start.metadata)
+    model = model_name(start)
+    provider = provider_name(start)
     attributes: Attributes = {
         semconv.OPERATION_NAME: operation.value,
-        semconv.REQUEST_MODEL: str(attribute_value(model)),
+        semconv.REQUEST_MODEL: model,
         semconv.PROVIDER_NAME: provider,
+        **server_attributes(start.params),
     }
 
     def details(edition: Edition) -> Attributes:
-        position = _position(start)(edition)
-        return position | request_attributes(provider, start.params, start.metadata, edition)
+        return {
+            **identifying_attributes(start.params),
+            **_position(start),
+            **request_attributes(provider, start, edition),
+        }
 
     in_process = start.metadata.get(_IN_PROCESS_KEY) is True
     kind = SpanKind.INTERNAL if in_process else SpanKind.CLIENT
-    return SpanStart(f"{operation} {model}", kind, attributes, details)
+    return SpanStart(f"{operation} {short_name(model)}", kind, attributes, details)
 
 
 def _internal(name: str, start: Start, attributes: Attributes) -> SpanStart:
-    return SpanStart(name, SpanKind.INTERNAL, attributes, _position(start))
+    return SpanStart(name, SpanKind.INTERNAL, attributes, lambda _edition: _position(start))
 
 
-def _position(start: Start) -> Callable[[Edition], Attributes]:
-    """Return a maker of the attributes that say where in a graph, and in which thread."""
+def _position(start: Start) -> Attributes:
+    """Return the attributes that say where in a graph a run is, and in which thread."""
+    metadata = start.metadata
+    step = metadata.get("langgraph_step")
+    told = {
+        semconv.CONVERSATION_ID: metadata.get("thread_id"),
+        semconv.LANGGRAPH_NODE: metadata.get("langgraph_node"),
+        semconv.LANGGRAPH_CHECKPOINT_NS: metadata.get("langgraph_checkpoint_ns") or None,
+    }
+    texts: Attributes = {key: attribute_text(value) for key, value in drop_none(told).items()}
+    return texts | drop_none({semconv.LANGGRAPH_STEP: as_int(step)})
 
-    def details(_edition: Edition) -> Attributes:
-        metadata = start.metadata
-        thread = metadata.get("thread_id")
-        step = metadata.get("langgraph_step")
-        told = {
-            semconv.CONVERSATION_ID: None if thread is None else str(attribute_value(thread)),
-            semconv.LANGGRAPH_NODE: metadata.get("langgraph_node"),
-            semconv.LANGGRAPH_STEP: step if isinstance(step, int) else None,
-            semconv.LANGGRAPH_CHECKPOINT_NS: metadata.get("langgraph_checkpoint_ns") or None,
-        }
-        return {key: attribute_value(value) for key, value in drop_none(told).items()}
 
-    return details
+def _agent_name(start: Start) -> str | None:
+    """Return the agent that a run belongs to, as its agent has marked what is beneath it."""
+    names = (start.metadata.get(key) for key in _AGENT_NAME_KEYS)
+    return next((short_name(name) for name in names if isinstance(name, str) and name), None)
+
+
+def _serialized(start: Start, key: str) -> object:
+    return start.serialized.get(key) if start.serialized else None
 
 
 _BUILDERS: Final[dict[RunKind, Callable[[Start], SpanStart]]] = {

@@ -17,18 +17,26 @@ MAY_SEE = {"graph": {"model", "telemetry"}, "model": set(), "telemetry": set()}
 PURE = {
     "telemetry": {
         "_attributes",
+        "_blocks",
         "_config",
         "_content",
+        "_conversation",
+        "_credentials",
         "_errors",
         "_exceptions",
-        "_inference",
+        "_identifying",
         "_messages",
+        "_numbers",
         "_outcome",
         "_payload",
         "_plain",
+        "_request",
+        "_response",
         "_semconv",
         "_spans",
+        "_start",
         "_stream",
+        "_usage",
     },
 }
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))

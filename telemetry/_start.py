@@ -1,0 +1,38 @@
+"""What LangChain reports at a run's start (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The arguments of one of LangChain's start callbacks.
+
+    Attributes:
+        serialized: what it says of the runnable's class.
+        name: of the run, where one was given.
+        tags: of the run.
+        metadata: of the run; beside people's own, LangChain's `ls_*` and LangGraph's `langgraph_*`.
+        params: a model's `invocation_params`: identifying parameters and the call's arguments.
+        options: a model's options, which tell of structured output.
+        tool_call_id: of the call that a tool answers.
+    """
+
+    serialized: Mapping[str, Any] | None
+    name: str | None
+    tags: Sequence[str]
+    metadata: Mapping[str, Any]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    tool_call_id: str | None = None
+
+    @property
+    def class_name(self) -> str | None:
+        """The name of the runnable's class, where it is told."""
+        identity = (self.serialized or {}).get("id")
+        return str(identity[-1]) if isinstance(identity, list | tuple) and identity else None
