@@ -69,8 +69,13 @@ class ConstrainedReader:
 
     def end(self) -> Iterator[Event]:
         """Make what can be made of an answer that broke off, or has another order."""
-        if self._read != self._read_head or not self._pending.strip():
-            return
+        if self._read == self._read_head and self._pending.strip():
+            yield from self._whole()
+        elif self._read == self._read_answer and self._pending:
+            # An escape that is none, or only half of one.
+            yield Text(self._pending)
+
+    def _whole(self) -> Iterator[Event]:
         try:
             answer = json.loads(self._pending)
             start = CallStart(answer["tool"])

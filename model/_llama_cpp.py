@@ -12,13 +12,15 @@ from weakref import WeakSet
 from pydantic import Field, PrivateAttr, field_validator
 
 from ._base import CustomChatModel
+from ._constrained import ConstrainedTurn
 from ._errors import ModelClosedError
 from ._llama_chat import ReplyReader, to_request_messages
 from ._llama_generation import Generation, areplies, replies
 from ._llama_server import ServerSettings, require_gguf, require_xllamacpp, shared_server
+from ._tools import tool_definitions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from langchain_core.messages import AIMessageChunk, BaseMessage
 
@@ -33,6 +35,9 @@ class LlamaCppChatModel(CustomChatModel):
     share what is loaded, until the last of them is gone or closed. The API behind it is
     xllamacpp's server: https://github.com/xorbitsai/xllamacpp
 
+    A forked child loads the file again. It has to end without C's exit handlers, as the
+    children of `multiprocessing` do: llama.cpp's own would wait for threads that no fork copies.
+
     Example::
 
         model = LlamaCppChatModel(model_path="SmolLM2-135M-Instruct.Q4_1.gguf", max_tokens=64)
@@ -41,8 +46,7 @@ class LlamaCppChatModel(CustomChatModel):
 
     Args:
         model_path: The GGUF file.
-        n_ctx: Tokens that each conversation can hold, its answer included; 0 for as many as
-            the model was made for.
+        n_ctx: Tokens that each conversation can hold, its answer included.
         n_parallel: Conversations that are answered at once; more of them wait. Memory for
             `n_ctx` tokens is set aside for each.
         n_threads: Threads that compute. More than one is slower on a busy machine.
@@ -65,7 +69,7 @@ class LlamaCppChatModel(CustomChatModel):
     """
 
     model_path: str
-    n_ctx: int = Field(default=4096, ge=0)
+    n_ctx: int = Field(default=4096, ge=1)
     n_parallel: int = Field(default=2, ge=1)
     n_threads: int = Field(default=1, ge=1)
     max_tokens: int | None = Field(default=None, ge=1)
@@ -112,6 +116,21 @@ class LlamaCppChatModel(CustomChatModel):
     def get_token_ids(self, text: str) -> list[int]:
         """Tell the ids of a text's tokens; loads the model if it is not loaded."""
         return self._backend.server(self._settings).tokenize(text)
+
+    def get_num_tokens_from_messages(
+        self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
+    ) -> int:
+        """Count a conversation's tokens as the model would read it, template and all.
+
+        Args:
+            messages: The conversation.
+            tools: Tools of any kind that LangChain knows.
+        """
+        arguments = {"tools": tool_definitions(tools or ())}
+        read, _ = ConstrainedTurn(messages, arguments).next_request() or (messages, {})
+        server = self._backend.server(self._settings)
+        prompt = server.apply_template({"messages": to_request_messages(read)})
+        return len(server.tokenize(prompt))
 
     def close(self) -> None:
         """End the calls that are under way, and let go of what is loaded.

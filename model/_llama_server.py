@@ -5,6 +5,7 @@ https://github.com/xorbitsai/xllamacpp
 
 from __future__ import annotations
 
+import ctypes
 import http.client
 import importlib.util
 import json
@@ -33,7 +34,7 @@ class ServerSettings:
 
     Args:
         path: The GGUF file, absolute.
-        n_ctx: Tokens that each conversation can hold; 0 for as many as the file allows.
+        n_ctx: Tokens that each conversation can hold.
         n_parallel: Conversations at once.
         n_threads: Threads that compute.
     """
@@ -126,8 +127,9 @@ class LlamaServer:
 
     def abandon_after_fork(self) -> None:
         """Forget llama.cpp in a forked child, where its threads do not exist."""
-        # Its destructor would wait for those threads: keep it for ever.
-        _abandoned.append(self._native)
+        # Its destructor would wait for those threads: one reference that nobody gives back
+        # keeps it from running, also when the interpreter ends.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._native))
         self._lock, self._native = threading.Lock(), None
 
 
@@ -154,7 +156,6 @@ def _load(settings: ServerSettings, key: str) -> Any:
         ) from error
 
 
-_abandoned: list[Any] = []
 _servers: WeakValueDictionary[ServerSettings, LlamaServer] = WeakValueDictionary()
 _servers_lock = threading.Lock()
 

@@ -147,6 +147,20 @@ def test_it_reads_system_and_earlier_messages(model: LlamaCppChatModel) -> None:
     assert sent > model.invoke([system, last]).usage_metadata["input_tokens"]
 
 
+def test_it_counts_tokens_as_it_reads_them(model: LlamaCppChatModel) -> None:
+    """A conversation is counted, with and without tools, as usage counts it afterwards."""
+    messages = [SystemMessage("You are a cat."), HumanMessage("Hi")]
+    definition = {"name": "purr", "description": "Purr.", "parameters": {"type": "object"}}
+    for tools in ([], [{"type": "function", "function": definition}]):
+        answer = model.invoke(messages, tools=tools, tool_choice="any" if tools else None)
+        counted = model.get_num_tokens_from_messages(messages, tools)
+        # A choice takes no words of its own, but the offer to answer with a text does.
+        assert answer.usage_metadata["input_tokens"] <= counted
+        if not tools:
+            assert answer.usage_metadata["input_tokens"] == counted
+    assert model.get_num_tokens("Hi there") == 2
+
+
 def test_models_share_what_is_loaded(model: LlamaCppChatModel, smollm2: Path) -> None:
     """A second model with the same file and settings answers without loading it again."""
     second = LlamaCppChatModel(model_path=smollm2, max_tokens=1)
@@ -192,7 +206,7 @@ def test_an_image_is_refused(model: LlamaCppChatModel) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"n_ctx": -1}, {"top_p": 0}, {"max_tokens": 0}, {"temperature": -1}]
+    "bad", [{"n_ctx": 0}, {"top_p": 0}, {"max_tokens": 0}, {"temperature": -1}]
 )
 def test_a_parameter_out_of_range_is_refused(smollm2: Path, bad: dict[str, int]) -> None:
     """A value out of range is refused when the model is made."""
@@ -243,3 +257,27 @@ def test_the_interpreter_exits_cleanly_in_mid_stream(smollm2: Path) -> None:
     command = [sys.executable, "-c", _LEAVES_A_STREAM_OPEN, str(smollm2)]
     result = subprocess.run(command, capture_output=True, timeout=30, check=False, text=True)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+_ANSWERS_IN_A_FORK = """
+import os, sys
+from nodespan.model import LlamaCppChatModel
+model = LlamaCppChatModel(model_path=sys.argv[1], temperature=0, max_tokens=4)
+stream = model.stream("Tell me a long story", max_tokens=2000)
+next(stream)
+child = os.fork()
+text = model.invoke("Hello").text
+print(text, flush=True)
+if child == 0:
+    os._exit(0)
+sys.exit(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS and Windows do not fork safely at all")
+def test_a_forked_child_answers_too(smollm2: Path) -> None:
+    """A child of a fork, made in mid-stream, answers as its parent does."""
+    command = [sys.executable, "-W", "ignore", "-c", _ANSWERS_IN_A_FORK, str(smollm2)]
+    result = subprocess.run(command, capture_output=True, timeout=60, check=True, text=True)
+    first, second = result.stdout.splitlines()
+    assert first == second

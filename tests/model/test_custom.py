@@ -1,0 +1,428 @@
+"""What an author gets for one generator, and what the author is told when it is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import pickle
+import threading
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from langchain_core.load import dumps
+from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.tools import tool
+from pydantic import Field, SecretStr
+
+from nodespan.model import (
+    BadRequestError,
+    CustomChatModel,
+    MalformedAnswerError,
+    UnsupportedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+_caller: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default="nobody")
+
+
+class Shouting(CustomChatModel):
+    """The model of the guide in the README."""
+
+    mark: str = "!"
+
+    async def arespond(self, messages: list[BaseMessage]) -> AsyncIterator[str]:
+        """Shout."""
+        for word in messages[-1].text.split():
+            yield word.upper() + self.mark
+
+
+def test_a_model_of_a_few_lines_is_complete() -> None:
+    """It answers, streams, tells what it is, and takes parameters with a call."""
+    model = Shouting()
+    assert model.invoke("you there").content == "YOU!THERE!"
+    assert [chunk.content for chunk in model.stream("you there")] == ["YOU!", "THERE!", ""]
+    assert model.invoke("you", mark="?").content == "YOU?"
+    assert model._llm_type == "shouting"
+    assert model._identifying_params == {"model_name": "shouting", "mark": "!"}
+    assert model._get_ls_params()["ls_provider"] == "shouting"
+
+
+def test_usage_is_estimated_and_says_so() -> None:
+    """A model that counts nothing has an estimate, which is marked as one."""
+    answer = Shouting().invoke("you there")
+    assert answer.usage_metadata
+    assert answer.usage_metadata["output_tokens"] == 3
+    assert answer.response_metadata["usage_is_estimated"] is True
+
+
+def test_a_model_that_counts_is_believed() -> None:
+    """A tokenizer of the author's, or the user's, makes usage exact."""
+    model = Shouting(custom_get_token_ids=lambda text: [0] * len(text))
+    answer = model.invoke("you")
+    assert answer.usage_metadata == {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+    assert "usage_is_estimated" not in answer.response_metadata
+
+
+class Reporting(CustomChatModel):
+    """Tells usage and metadata in several places, as backends do."""
+
+    def respond(self, messages: list[BaseMessage]) -> Iterator[str | AIMessageChunk]:  # noqa: ARG002
+        """Answer with what a backend would say along the way."""
+        sent: Any = {"input_tokens": 4, "output_tokens": 0, "total_tokens": 4}
+        received: Any = {"input_tokens": 0, "output_tokens": 2, "total_tokens": 2}
+        yield AIMessageChunk("a", usage_metadata=sent, response_metadata={"model_name": "m-2"})
+        yield "b"
+        yield AIMessageChunk(
+            "", chunk_position="last", response_metadata={"finish_reason": "length"}
+        )
+        yield AIMessageChunk("", usage_metadata=received)
+
+
+def test_usage_and_metadata_are_told_once_however_they_come() -> None:
+    """What the pieces say is added up and told with the last chunk."""
+    *texts, last = Reporting().stream("?")
+    assert [chunk.content for chunk in texts] == ["a", "b"]
+    assert not any(chunk.response_metadata or chunk.chunk_position for chunk in texts)
+    assert last.usage_metadata == {"input_tokens": 4, "output_tokens": 2, "total_tokens": 6}
+    assert last.response_metadata["model_name"] == "m-2"
+    assert last.response_metadata["finish_reason"] == "length"
+
+
+class Watched(CustomChatModel):
+    """Counts to a hundred, and remembers what happened to its generator."""
+
+    log: ClassVar[list[str]] = []
+
+    def respond(self, messages: list[BaseMessage]) -> Iterator[str]:  # noqa: ARG002
+        """Count."""
+        self.log.append(f"{_caller.get()} in {threading.current_thread().name.split('_')[0]}")
+        try:
+            for number in range(100):
+                self.log.append(str(number))
+                yield f"{number} "
+        finally:
+            self.log.append("closed")
+
+
+class WatchedAsync(CustomChatModel):
+    """Does the same, async."""
+
+    log: ClassVar[list[str]] = []
+
+    async def arespond(self, messages: list[BaseMessage]) -> AsyncIterator[str]:  # noqa: ARG002
+        """Count."""
+        self.log.append(f"{_caller.get()} in {threading.current_thread().name.split('_')[0]}")
+        try:
+            for number in range(100):
+                self.log.append(str(number))
+                await asyncio.sleep(0)
+                yield f"{number} "
+        finally:
+            await asyncio.sleep(0)
+            self.log.append("closed")
+
+
+@pytest.fixture(params=[Watched, WatchedAsync])
+def watched(request: pytest.FixtureRequest) -> Any:
+    """Give a fresh model with an empty log."""
+    request.param.log.clear()
+    _caller.set("me")
+    return request.param()
+
+
+def test_a_generator_is_lazy_and_closed(watched: Any) -> None:
+    """A sync consumer that leaves after two pieces has cost two pieces."""
+    stream = watched.stream("?")
+    next(stream)
+    next(stream)
+    stream.close()
+    thread = "MainThread" if isinstance(watched, Watched) else "nodespan-loop"
+    assert watched.log == [f"me in {thread}", "0", "1", "closed"]
+
+
+async def test_a_generator_is_lazy_and_closed_async(watched: Any) -> None:
+    """So has an async one, in the caller's context."""
+    stream = watched.astream("?")
+    await anext(stream)
+    await anext(stream)
+    await stream.aclose()
+    await asyncio.sleep(0.1)
+    thread = "MainThread" if isinstance(watched, WatchedAsync) else "nodespan-respond"
+    assert watched.log == [f"me in {thread}", "0", "1", "closed"]
+
+
+def test_a_stop_string_stops_the_generator_before_it_is_told(watched: Any) -> None:
+    """When the consumer sees the stop string, the backend has been told."""
+    *_, stopped, _last = watched.stream("?", stop=["2"])
+    assert stopped.content == "2"
+    assert watched.log[1:] == ["0", "1", "2", "closed"]
+    stream = watched.stream("?", stop=["0"])
+    watched.log.clear()
+    assert next(stream).content == "0"
+    assert watched.log[-1] == "closed"
+
+
+async def test_a_stop_string_stops_the_generator_async(watched: Any) -> None:
+    """So it has in an async stream."""
+    chunks = [chunk.content async for chunk in watched.astream("?", stop=["2"])]
+    assert chunks == ["0 ", "1 ", "2", ""]
+    assert watched.log[1:] == ["0", "1", "2", "closed"]
+
+
+async def test_a_sync_call_inside_an_event_loop_works(watched: Any) -> None:
+    """A sync call from async code, as people make them in notebooks, does not fail."""
+    assert watched.invoke("?").text.startswith("0 1 2")
+
+
+class Calling(CustomChatModel):
+    """Calls another async model in a sync way, in its own async generator."""
+
+    async def arespond(self, messages: list[BaseMessage]) -> AsyncIterator[str]:
+        """Let another model answer."""
+        yield str(Shouting().invoke(messages).text)
+
+
+def test_a_model_may_call_a_model() -> None:
+    """A sync call inside the loop that sync calls run on does not wait for itself."""
+    assert Calling().invoke("you").content == "YOU!"
+
+
+class Blocking(CustomChatModel):
+    """Blocks its thread for each piece."""
+
+    def respond(self, messages: list[BaseMessage]) -> Iterator[str]:  # noqa: ARG002
+        """Sleep and answer."""
+        for _ in range(3):
+            time.sleep(0.05)
+            yield "z"
+
+
+async def test_a_blocking_generator_does_not_block_the_loop() -> None:
+    """Ten blocking answers take the time of one, and the event loop stays free."""
+    started = time.perf_counter()
+    answers = asyncio.gather(*(Blocking().ainvoke("?") for _ in range(10)))
+    await asyncio.sleep(0.01)
+    assert time.perf_counter() - started < 0.1
+    assert [answer.content for answer in await answers] == ["zzz"] * 10
+    assert time.perf_counter() - started < 1
+
+
+async def test_a_cancelled_call_does_not_wait_for_a_blocking_step() -> None:
+    """Cancellation is at once; the step that is under way ends by itself, and is the last."""
+    Watched.log.clear()
+    task = asyncio.create_task(Blocking().ainvoke("?"))
+    await asyncio.sleep(0.01)
+    started = time.perf_counter()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.perf_counter() - started < 0.04
+
+
+class Failing(CustomChatModel):
+    """Fails in the middle with the exception it was made with."""
+
+    failure: Any = Field(exclude=True)
+
+    def respond(self, messages: list[BaseMessage]) -> Iterator[str]:  # noqa: ARG002
+        """Fail."""
+        yield "a"
+        raise self.failure
+
+
+class FailingAsync(CustomChatModel):
+    """Does the same, async."""
+
+    failure: Any = Field(exclude=True)
+
+    async def arespond(self, messages: list[BaseMessage]) -> AsyncIterator[str]:  # noqa: ARG002
+        """Fail."""
+        yield "a"
+        raise self.failure
+
+
+@pytest.mark.parametrize("model", [Failing, FailingAsync])
+async def test_an_exception_passes_untouched(model: Any) -> None:
+    """The application gets the very object that the author raised, whichever way it asked."""
+    failure = LookupError("mine")
+    failing = model(failure=failure)
+    with pytest.raises(LookupError) as caught:
+        failing.invoke("?")
+    assert caught.value is failure
+    with pytest.raises(LookupError) as caught:
+        await failing.ainvoke("?")
+    assert caught.value is failure
+    stream = failing.astream("?")
+    assert (await anext(stream)).content == "a"
+    with pytest.raises(LookupError) as caught:
+        await anext(stream)
+    assert caught.value is failure
+
+
+class Keeping(CustomChatModel):
+    """Holds secrets in several places, some of them badly typed."""
+
+    api_key: SecretStr | None = None
+    access_token: str | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+
+    def respond(self, messages: list[BaseMessage]) -> Iterator[str]:
+        """Echo."""
+        yield str(messages[-1].text)
+
+
+def test_secrets_are_in_no_representation() -> None:
+    """Whatever describes the model leaves its secrets out; what is public stays."""
+    model = Keeping(
+        api_key="SECRET-1",
+        access_token="SECRET-2",  # noqa: S106
+        headers={"Authorization": "SECRET-3", "X-Team": "blue"},
+    )
+    for text in (
+        repr(model),
+        str(model),
+        dumps(model),
+        str(model.asdict()),
+        model._get_llm_string(),
+    ):
+        assert "SECRET" not in text
+    assert model._identifying_params["headers"] == {"X-Team": "blue"}
+    with pytest.raises(BadRequestError) as caught:
+        model.invoke("?", api_key=["SECRET-4"])
+    assert "SECRET" not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+def test_secrets_are_not_pickled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pickle holds no secret; who loads it takes them from the environment, if they are there."""
+    model = Keeping(api_key="SECRET-1", headers={"Cookie": "SECRET-2"})
+    pickled = pickle.dumps(model)
+    assert b"SECRET" not in pickled
+    assert pickle.loads(pickled).api_key is None  # noqa: S301
+    monkeypatch.setenv("KEEPING_API_KEY", "SECRET-5")
+    assert pickle.loads(pickled).api_key == SecretStr("SECRET-5")  # noqa: S301
+
+
+class Tooled(CustomChatModel):
+    """Is given tools."""
+
+    def respond(
+        self,
+        messages: list[BaseMessage],  # noqa: ARG002
+        *,
+        tools: Any = None,
+        tool_choice: Any = None,
+    ) -> Iterator[str]:
+        """Tell which tools there are."""
+        yield f"{[t['function']['name'] for t in tools or []]} {tool_choice}"
+
+
+@tool
+def look(where: str) -> str:
+    """Look somewhere."""
+    return where
+
+
+def test_tools_reach_a_generator_that_takes_them() -> None:
+    """It gets the definitions and the choice in OpenAI's format."""
+    assert Tooled().bind_tools([look], tool_choice="any").invoke("?").content == "['look'] required"
+    assert Tooled().bind_tools([look]).invoke("?").content == "['look'] None"
+    named = Tooled().bind_tools([look], tool_choice="look").invoke("?").content
+    assert named == "['look'] {'type': 'function', 'function': {'name': 'look'}}"
+    assert Tooled().invoke("?").content == "[] None"
+
+
+def test_a_tool_choice_that_is_no_tool_is_refused() -> None:
+    """The error names the choice and what there is to choose from."""
+    with pytest.raises(BadRequestError, match=r"'lok' is none of the tools \(look\)"):
+        Tooled().bind_tools([look], tool_choice="lok")
+
+
+def test_a_model_without_tools_says_so() -> None:
+    """A generator that does not take tools is not given any."""
+    with pytest.raises(UnsupportedError, match="Shouting does not support tools"):
+        Shouting().bind_tools([look])
+    with pytest.raises(UnsupportedError, match="Shouting does not support json_schema"):
+        Shouting().with_structured_output({"title": "t", "type": "object"}, method="json_schema")
+    with pytest.raises(UnsupportedError, match="does not take response_format"):
+        Shouting().invoke("?", response_format={"type": "json_object"})
+
+
+def test_a_class_without_a_generator_says_so() -> None:
+    """The author is told what to write."""
+
+    class Empty(CustomChatModel):
+        """Has nothing to say."""
+
+    with pytest.raises(TypeError, match="Empty must define respond or arespond"):
+        Empty()
+
+
+def test_an_async_respond_says_so() -> None:
+    """The author is told the right name, when the class is defined."""
+    with pytest.raises(TypeError, match="respond is async; name it arespond"):
+
+        class Misnamed(CustomChatModel):
+            """Has the wrong name."""
+
+            async def respond(self, messages: Any) -> Any:  # type: ignore[override]
+                """Answer."""
+                yield messages
+
+
+class Mistaken(CustomChatModel):
+    """Returns or yields what the author gave it."""
+
+    gives: Any = Field(exclude=True)
+
+    def respond(self, messages: list[BaseMessage]) -> Any:  # noqa: ARG002
+        """Give it."""
+        return self.gives
+
+
+@pytest.mark.parametrize(
+    ("gives", "message"),
+    [
+        ("a text", "Mistaken.respond returned a str; yield the answer"),
+        (None, "Mistaken.respond returned a NoneType"),
+        ([1], "the model yielded a int; yield text"),
+        ([HumanMessage("x")], "yielded a HumanMessage"),
+    ],
+)
+def test_a_generator_that_is_none_says_so(gives: Any, message: str) -> None:
+    """The author is told what was returned or yielded, and what to yield."""
+    with pytest.raises(MalformedAnswerError, match=message):
+        Mistaken(gives=gives).invoke("?")
+
+
+def test_a_respond_may_return_any_iterable_of_pieces() -> None:
+    """A list of texts is an answer too."""
+    assert Mistaken(gives=["a", "", "b"]).invoke("?").content == "ab"
+
+
+def test_tokens_of_a_conversation_are_counted() -> None:
+    """Messages, tool calls and tool definitions count."""
+    messages: list[BaseMessage] = [
+        HumanMessage("look at Rome"),
+        ToolMessage("sunny", tool_call_id="1"),
+    ]
+    model = Shouting(custom_get_token_ids=lambda text: text.split())
+    assert model.get_num_tokens_from_messages(messages) == 4
+    assert model.get_num_tokens_from_messages(messages, [{"name": "a b c"}]) > 4
+    assert Shouting().get_num_tokens_from_messages(messages) > 4
+
+
+def test_standard_parameters_are_accepted_by_every_model() -> None:
+    """Models can be exchanged for one another: LangChain's own parameters are no error."""
+    model = Shouting(temperature=0, max_tokens=5, timeout=3, max_retries=1, api_key="x")
+    assert model.invoke("a", temperature=1).content == "A!"
+    assert "temperature" not in model._identifying_params
+
+
+def test_the_model_can_be_named_by_either_name() -> None:
+    """Both LangChain names of the parameter work, on construction and on a call."""
+    assert Shouting(model="m").model_name == "m"
+    answer = Shouting(model_name="m").invoke("a", model="n")
+    assert answer.response_metadata["model_name"] == "n"
