@@ -8,6 +8,7 @@ from ._errors import ConfigurationError, TelemetryError
 from ._handler import OpenTelemetryCallbackHandler
 from ._instrument import instrument, uninstrument
 from ._records import EventRecord, LinkRecord, SpanRecord
+from ._run_context import add_run_context
 
 __all__ = [
     "CaptureContent",
@@ -20,6 +21,7 @@ __all__ = [
     "Telemetry",
     "TelemetryConfig",
     "TelemetryError",
+    "add_run_context",
     "configure",
     "instrument",
     "uninstrument",

@@ -8,7 +8,7 @@ beneath it afterwards, in whatever task or thread copies of it live.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from opentelemetry.context import Context, attach, create_key, get_current
 from opentelemetry.trace import Span, set_span_in_context
@@ -107,6 +107,11 @@ def current() -> Context:
     return context.resolved() if isinstance(context, RunContext) else context
 
 
+def run_id_in(context: Context) -> UUID | None:
+    """Return the id of the run whose body *context* is in."""
+    return cast("UUID | None", context.get(_RUN_KEY))
+
+
 def context_beneath(run_id: UUID, span: Span) -> Context:
     """Return the context in which a child of the run *run_id* starts.
 
@@ -114,4 +119,4 @@ def context_beneath(run_id: UUID, span: Span) -> Context:
     has opened there. Elsewhere it is what is current, with the run's *span* in it.
     """
     context = current()
-    return context if context.get(_RUN_KEY) == run_id else set_span_in_context(span, context)
+    return context if run_id_in(context) == run_id else set_span_in_context(span, context)

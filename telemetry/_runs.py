@@ -190,3 +190,14 @@ def open_runs_of(provider: object, limit: int) -> OpenRuns:
     """
     with _OF_PROVIDERS_LOCK:
         return _OF_PROVIDERS.setdefault(provider, OpenRuns(limit))
+
+
+def find_open_run(run_id: UUID | None) -> Run | None:
+    """Return an open run by its id, whichever tracer provider its span is from."""
+    if run_id is None:
+        return None
+    # Without the lock, which another thread may hold when this process is forked.
+    providers = (reference() for reference in _OF_PROVIDERS.keyrefs())
+    stores = (_OF_PROVIDERS.get(provider) for provider in providers if provider is not None)
+    found = (store.get(run_id) for store in stores if store is not None)
+    return next((run for run in found if run is not None), None)
