@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from langchain_core.language_models.base import BaseLanguageModel, LangSmithParams
-from langchain_core.language_models.chat_models import BaseChatModel, generate_from_stream
+from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages.utils import count_tokens_approximately
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from ._call import Call
 from ._errors import UnsupportedError
-from ._parameters import check_names, override, public_values, without_secrets
+from ._names import spelled
+from ._parameters import check_names, override
+from ._secrets import SecretKeeping, public_values
 from ._stop import as_list
 from ._tools import response_format_for, structured, tool_choice_for, tool_definitions
 from ._usage import count_message_tokens, estimate_tokens
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.language_models.base import LanguageModelInput
-    from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
     from langchain_core.runnables import Runnable
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from ._answer import Piece
 
 
-class CustomChatModel(BaseChatModel):
+class CustomChatModel(SecretKeeping):
     """A chat model made of one generator.
 
     Subclass it, declare the model's parameters as pydantic fields, and write `respond`, an
@@ -176,7 +175,7 @@ class CustomChatModel(BaseChatModel):
 
     @property
     def _llm_type(self) -> str:
-        return _words(type(self).__name__, "-")
+        return spelled(type(self).__name__, "-")
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
@@ -186,7 +185,7 @@ class CustomChatModel(BaseChatModel):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop or self.stop, **kwargs)
-        params["ls_provider"] = self.provider or _words(type(self).__name__, "_")
+        params["ls_provider"] = self.provider or spelled(type(self).__name__, "_")
         if self.in_process:
             params["nodespan_in_process"] = True  # type: ignore[typeddict-unknown-key]  # ours
         return params
@@ -195,41 +194,6 @@ class CustomChatModel(BaseChatModel):
         # Core's own is taken from the model as it was when it was first serialized.
         params = self._get_invocation_params(stop=stop, **kwargs)
         return f"{type(self).__module__}.{type(self).__qualname__}{sorted(params.items())}"
-
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """Whether LangChain may serialize the model: always, without its secrets."""
-        return True
-
-    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
-        """Serialize the model without secrets, also those inside its mappings."""
-        serialized = super().to_json()
-        if serialized["type"] == "constructor":
-            kwargs = serialized["kwargs"]
-            serialized["kwargs"] = {name: without_secrets(kwargs[name]) for name in kwargs}
-        return serialized
-
-    def __getstate__(self) -> dict[Any, Any]:
-        """Pickle the model without its secrets; who loads it reads them as `lc_secrets` says."""
-        state = super().__getstate__()
-        secret = written(type(self)).secrets
-        values = state["__dict__"].items()
-        kept = {name: without_secrets(value) for name, value in values if name not in secret}
-        return {**state, "__dict__": kept}
-
-    def __setstate__(self, state: dict[Any, Any]) -> None:
-        super().__setstate__(state)
-        for name, variable in self.lc_secrets.items():
-            field = type(self).model_fields[name]
-            value: Any = os.environ.get(variable, field.get_default(call_default_factory=True))
-            is_text = isinstance(value, str) and "Secret" in repr(field.annotation)
-            self.__dict__[name] = SecretStr(value) if is_text else value
-
-    @property
-    def lc_secrets(self) -> dict[str, str]:
-        """The environment variable that each secret parameter is read from when it is loaded."""
-        prefix = _words(type(self).__name__, "_")
-        return {name: f"{prefix}_{name}".upper() for name in written(type(self)).secrets}
 
     # --- tools and structured output -------------------------------------------------------
 
@@ -372,7 +336,7 @@ class CustomChatModel(BaseChatModel):
         return self
 
     def _default_model_name(self) -> str:
-        return _words(type(self).__name__, "-")
+        return spelled(type(self).__name__, "-")
 
     @field_validator("stop", mode="before")
     @classmethod
@@ -387,16 +351,3 @@ class CustomChatModel(BaseChatModel):
         """Look at what the author wrote, once a class."""
         super().__pydantic_init_subclass__(**kwargs)
         written(cls)
-
-    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        """Leave secrets out, also those that are not typed as such."""
-        secret = written(type(self)).secrets
-        for name, value in super().__repr_args__():
-            hidden = name in secret and value is not None
-            yield name, "**********" if hidden else without_secrets(value)
-
-
-def _words(class_name: str, separator: str) -> str:
-    """Spell a class name's words in lower case, without what every chat model's name has."""
-    name = re.sub(r"(ChatModel|Chat|Model)$|^Chat", "", class_name) or class_name
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", separator, name).lower()

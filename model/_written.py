@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from ._errors import UnsupportedError
-from ._parameters import check_names, declared_fields, secret_fields
+from ._parameters import check_names, declared_fields
+from ._secrets import secret_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
