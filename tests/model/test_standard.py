@@ -5,17 +5,22 @@ A capability is claimed where the model has it; each one that is not says why.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from langchain_core.messages import AIMessage, ToolMessage
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
-from nodespan.model import EchoChatModel, LlamaCppChatModel
+from nodespan.model import EchoChatModel, LlamaCppChatModel, ScriptedCall, ScriptedChatModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from nodespan.model._script import ScriptedAnswer
 
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 
@@ -55,6 +60,52 @@ class TestEchoIntegration(_Echo, ChatModelIntegrationTests):
     """The echo model, as it answers."""
 
 
+def _value(schema: dict[str, Any], text: str) -> Any:
+    """Give a value of a schema; of what a person wrote, where it can."""
+    kind = schema.get("type", "string")
+    if kind == "object":
+        fields = schema.get("properties", {}).items()
+        return {name: _value(inner, text) for name, inner in fields}
+    number = re.search(r"\d+", text)
+    return text if kind == "string" else int(number[0]) if number else 1
+
+
+def _play(call: ScriptedCall) -> ScriptedAnswer:
+    """Play a model that calls the tool it is to call, and keeps to the format it is given."""
+    last = call.messages[-1]
+    text = str(last.text)
+    if isinstance(call.tool_choice, dict):
+        wanted = {call.tool_choice["function"]["name"]}
+    else:
+        wanted = {tool["function"]["name"] for tool in call.tools}
+    for tool in call.tools:
+        function = tool["function"]
+        if function["name"] in wanted and (call.tool_choice or not isinstance(last, ToolMessage)):
+            args = _value(function.get("parameters", {"type": "object"}), text)
+            return AIMessage("", tool_calls=[{"name": function["name"], "args": args, "id": "1"}])
+    if call.response_format:
+        joke = {"type": "object", "properties": {"setup": {}, "punchline": {}}}
+        schema = call.response_format.get("json_schema", {}).get("schema", joke)
+        return json.dumps(_value(schema, text))
+    return f"You said: {text}"
+
+
+class _Scripted(_Model):
+    chat_model_class = ScriptedChatModel
+    chat_model_params: ClassVar[dict[str, Any]] = {"answers": _play}
+    supports_json_mode = True
+    supports_anthropic_inputs = True
+    # It would read images, sound and PDFs as gladly; the suite fetches them from the network.
+
+
+class TestScriptedUnit(_Scripted, _Unit, ChatModelUnitTests):
+    """The scripted model, as it is made."""
+
+
+class TestScriptedIntegration(_Scripted, ChatModelIntegrationTests):
+    """The scripted model, as it answers."""
+
+
 @pytest.fixture(scope="module")
 def _models(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Iterator[Path]:
     """Make a folder in which SmolLM2 has two names, and keep the first one loaded."""
@@ -67,6 +118,7 @@ def _models(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Iterator
 
 class _LlamaCpp(_Model):
     chat_model_class = LlamaCppChatModel
+    supports_anthropic_inputs = True
     # JSON mode promises some JSON, and gives it (see test_llama_cpp_tools.py); to write the
     # keys that are asked for in words takes a larger model than SmolLM2.
     supports_json_mode = False
