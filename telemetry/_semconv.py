@@ -110,6 +110,15 @@ EVENT_MODEL_END: Final = "on_chat_model_end"
 EVENT_INTERRUPT: Final = "on_interrupt"
 EVENT_RESUME: Final = "on_resume"
 
+# Upper bounds of the histograms' buckets, in seconds, tokens and calls.
+FAST_BOUNDARIES: Final = tuple(round(0.01 * 2**power, 2) for power in range(14))
+AGENT_BOUNDARIES: Final = tuple(round(0.1 * 2**power, 1) for power in range(13))
+WORKFLOW_BOUNDARIES: Final = (1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200)
+TOKEN_BOUNDARIES: Final = tuple(4**power for power in range(14))
+SECONDS_BOUNDARIES: Final = FAST_BOUNDARIES + AGENT_BOUNDARIES + WORKFLOW_BOUNDARIES
+CALL_BOUNDARIES: Final = tuple(2**power for power in range(8))
+COUNT_BOUNDARIES: Final = TOKEN_BOUNDARIES + CALL_BOUNDARIES
+
 STABILITY_OPT_IN_VARIABLE: Final = "OTEL_SEMCONV_STABILITY_OPT_IN"
 LATEST_EXPERIMENTAL: Final = "gen_ai_latest_experimental"
 

@@ -5,23 +5,18 @@ Times are integers in nanoseconds, of any one monotonic clock.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from math import inf
+from typing import Final
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from ._sketch import Sketch
 
 MAX_WINDOWS: Final = 32
+MAX_STALLS: Final = 16
 
 # Times wait here and are folded in together: on the token path a chunk costs one append.
 _FOLD_EVERY: Final = 64
-
-# Bounds of buckets whose middle is within 5 % of both ends; the smallest hold one value each.
-_ACCURACY: Final = 0.05
-_GROWTH: Final = (1 + _ACCURACY) / (1 - _ACCURACY)
-_BOUNDS: Final = sorted({int(_GROWTH**power) for power in range(437)} | {0, 2**63 - 1})
 
 
 @dataclass(slots=True)
@@ -54,51 +49,19 @@ class Window:
         )
 
 
-class GapSketch:
-    """Counts of gaps in buckets of equal relative width: any quantile within 5 %."""
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A wait in mid-stream that was longer than it should be.
 
-    __slots__ = ("_buckets", "count", "maximum", "total")
+    Attributes:
+        chunk: index of the chunk that was waited for.
+        started_at: when the chunk before it came, in ns.
+        duration: of the wait, in ns.
+    """
 
-    def __init__(self) -> None:
-        self._buckets: dict[int, int] = {}
-        self.count = 0
-        self.total = 0
-        self.maximum = 0
-
-    def add(self, gaps: Sequence[int]) -> None:
-        """Count *gaps*, in ns."""
-        # Sorted, whole buckets are counted at a time: this is most of what a chunk costs.
-        ordered = sorted(gaps)
-        start = 0
-        while start < len(ordered):
-            bucket = bisect_left(_BOUNDS, ordered[start])
-            end = bisect_right(ordered, _BOUNDS[bucket], start)
-            self._buckets[bucket] = self._buckets.get(bucket, 0) + end - start
-            start = end
-        self.count += len(ordered)
-        self.total += sum(ordered)
-        self.maximum = max([self.maximum, *ordered[-1:]])
-
-    @property
-    def mean(self) -> float:
-        """The mean gap, in ns."""
-        return self.total / self.count if self.count else 0.0
-
-    def quantile(self, share: float) -> float:
-        """Return the gap, in ns, that *share* (0 to 1) of all gaps do not exceed."""
-        rank = share * (self.count - 1)
-        below = 0
-        for bucket in sorted(self._buckets):
-            below += self._buckets[bucket]
-            if below > rank:
-                return min(_middle(bucket), self.maximum)
-        return float(self.maximum)
-
-
-def _middle(bucket: int) -> float:
-    """Return the value that is, relatively, as far from the least of a bucket as from its most."""
-    least, most = _BOUNDS[bucket - 1] + 1 if bucket else 0, _BOUNDS[bucket]
-    return 2 * least * most / (least + most) if most else 0.0
+    chunk: int
+    started_at: int
+    duration: int
 
 
 class StreamClock:
@@ -106,21 +69,36 @@ class StreamClock:
 
     Args:
         started_at: when the run started, in ns.
+        stall_threshold: how long a chunk may be waited for, in ns; without one nothing stalls.
     """
 
-    __slots__ = ("_chunks", "_gaps", "_pending", "_width", "_windows", "started_at")
+    __slots__ = (
+        "_chunks",
+        "_gaps",
+        "_pending",
+        "_stall_count",
+        "_stall_threshold",
+        "_stalls",
+        "_width",
+        "_windows",
+        "started_at",
+    )
 
-    def __init__(self, started_at: int) -> None:
+    def __init__(self, started_at: int, stall_threshold: float = inf) -> None:
         self.started_at = started_at
+        self._stall_threshold = stall_threshold
+        self._pending: list[int] = []
         self.restart()
 
     def restart(self) -> None:
         """Forget every chunk."""
+        self._pending.clear()
         self._chunks = 0
         self._width = 1
-        self._pending: list[int] = []
         self._windows: list[Window] = []
-        self._gaps = GapSketch()
+        self._gaps = Sketch()
+        self._stalls: list[Stall] = []
+        self._stall_count = 0
 
     def tick(self, now: int) -> None:
         """Count a chunk that came at *now*, in ns."""
@@ -142,8 +120,16 @@ class StreamClock:
         return self._pending[0] if self._pending else None
 
     @property
-    def gaps(self) -> GapSketch:
-        """The waits between chunks; one less than there are chunks."""
+    def last_chunk_at(self) -> int | None:
+        """When the last chunk came, in ns; None before the first. May be asked in any thread."""
+        waiting = self._pending[-1:]
+        if waiting:
+            return waiting[0]
+        return self._windows[-1].ended_at if self._windows else None
+
+    @property
+    def gaps(self) -> Sketch:
+        """The waits between chunks, in ns; one less than there are chunks."""
         self._fold()
         return self._gaps
 
@@ -153,6 +139,18 @@ class StreamClock:
         self._fold()
         return tuple(self._windows)
 
+    @property
+    def stall_count(self) -> int:
+        """How many waits in mid-stream were longer than the threshold."""
+        self._fold()
+        return self._stall_count
+
+    @property
+    def stalls(self) -> tuple[Stall, ...]:
+        """The longest of the waits above the threshold, at most `MAX_STALLS`, in order."""
+        self._fold()
+        return tuple(self._stalls)
+
     def _fold(self) -> None:
         # A chunk that comes meanwhile, in another thread, is appended, and waits.
         times = self._pending[:]
@@ -161,12 +159,25 @@ class StreamClock:
             return
         previous = self._windows[-1].ended_at if self._windows else times[0]
         gaps = [now - before for before, now in pairwise([previous, *times])]
-        if min(gaps) < 0:
+        ordered = sorted(gaps)
+        if ordered[0] < 0:
             gaps = [max(gap, 0) for gap in gaps]
-        self._gaps.add(gaps if self._windows else gaps[1:])
+            ordered = sorted(gaps)
+        if ordered[-1] > self._stall_threshold:
+            self._note_stalls(times, gaps)
+        # Before the first chunk there is no gap: a zero stands for it, and sorts first.
+        self._gaps.add_ordered(ordered if self._windows else ordered[1:])
         placed = 0
         while placed < len(times):
             placed += self._fill(times[placed:], gaps[placed:])
+
+    def _note_stalls(self, times: list[int], gaps: list[int]) -> None:
+        for place, gap in enumerate(gaps):
+            if gap > self._stall_threshold:
+                self._stall_count += 1
+                self._stalls.append(Stall(self._chunks + place, times[place] - gap, gap))
+                if len(self._stalls) > MAX_STALLS:
+                    self._stalls.remove(min(self._stalls, key=lambda stall: stall.duration))
 
     def _fill(self, times: list[int], gaps: list[int]) -> int:
         """Put into the last window as many chunks as it has room for; return how many."""

@@ -1,0 +1,68 @@
+"""Stalls: waits in mid-stream above a threshold, found where they were."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nodespan.telemetry._stream import MAX_STALLS, Stall, StreamClock
+
+THRESHOLD = 1_000
+
+gaps = st.lists(st.integers(0, 2 * THRESHOLD), max_size=400)
+
+
+def clock_of(first: int, waits: list[int]) -> StreamClock:
+    """Return the clock of a stream whose chunks were waited for so long."""
+    clock = StreamClock(0, THRESHOLD)
+    for now in accumulate([first, *waits]):
+        clock.tick(now)
+    return clock
+
+
+def stalls_of(first: int, waits: list[int]) -> list[Stall]:
+    """Return every wait above the threshold, the simple way."""
+    before = list(accumulate([first, *waits]))
+    return [
+        Stall(place + 1, before[place], wait)
+        for place, wait in enumerate(waits)
+        if wait > THRESHOLD
+    ]
+
+
+@given(st.integers(0, 10**6), gaps)
+def test_stalls_are_found_where_they_were(first: int, waits: list[int]) -> None:
+    """Each is told with its chunk, when it began and how long it took; the longest are kept."""
+    clock, true = clock_of(first, waits), stalls_of(first, waits)
+    assert len(clock.stalls) == min(len(true), MAX_STALLS)
+    assert clock.stall_count == len(true)
+    assert set(clock.stalls) <= set(true)
+    assert [stall.chunk for stall in clock.stalls] == sorted(stall.chunk for stall in clock.stalls)
+    longest = sorted((stall.duration for stall in true), reverse=True)[:MAX_STALLS]
+    assert sorted((stall.duration for stall in clock.stalls), reverse=True) == longest
+
+
+def test_the_wait_for_the_first_chunk_is_no_stall() -> None:
+    """However long a model thinks before it speaks, its stream has not stalled."""
+    clock = clock_of(50 * THRESHOLD, [1, 1])
+    assert (clock.stall_count, clock.stalls) == (0, ())
+
+
+def test_without_a_threshold_nothing_stalls() -> None:
+    """A clock that was told of none counts none."""
+    clock = StreamClock(0)
+    clock.tick(1)
+    clock.tick(10**18)
+    assert (clock.stall_count, clock.stalls) == (0, ())
+
+
+@given(st.integers(1, 200))
+def test_the_last_chunk_is_known_at_any_time(chunks: int) -> None:
+    """When the last chunk came is known before and after chunks are folded in."""
+    clock = StreamClock(0, THRESHOLD)
+    assert clock.last_chunk_at is None
+    for now in range(1, chunks + 1):
+        clock.tick(now)
+        assert clock.last_chunk_at == now
