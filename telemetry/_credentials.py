@@ -52,7 +52,7 @@ _SHAPES: Final = tuple(
     for hint, pattern in (
         ("://", r"(?<=://)[^/?#\s@]+(?=@)"),
         ("earer ", r"(?i)(?<=bearer )(?=[^\s\d]{0,200}\d)[\w.~+/=-]{8,}"),
-        ("uthorization", r"(?i)(?<=authorization)(?P<name>\W{1,5}(?:basic |bearer )?)[^\s\"',;]+"),
+        ("uthorization", r"(?i)(?<=authorization)(?P<name>\s?[:=]\s?(?:[a-z]+ )?)[^\s\"',;]+"),
         ("sk-", r"(?<![\w-])sk-[\w-]{12,}"),
         ("gh", r"(?<![\w-])gh[pousr]_\w{20,}"),
         ("github_pat_", r"(?<![\w-])github_pat_\w{20,}"),
@@ -69,6 +69,9 @@ _SHORTEST_SHAPE: Final = 12
 
 # `"password": "` as in JSON, in JSON within JSON too, and `password='` as in a `repr`.
 _QUOTED: Final = re.compile(r"""(?<![\w.-])([\w.-]+)\\*["']?\s*[:=]\s*(\\*["'])""")
+_VALUES: Final = {
+    quote: re.compile(rf"[^{quote}\\]*(?:\\.[^{quote}\\]*)*", re.DOTALL) for quote in ("'", '"')
+}
 # `password=...` as in a URL or an environment.
 _ASSIGNED: Final = re.compile(r"""(?<![\w.%-])([\w.%-]+)=[^\s&"'<>#;,()\\]+""")
 _NAME_HINTS: Final = (
@@ -129,7 +132,14 @@ def _without_quoted(text: str) -> str:
     for found in _QUOTED.finditer(text):
         if found.start() >= at and is_credential_key(found[1]):
             kept += [text[at : found.end()], REDACTED]
-            # Quotes within the value have more backslashes before them than its own.
-            closing = re.compile(r"(?<!\\)" + re.escape(found[2])).search(text, found.end())
-            at = closing.start() if closing else len(text)
+            at = _end_of_quoted(text, found.end(), found[2])
     return "".join([*kept, text[at:]])
+
+
+def _end_of_quoted(text: str, start: int, quote: str) -> int:
+    if quote in _VALUES:
+        value = _VALUES[quote].match(text, start)
+        return value.end() if value else start
+    # In JSON within JSON, quotes inside a value have more backslashes before them.
+    closing = re.compile(r"(?<!\\)" + re.escape(quote)).search(text, start)
+    return closing.start() if closing else len(text)

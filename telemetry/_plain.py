@@ -136,7 +136,8 @@ class Reader:
     def _text(self, text: str) -> str:
         size = str.__len__(text)
         room = max(self.characters, 0)
-        told = text if size <= room else str.__getitem__(text, slice(0, room + _SLACK))
+        is_whole = size <= room and type(text) is str
+        told = text if is_whole else str.__getitem__(text, slice(0, room + _SLACK))
         if told[:5] == "data:" and (head := _DATA_URL.match(told)):
             # Measured, not copied.
             told, size = f"{head[0]}<{size - head.end()} characters>", 0
