@@ -15,51 +15,66 @@ from opentelemetry.trace import Span, set_span_in_context
 
 if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterator, KeysView, ValuesView
-    from uuid import UUID
 
 _RUN_KEY: Final = create_key("nodespan-run")
 
 
 class Body:
-    """Whether a run's body may be executing."""
+    """What is current in a run's body, for as long as that may be executing.
 
-    __slots__ = ("executing",)
+    Args:
+        context: with the run's span in it.
+    """
 
-    def __init__(self) -> None:
-        self.executing = True
+    __slots__ = ("context",)
+
+    def __init__(self, context: Context) -> None:
+        self.context: Context | None = context
+
+    def leave(self) -> None:
+        """Say that the body is left for good, and let go of the span."""
+        self.context = None
 
 
 class RunContext(Context):
     """What is current in a run's body; once the body is left, what was current before it.
 
+    It holds nothing itself: the contexts of tasks that live long keep it, not the span.
+
     Args:
-        run_id: of the run.
-        span: of the run.
-        beneath: what was current when the run started; all of it but the span stays visible.
+        body: of the run.
+        beneath: what was current when the run started.
     """
 
     __slots__ = ("beneath", "body")
 
-    def __init__(self, run_id: UUID, span: Span, beneath: Context) -> None:
-        super().__init__(set_span_in_context(span, beneath))
-        dict.__setitem__(self, _RUN_KEY, run_id)
-        self.body = Body()
+    def __init__(self, body: Body, beneath: Context) -> None:
+        super().__init__()
+        self.body = body
         self.beneath = beneath
 
-    def resolved(self) -> Context:
-        """Return the innermost context whose body may be executing."""
+    def healed(self) -> Context:
+        """Return the innermost layer whose body may be executing."""
         context: Context = self
-        while isinstance(context, RunContext) and not context.body.executing:
+        while isinstance(context, RunContext) and context.body.context is None:
             context = context.beneath
+        return context
+
+    def resolved(self) -> Context:
+        """Return what is current as a context that does not change."""
+        context: Context = self
+        while isinstance(context, RunContext):
+            inside = context.body.context  # read once: another thread may leave the body
+            context = context.beneath if inside is None else inside
         return context
 
     def get(self, key: str, default: object = None) -> object:
         """Return the value of *key*, or *default*."""
-        return dict.get(self.resolved(), key, default)
+        return self.resolved().get(key, default)
 
     def copy(self) -> dict[str, object]:
         """Return the values as a plain dictionary."""
-        return dict(dict.items(self.resolved()))
+        return dict(self.resolved())
 
     def keys(self) -> KeysView[str]:  # type: ignore[override]  # dict's own class is not public
         """Return the keys."""
@@ -74,16 +89,19 @@ class RunContext(Context):
         return self.copy().items()
 
     def __getitem__(self, key: str) -> object:
-        return dict.__getitem__(self.resolved(), key)
+        return self.resolved()[key]
 
     def __contains__(self, key: object) -> bool:
-        return dict.__contains__(self.resolved(), key)
+        return key in self.resolved()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.copy())
 
     def __len__(self) -> int:
-        return dict.__len__(self.resolved())
+        return len(self.resolved())
+
+    def __bool__(self) -> bool:
+        return bool(self.resolved())
 
     def __eq__(self, other: object) -> bool:
         return self.copy() == other
@@ -94,25 +112,31 @@ class RunContext(Context):
         return repr(self.copy())
 
 
-def attach_body(run_id: UUID, span: Span) -> Body:
-    """Make *span* current for the body that the caller is about to run."""
-    context = RunContext(run_id, span, current())
-    attach(context)
-    return context.body
+def attach_body(run_id: int, span: Span) -> Body:
+    """Make *span* current for the body that the caller is about to run.
+
+    Args:
+        run_id: the integer of the run's id.
+        span: of the run; all else that is current stays visible.
+    """
+    beneath = current()
+    body = Body(set_span_in_context(span, Context({**beneath.copy(), _RUN_KEY: run_id})))
+    attach(RunContext(body, beneath))
+    return body
 
 
 def current() -> Context:
     """Return what is current, without the layers of runs that are over."""
     context = get_current()
-    return context.resolved() if isinstance(context, RunContext) else context
+    return context.healed() if isinstance(context, RunContext) else context
 
 
-def run_id_in(context: Context) -> UUID | None:
-    """Return the id of the run whose body *context* is in."""
-    return cast("UUID | None", context.get(_RUN_KEY))
+def run_id_in(context: Context) -> int | None:
+    """Return the integer of the id of the run whose body *context* is in."""
+    return cast("int | None", context.get(_RUN_KEY))
 
 
-def context_beneath(run_id: UUID, span: Span) -> Context:
+def context_beneath(run_id: int, span: Span) -> Context:
     """Return the context in which a child of the run *run_id* starts.
 
     In the run's own body what is current counts: the run's span, or one that the application

@@ -17,9 +17,10 @@ from . import _semconv as semconv
 from ._config import DEFAULT_MAX_OPEN_RUNS, positive
 from ._content import DEFAULT_MAX_CHARACTERS, CaptureContent, ContentDoor
 from ._diagnostics import Diagnostics
+from ._ending import Ending
 from ._guard import guarded
 from ._interrupts import Interrupts
-from ._lifecycle import Ending, Lifecycle
+from ._lifecycle import Lifecycle
 from ._outcome import Outcome
 from ._response import response_attributes
 from ._runs import open_runs_of
@@ -98,7 +99,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     @property
     def open_runs(self) -> int:
         """How many runs have started and not ended."""
-        return len(self._runs)
+        return self._lifecycle.open_runs
 
     def close(self) -> None:
         """End the runs that are open, as cancelled: the process is about to go."""
@@ -179,7 +180,8 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """Start the run of a graph, a node or another runnable."""
-        start = Start(serialized, kwargs.get("name"), tags or (), metadata or {})
+        name = kwargs.get("name")
+        start = Start(serialized, name, tags or (), metadata or {}, given=id(inputs))
         content = partial(payload.state_input, inputs)
         self._lifecycle.start(run_id, parent_run_id, start, chain_kind, content)
 

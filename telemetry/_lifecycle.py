@@ -2,69 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from contextlib import suppress
+from functools import partial
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Final, Protocol
 
 from langchain_core.runnables.config import var_child_runnable_config
-from langgraph.errors import NodeTimeoutError
 
+from ._attempts import NodeAttempts, failed_in, is_attempt_beside, makes_attempts
 from ._calls import claim_call
+from ._ending import Ending
 from ._exceptions import signature
-from ._outcome import Outcome, error_type, outcome_of
-from ._runs import Cancelled, OpenRuns, Run
-from ._spans import RunKind, graph_kind
-from ._task_watch import watch_current_task
+from ._guard import guarded
+from ._outcome import Outcome
+from ._runs import OpenRuns, Run
+from ._spans import RunKind, graph_kind, is_graph_step
+from ._unreported import Caller, watch_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
-    from ._attributes import AttributeValue
     from ._content import Content
     from ._diagnostics import Diagnostics
     from ._span_writer import SpanWriter
     from ._start import Start
+    from ._unreported import IdWatch
 
     KindOf = Callable[[Start, Start | None], RunKind]
 
 _MAX_FAILURES: Final = 16
-_UNREPORTED_WHEN_CANCELLED: Final = (
-    RunKind.CHAT,
-    RunKind.TEXT_COMPLETION,
-    RunKind.TOOL,
-    RunKind.RETRIEVER,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a run ended.
-
-    Attributes:
-        at: when, in ns of the monotonic clock.
-        outcome: None for a run that simply ended.
-        error: what left the run's body, where that is a failure.
-        error_type: of that failure; known at times where the exception is not.
-        attributes: makes what the run's result says, of its start; called only for a span that
-            is recorded.
-        content: makes the result's content, by attribute; called only where it may pass.
-    """
-
-    at: int
-    outcome: Outcome | None = None
-    error: BaseException | None = None
-    error_type: str | None = None
-    attributes: Callable[[Start], Mapping[str, AttributeValue]] = lambda _start: {}
-    content: Content = dict
-
-    @classmethod
-    def by(cls, error: BaseException, at: int) -> Ending:
-        """Return the ending of a run that an exception left."""
-        outcome = outcome_of(error)
-        if outcome is not Outcome.ERROR:
-            return cls(at, outcome)
-        return cls(at, outcome, error, error_type(error))
+_CALLS: Final = (RunKind.CHAT, RunKind.TEXT_COMPLETION, RunKind.TOOL, RunKind.RETRIEVER)
+_CHILDLESS: Final = (RunKind.CHAT, RunKind.TEXT_COMPLETION, RunKind.RETRIEVER)
+# A completion model's start is reported in a task of its own.
+_RUN_IN_TASK_OF_START: Final = (RunKind.CHAT, RunKind.TOOL, RunKind.RETRIEVER)
 
 
 class RunObserver(Protocol):
@@ -94,10 +66,17 @@ class Lifecycle:
         diagnostics: Diagnostics,
         observers: Sequence[RunObserver] = (),
     ) -> None:
+        self.diagnostics = diagnostics
         self._runs = runs
         self._writer = writer
-        self._diagnostics = diagnostics
         self._observers = observers
+        self._gone: deque[tuple[int, int]] = deque()
+
+    @property
+    def open_runs(self) -> int:
+        """How many runs have started and not ended."""
+        self._end_gone()
+        return len(self._runs)
 
     def start(
         self,
@@ -108,85 +87,54 @@ class Lifecycle:
         content: Content,
     ) -> None:
         """Start a run, unless it was started before: a handler may be given twice."""
-        if self._runs.get(run_id) is not None:
+        self._end_gone()
+        if (known := self._runs.get(run_id)) is not None:
+            known.is_told_again()
             return
-        parent = self._parent(parent_run_id)
+        parent = self._parent(parent_run_id, start)
         run = self._new_run(run_id, start, parent, kind_of)
-        if run.kind is RunKind.NODE and parent is not None:
-            self._show_graph(parent)
-            self._settle_retried(parent, run)
+        if parent is not None:
+            self._number(run, parent)
         for evicted in self._runs.add(run):
-            self._diagnostics.report("open run evicted")
+            self.diagnostics.report("open run evicted")
             evicted.owner.close(evicted, Ending(run.started_at, Outcome.ABANDONED))
-        if run.kind in _UNREPORTED_WHEN_CANCELLED:
+        if run.kind in _CALLS:
             claim_call(run)
         if run.kind is not RunKind.HIDDEN:
-            self._writer.open(run, content)
-        if run.chunks is not None:
-            self._runs.counters[run_id.int] = run.chunks
-        if parent is None and run.kind in _UNREPORTED_WHEN_CANCELLED:
-            run.watch = watch_current_task(lambda: self._end_with_task(run_id))
-        self._tell_opened(run, content)
+            self._open(run, content)
+        self._watch(run, run_id)
 
     def end(self, run_id: UUID, ending: Ending) -> None:
-        """End a run of this handler and, before it, whatever is still open beneath it."""
+        """End a run of this handler, if it is open."""
+        self._end_gone()
         run = self._runs.get(run_id)
-        taken = self._runs.take(run_id) if run is not None and run.owner is self else []
+        if run is not None and run.owner is self:
+            self.end_run(run, ending)
+
+    def end_run(self, run: Run, ending: Ending) -> None:
+        """End a run and, before it, whatever is still open beneath it."""
+        taken = self._runs.take(run, lambda beneath: _goes_on(beneath, ending))
         if not taken:
             return
-        *beneath, run = taken
-        for left in beneath:
+        for left in taken[:-1]:
             left.owner.close(left, _left_open(left, ending, ending.at))
-        if _may_have_timed_out(run, ending):
+        told = _attempt_ended(run, ending)
+        if told is None:
             run.leave_body()
-            run.parent.undecided.append(Cancelled(run, ending.at))  # type: ignore[union-attr]  # it has one: see there
         else:
-            self.close(run, ending)
+            self.close(run, told)
 
     def end_all(self, outcome: Outcome) -> None:
         """End every run of this handler that is open."""
         for run in self._runs:
-            if run.parent is None or run.parent.owner is not self:
-                self.end(run.run_id, Ending(perf_counter_ns(), outcome))
-
-    def _parent(self, parent_run_id: UUID | None) -> Run | None:
-        if parent_run_id is not None:
-            return self._runs.get(parent_run_id)
-        # `with_fallbacks` hands its children the outer config; what runs is told here alone.
-        config = var_child_runnable_config.get()
-        callbacks = config.get("callbacks") if config else None
-        return self._runs.get(getattr(callbacks, "parent_run_id", None))
-
-    def _new_run(self, run_id: UUID, start: Start, parent: Run | None, kind_of: KindOf) -> Run:
-        now = perf_counter_ns()
-        epoch = parent.epoch if parent is not None else time_ns() - now
-        kind = kind_of(start, parent.start if parent is not None else None)
-        return Run(run_id, kind, start, self, parent, now, epoch)
-
-    def _show_graph(self, run: Run) -> None:
-        """Give a graph its span once its first node tells that it is one."""
-        if run.kind is RunKind.HIDDEN:
-            run.kind = graph_kind(run.start, run.parent.start if run.parent else None)
-            self._writer.open(run, dict)
-            self._tell_opened(run, dict)
-
-    def _settle_retried(self, graph: Run, attempt: Run) -> None:
-        """End nodes that were cancelled and now run again: a time limit stopped them."""
-        place = _place(attempt)
-        again = [cancelled for cancelled in graph.undecided if _place(cancelled.run) == place]
-        for cancelled in again:
-            graph.undecided.remove(cancelled)
-            told = Ending(cancelled.at, Outcome.ERROR, error_type=NodeTimeoutError.__qualname__)
-            cancelled.run.owner.close(cancelled.run, told)
-
-    def _end_with_task(self, run_id: UUID) -> None:
-        self.end(run_id, Ending(perf_counter_ns(), Outcome.CANCELLED))
+            if run.owner is self:
+                self.end_run(run, Ending(perf_counter_ns(), outcome))
 
     def close(self, run: Run, ending: Ending) -> None:
         """End the span of a run that was taken out of the open ones."""
-        for cancelled in run.undecided:
-            told = _left_open(cancelled.run, ending, cancelled.at)
-            cancelled.run.owner.close(cancelled.run, told)
+        if run.node_attempts is not None:
+            for node, cancelled in run.node_attempts.close().items():
+                node.owner.close(node, _left_open(node, ending, cancelled.at))
         run.leave_body()
         failure = signature(ending.error) if ending.error is not None else None
         is_known = failure in run.failures
@@ -194,43 +142,115 @@ class Lifecycle:
         self._tell_closed(run, ending)
         if failure is not None and run.parent is not None and (run.span is not None or is_known):
             run.parent.failures = (*run.parent.failures[1 - _MAX_FAILURES :], failure)
+        if run.kind not in _CHILDLESS:
+            self._runs.remember(run)
 
-    def _tell_opened(self, run: Run, content: Content) -> None:
-        for observer in self._observers if run.span is not None else ():
+    def _parent(self, parent_run_id: UUID | None, start: Start) -> Run | None:
+        config = var_child_runnable_config.get()
+        around_id = getattr(config.get("callbacks") if config else None, "parent_run_id", None)
+        if parent_run_id is None or around_id is None:
+            return self._runs.parent(parent_run_id or around_id, self)
+        # `with_fallbacks` hands its children the outer config: of itself it tells here alone.
+        around = self._runs.get(around_id)
+        if around is not None and is_attempt_beside(around, parent_run_id.int, start):
+            return around
+        return self._runs.parent(parent_run_id, self)
+
+    def _new_run(self, run_id: UUID, start: Start, parent: Run | None, kind_of: KindOf) -> Run:
+        now = perf_counter_ns()
+        epoch = parent.epoch if parent is not None else time_ns() - now
+        kind = kind_of(start, parent.start if parent is not None else None)
+        return Run(run_id.int, kind, start, self, Caller.here(), parent, now, epoch)
+
+    def _number(self, run: Run, parent: Run) -> None:
+        """Tell which attempt a run is, and what it shows of runs that have started before."""
+        if run.kind is RunKind.NODE:
+            if is_graph_step(run.start):
+                self._show(parent, graph_kind(parent.start, _start_of(parent.parent)))
+            parent.node_attempts = attempts = parent.node_attempts or NodeAttempts()
+            for earlier, ending in attempts.begin(run):
+                earlier.owner.close(earlier, ending)
+        elif makes_attempts(parent, run):
+            self._show(parent, RunKind.ATTEMPTS)
+            run.attempt = parent.started + 1
+        elif parent.span is None:
+            run.attempt = parent.attempt
+
+    def _show(self, run: Run, kind: RunKind) -> None:
+        """Take a run for what a child of it shows it to be, and give it a span."""
+        if run.kind in (RunKind.HIDDEN, RunKind.RUNNABLE):
+            was_hidden, run.kind = run.kind is RunKind.HIDDEN, kind
+            if was_hidden:
+                self._open(run, dict)
+
+    def _open(self, run: Run, content: Content) -> None:
+        self._writer.open(run, content)
+        if run.chunks is not None:
+            self._runs.counters[run.run_id] = run.chunks
+        for observer in self._observers:
             try:
                 observer.opened(run, content)
             except Exception as error:  # noqa: BLE001 - the run and the other observers go on
-                self._diagnostics.report(f"{type(observer).__name__} missed a start", error)
+                self.diagnostics.report(f"{type(observer).__name__} missed a start", error)
 
     def _tell_closed(self, run: Run, ending: Ending) -> None:
         for observer in self._observers if run.span is not None else ():
             try:
                 observer.closed(run, ending)
             except Exception as error:  # noqa: BLE001 - as above
-                self._diagnostics.report(f"{type(observer).__name__} missed an end", error)
+                self.diagnostics.report(f"{type(observer).__name__} missed an end", error)
+
+    def _watch(self, run: Run, run_id: UUID) -> None:
+        run.id_watch = watch_id(run_id, self._note_gone)
+        is_root = run.parent is None or run.parent not in self._runs
+        if is_root and run.kind in _RUN_IN_TASK_OF_START:
+            run.task_watch = run.caller.watch(partial(self._end_with_task, run))
+
+    def _end_with_task(self, run: Run) -> None:
+        self.end_run(run, Ending(perf_counter_ns(), Outcome.CANCELLED))
+
+    def _note_gone(self, watch: IdWatch) -> None:
+        self._gone.append((watch.run_id, perf_counter_ns()))
+        watch.soon(self._end_gone)
+
+    def _end_gone(self) -> None:
+        """End the runs of which nobody will report the end."""
+        while self._gone:
+            with suppress(IndexError):  # another thread was faster
+                run_id, at = self._gone.popleft()
+                self._end_unreported(run_id, at)
+
+    @guarded
+    def _end_unreported(self, run_id: int, at: int) -> None:
+        run = self._runs.find(run_id)
+        if run is not None:
+            self.end_run(run, _left_open(run, Ending(at), at))
 
 
-def _may_have_timed_out(run: Run, ending: Ending) -> bool:
-    """Say whether only the graph above can tell why a node was cancelled."""
-    is_cancelled = ending.outcome is Outcome.CANCELLED
-    return is_cancelled and run.kind is RunKind.NODE and run.parent is not None
+def _start_of(run: Run | None) -> Start | None:
+    return run.start if run is not None else None
+
+
+def _attempt_ended(run: Run, ending: Ending) -> Ending | None:
+    """Return how a run ended; None where only the graph above it can tell why."""
+    attempts = run.parent.node_attempts if run.parent is not None else None
+    if attempts is None or run.kind is not RunKind.NODE:
+        return ending
+    return attempts.end(run, ending)
 
 
 def _left_open(run: Run, above: Ending, at: int) -> Ending:
     """Return the ending of a run that nobody reports, told from that of a run above it."""
-    error = above.error
-    if isinstance(error, NodeTimeoutError) and _is_node(run, error.node):
-        return Ending(at, Outcome.ERROR, error, above.error_type)
+    if failed_in(run, above.error, at):
+        return Ending(at, Outcome.ERROR, above.error, above.error_type)
     is_stream = run.chunks is not None and run.chunks.begun
     if above.outcome is Outcome.ABANDONED or (above.outcome is None and is_stream):
         return Ending(at, Outcome.ABANDONED)
     return Ending(at, Outcome.CANCELLED)
 
 
-def _is_node(run: Run, name: str) -> bool:
-    return run.kind is RunKind.NODE and run.start.metadata.get("langgraph_node") == name
-
-
-def _place(run: Run) -> object:
-    """Return what a node's attempts share."""
-    return run.start.metadata.get("langgraph_checkpoint_ns")
+def _goes_on(run: Run, above: Ending) -> bool:
+    """Say whether a run outlives the one above it that has ended so: it was not waited for."""
+    if above.outcome not in (None, Outcome.ERROR) or run.kind is RunKind.NODE:
+        return False
+    return run.caller.is_elsewhere

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from langchain_core.runnables.config import var_child_runnable_config
 from opentelemetry.trace import (
@@ -78,14 +79,15 @@ def run_fields(run: Run) -> dict[str, str]:
     """Return LangChain's id of a run, and its place in LangGraph: thread and node."""
     metadata = run.start.metadata
     told = {
-        "run_id": run.run_id,
+        "run_id": UUID(int=run.run_id),
         "thread_id": metadata.get("thread_id"),
         "node": metadata.get("langgraph_node"),
     }
     return {name: str(attribute_value(value)) for name, value in told.items() if value is not None}
 
 
-def _run_id_told() -> Any:
+def _run_id_told() -> int | None:
     config = var_child_runnable_config.get()
     callbacks = config.get("callbacks") if config else None
-    return getattr(callbacks, "parent_run_id", None)
+    run_id: UUID | None = getattr(callbacks, "parent_run_id", None)
+    return run_id.int if run_id is not None else None

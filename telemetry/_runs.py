@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
+from opentelemetry.trace import NonRecordingSpan
+
+from ._start import Start
+from ._unreported import Caller
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from uuid import UUID
 
-    from opentelemetry.trace import Span
+    from opentelemetry.trace import Span, SpanContext
 
+    from ._attempts import NodeAttempts
     from ._chunks import ChunkCounter
     from ._context import Body
     from ._exceptions import Signature
     from ._lifecycle import Lifecycle
     from ._outcome import Outcome
     from ._spans import RunKind
-    from ._start import Start
-    from ._task_watch import TaskWatch
+    from ._unreported import IdWatch, TaskWatch
+
+_MAX_REMEMBERED: Final = 1_024
+# What is inherited from a run, or tells what its children are.
+_INHERITED: Final = ("ls_integration", "langgraph_checkpoint_ns", "thread_id")
 
 
 @dataclass(slots=True, eq=False)
@@ -29,41 +39,50 @@ class Run:
     """One execution that LangChain has reported the start of.
 
     Attributes:
-        run_id: LangChain's.
+        run_id: the integer of LangChain's run id, which is not kept: when nobody else does so
+            any longer, the run is over.
         kind: what it is.
         start: what was reported of its start.
         owner: the handler's lifecycle that started it, and alone ends it.
+        caller: who started it.
         parent: the run that it belongs to; None for a root.
         started_at: when it started, in ns of the monotonic clock.
         epoch: what turns the monotonic clock into time since 1970, in ns; one for a trace, so
             that a clock that is set anew in mid-trace does not tear it.
         span: its span; None for a run without one.
         body: whether the application's code may be executing in it.
-        watch: of the task that it runs in, where nobody else would report its cancellation.
+        id_watch: of its run id.
+        task_watch: of the task that it runs in, where nobody else would report its cancellation.
         chunks: counts what its stream gives, for models.
         is_whole: whether its caller gets the whole result at once.
         outcome: what is known of how it will end.
+        attempt: which attempt it is, from 1, where its like is tried again when it fails.
+        node_attempts: those of its nodes, for a graph.
         failures: the exceptions that runs beneath it have recorded.
-        children: the runs of which it is the parent and that are open.
-        undecided: nodes beneath it that were cancelled, until it is known why.
+        started: how many runs have started of which it is the parent.
+        children: those of them that are open.
     """
 
-    run_id: UUID
+    run_id: int
     kind: RunKind
     start: Start
     owner: Lifecycle
+    caller: Caller
     parent: Run | None
     started_at: int
     epoch: int
     span: Span | None = None
     body: Body | None = None
-    watch: TaskWatch | None = None
+    id_watch: IdWatch | None = None
+    task_watch: TaskWatch | None = None
     chunks: ChunkCounter | None = None
     is_whole: bool = False
     outcome: Outcome | None = None
+    attempt: int | None = None
+    node_attempts: NodeAttempts | None = None
     failures: tuple[Signature, ...] = ()
-    children: dict[UUID, Run] = field(default_factory=dict)
-    undecided: list[Cancelled] = field(default_factory=list)
+    started: int = 0
+    children: dict[int, Run] = field(default_factory=dict)
 
     @property
     def nearest_with_span(self) -> Run | None:
@@ -73,6 +92,11 @@ class Run:
             run = run.parent
         return run
 
+    def is_told_again(self) -> None:
+        """Say that its start was reported once more: the same handler was given twice."""
+        if self.chunks is not None:
+            self.chunks.reporters += 1
+
     def begin_stream(self) -> None:
         """Say that the first chunk has come."""
         if not self.is_whole:
@@ -81,10 +105,10 @@ class Run:
     def leave_body(self) -> None:
         """Say that what executes from now on is the consumer's code, or nobody's."""
         if self.body is not None:
-            self.body.executing = False
-        if self.watch is not None:
-            self.watch.stop()
-            self.watch = None
+            self.body.leave()
+        if self.task_watch is not None:
+            self.task_watch.stop()
+            self.task_watch = None
 
     def time(self, at: int) -> int:
         """Return a time of the monotonic clock as nanoseconds since 1970."""
@@ -92,11 +116,28 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
-    """A node that was cancelled, and when, in ns of the monotonic clock."""
+class _Ended:
+    """What is remembered of a run that has ended, for children that start later."""
 
-    run: Run
-    at: int
+    kind: RunKind
+    name: str | None
+    metadata: Mapping[str, object]
+    epoch: int
+    span: SpanContext | None
+
+    @classmethod
+    def of(cls, run: Run) -> _Ended:
+        nearest = run.nearest_with_span
+        span = nearest.span.get_span_context() if nearest and nearest.span else None
+        told = run.start.metadata
+        metadata = {key: told[key] for key in _INHERITED if key in told}
+        return cls(run.kind, run.start.name, metadata, run.epoch, span)
+
+    def as_run(self, run_id: int, owner: Lifecycle) -> Run:
+        """Return a run that a late child can have as its parent."""
+        start = Start(None, self.name, (), self.metadata)
+        span = NonRecordingSpan(self.span) if self.span is not None else None
+        return Run(run_id, self.kind, start, owner, Caller.here(), None, 0, self.epoch, span)
 
 
 class OpenRuns:
@@ -112,16 +153,32 @@ class OpenRuns:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._runs: dict[UUID, Run] = {}
+        self._runs: OrderedDict[int, Run] = OrderedDict()
+        self._ended: OrderedDict[int, _Ended] = OrderedDict()
         self.counters: dict[int, ChunkCounter] = {}
         self._lock = RLock()
 
     def __len__(self) -> int:
         return len(self._runs)
 
+    def __contains__(self, run: Run) -> bool:
+        return self._runs.get(run.run_id) is run
+
     def get(self, run_id: UUID | None) -> Run | None:
         """Return an open run by its id."""
-        return self._runs.get(run_id) if run_id is not None else None
+        return self._runs.get(run_id.int) if run_id is not None else None
+
+    def find(self, run_id: int) -> Run | None:
+        """Return an open run by the integer of its id."""
+        return self._runs.get(run_id)
+
+    def parent(self, run_id: UUID | None, owner: Lifecycle) -> Run | None:
+        """Return the run that is to be a parent: an open one, or what is left of one."""
+        run = self.get(run_id)
+        if run is not None or run_id is None:
+            return run
+        ended = self._ended.get(run_id.int)
+        return ended.as_run(run_id.int, owner) if ended is not None else None
 
     def add(self, run: Run) -> list[Run]:
         """Take a run in; return those that had to give way to it, deepest first."""
@@ -129,31 +186,44 @@ class OpenRuns:
             self._runs[run.run_id] = run
             if run.parent is not None:
                 run.parent.children[run.run_id] = run
+                run.parent.started += 1
             return self._evicted(run)
 
-    def take(self, run_id: UUID) -> list[Run]:
-        """Take a run out to end it, and before it, deepest first, all that is beneath.
+    def take(self, run: Run, goes_on: Callable[[Run], bool]) -> list[Run]:
+        """Take a run out to end it, and before it, deepest first, what is beneath.
 
         Of any number of callers one gets the run; the others get nothing.
+
+        Args:
+            run: to take out.
+            goes_on: says of a run beneath whether it stays open, with all beneath it.
         """
         with self._lock:
-            run = self._runs.get(run_id)
-            return [] if run is None else list(self._taken(run))
+            return list(self._taken(run, goes_on)) if run in self else []
+
+    def remember(self, run: Run) -> None:
+        """Remember a run that has ended; of these the last 1,024."""
+        with self._lock:
+            self._ended[run.run_id] = _Ended.of(run)
+            if len(self._ended) > _MAX_REMEMBERED:
+                self._ended.popitem(last=False)
 
     def clear(self) -> None:
         """Forget every run without ending it."""
         self._lock = RLock()
         self._runs.clear()
+        self._ended.clear()
         self.counters.clear()
 
     def __iter__(self) -> Iterator[Run]:
         with self._lock:
             return iter(list(self._runs.values()))
 
-    def _taken(self, run: Run) -> Iterator[Run]:
+    def _taken(self, run: Run, goes_on: Callable[[Run], bool]) -> Iterator[Run]:
         for child in list(run.children.values()):
-            yield from self._taken(child)
-        self.counters.pop(run.run_id.int, None)
+            if not goes_on(child):
+                yield from self._taken(child, goes_on)
+        self.counters.pop(run.run_id, None)
         if self._runs.pop(run.run_id, None) is not None:
             if run.parent is not None:
                 run.parent.children.pop(run.run_id, None)
@@ -165,7 +235,8 @@ class OpenRuns:
             return []
         lineage = set(_ancestors(newest))
         oldest = (run for run in self._runs.values() if run not in lineage)
-        return [gone for run in list(islice(oldest, surplus)) for gone in self._taken(run)]
+        given_way = list(islice(oldest, surplus))
+        return [gone for run in given_way for gone in self._taken(run, lambda _: False)]
 
 
 def _ancestors(run: Run | None) -> Iterator[Run]:
@@ -192,12 +263,12 @@ def open_runs_of(provider: object, limit: int) -> OpenRuns:
         return _OF_PROVIDERS.setdefault(provider, OpenRuns(limit))
 
 
-def find_open_run(run_id: UUID | None) -> Run | None:
-    """Return an open run by its id, whichever tracer provider its span is from."""
+def find_open_run(run_id: int | None) -> Run | None:
+    """Return an open run by the integer of its id, whichever tracer provider its span is from."""
     if run_id is None:
         return None
     # Without the lock, which another thread may hold when this process is forked.
     providers = (reference() for reference in _OF_PROVIDERS.keyrefs())
     stores = (_OF_PROVIDERS.get(provider) for provider in providers if provider is not None)
-    found = (store.get(run_id) for store in stores if store is not None)
+    found = (store.find(run_id) for store in stores if store is not None)
     return next((run for run in found if run is not None), None)

@@ -11,7 +11,7 @@ from ._chunks import ChunkCounter
 from ._context import attach_body, context_beneath, current
 from ._exceptions import exception_attributes
 from ._outcome import Outcome
-from ._spans import metadata_attributes, span_start
+from ._spans import RunKind, metadata_attributes, span_start
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ._attributes import AttributeValue
     from ._content import Content, ContentDoor
     from ._diagnostics import Diagnostics
-    from ._lifecycle import Ending
+    from ._ending import Ending
     from ._runs import Run
     from ._stream import StreamClock, Window
 
@@ -73,6 +73,8 @@ class SpanWriter:
             run.chunks = ChunkCounter(run.started_at, run.begin_stream)
         if span.is_recording():
             span.set_attributes(told.details(self._edition))
+            if run.attempt is not None:
+                span.set_attribute(_attempt_name(run), run.attempt)
             span.set_attributes(metadata_attributes(run.start, self._metadata_keys))
             self._write_content(span, content, semconv.INPUT_DROPPED)
             if run.kind.is_model:
@@ -149,6 +151,10 @@ def _context_above(run: Run) -> Context:
     if above is None or above.span is None:
         return current()
     return context_beneath(above.run_id, above.span)
+
+
+def _attempt_name(run: Run) -> str:
+    return semconv.LANGGRAPH_ATTEMPT if run.kind is RunKind.NODE else semconv.LANGCHAIN_ATTEMPT
 
 
 def _stream_attributes(clock: StreamClock, first: int) -> Mapping[str, AttributeValue]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ._start import Start
 
 _NODE_TAG: Final = "graph:step:"
+_PLACE: Final = "langgraph_checkpoint_ns"
+_WITH_FALLBACKS: Final = "RunnableWithFallbacks"
 _HIDDEN_TAG: Final = "langsmith:hidden"
 _CREATE_AGENT: Final = "langchain_create_agent"
 _GRAPH_INTEGRATIONS: Final = ("langgraph", _CREATE_AGENT)
@@ -41,6 +43,7 @@ class RunKind(StrEnum):
     TEXT_COMPLETION = "text_completion"
     TOOL = "tool"
     RETRIEVER = "retriever"
+    ATTEMPTS = "attempts"
     RUNNABLE = "runnable"
     HIDDEN = "hidden"
 
@@ -57,7 +60,16 @@ class RunKind(StrEnum):
     @property
     def has_body(self) -> bool:
         """Whether code of the application's runs in it, so that its spans belong beneath."""
-        return self not in (RunKind.AGENT, RunKind.WORKFLOW, RunKind.RUNNABLE, RunKind.HIDDEN)
+        return self not in _WITHOUT_BODY
+
+
+_WITHOUT_BODY: Final = (
+    RunKind.AGENT,
+    RunKind.WORKFLOW,
+    RunKind.ATTEMPTS,
+    RunKind.RUNNABLE,
+    RunKind.HIDDEN,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +101,10 @@ def chain_kind(start: Start, above: Start | None) -> RunKind:
     """
     if _HIDDEN_TAG in start.tags or start.name == "__start__":
         return RunKind.HIDDEN
-    if _is_node(start):
+    if is_graph_step(start) or _is_task(start, above):
         return RunKind.NODE
+    if start.name == _WITH_FALLBACKS:
+        return RunKind.ATTEMPTS
     if _integration(start) in _GRAPH_INTEGRATIONS and _is_own_integration(start, above):
         return graph_kind(start, above)
     return RunKind.RUNNABLE if above is None else RunKind.HIDDEN
@@ -110,10 +124,21 @@ def span_start(kind: RunKind, start: Start) -> SpanStart:
     return _BUILDERS[kind](start)
 
 
-def _is_node(start: Start) -> bool:
+def is_graph_step(start: Start) -> bool:
+    """Say whether a chain run is a node that a graph runs in one of its steps."""
     return "langgraph_node" in start.metadata and any(
         isinstance(tag, str) and tag.startswith(_NODE_TAG) for tag in start.tags
     )
+
+
+def _is_task(start: Start, above: Start | None) -> bool:
+    """Say whether a chain run is a task of LangGraph's functional API.
+
+    A node or another task calls it; unlike all else that they call, it has a place of its own.
+    """
+    is_named_so = start.name is not None and start.metadata.get("langgraph_node") == start.name
+    place = start.metadata.get(_PLACE)
+    return is_named_so and above is not None and above.metadata.get(_PLACE) not in (None, place)
 
 
 def _integration(start: Start) -> object:
@@ -272,5 +297,6 @@ _BUILDERS: Final[dict[RunKind, Callable[[Start], SpanStart]]] = {
     RunKind.TEXT_COMPLETION: _text_completion,
     RunKind.TOOL: _tool,
     RunKind.RETRIEVER: _retriever,
+    RunKind.ATTEMPTS: _runnable,
     RunKind.RUNNABLE: _runnable,
 }

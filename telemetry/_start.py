@@ -21,6 +21,7 @@ class Start:
         params: a model's `invocation_params`: identifying parameters and the call's arguments.
         options: a model's options, which tell of structured output.
         tool_call_id: of the call that a tool answers.
+        given: identity of a chain's input; the input itself is content, and not kept.
     """
 
     serialized: Mapping[str, Any] | None
@@ -30,6 +31,7 @@ class Start:
     params: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     tool_call_id: str | None = None
+    given: int | None = None
 
     @property
     def class_name(self) -> str | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ._calls import Call, current_call
 from ._context import attach_body
-from ._lifecycle import Ending
+from ._ending import Ending
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -135,12 +135,12 @@ def _enter(made: Call) -> Body | None:
 
 def _leave(body: Body | None) -> None:
     if body is not None:
-        body.executing = False
+        body.leave()
 
 
 def _end(made: Call, error: BaseException) -> None:
     if made.run is not None:
-        made.run.owner.end(made.run.run_id, Ending.by(error, perf_counter_ns()))
+        made.run.owner.end_run(made.run, Ending.by(error, perf_counter_ns()))
 
 
 def _reset(token: Token[Call | None]) -> None:

@@ -84,56 +84,50 @@ def capture_spans(**settings: Any) -> Iterator[CapturedSpans]:
 
 
 def span_tree(
-    spans: SpanCollector | Iterable[ReadableSpan | SpanRecord], *attributes: str
+    spans: SpanCollector | Iterable[ReadableSpan | SpanRecord],
+    *attributes: str,
+    in_order: bool = True,
 ) -> list[str]:
     """Return a line for each span, indented by two spaces beneath its parent's.
 
     A line has the span's name and, in brackets, what is worth telling: how the run ended where
     it did not simply end, with the `error.type` of a failure, and the *attributes* asked for.
-    There are no ids and no times in it. Spans that ran one after another stand in that order;
-    spans that ran at the same time, in the order of their lines. A span whose parent is not
-    among the *spans* is a root.
+    There are no ids and no times in it. A span whose parent is not among the *spans* is a root.
 
     Args:
         spans: a collector, or spans of the SDK or of `SpanCollector.records`.
         attributes: names of span attributes, such as `langgraph.attempt`, to show as
             `name=value` where a span has them.
+        in_order: whether spans of one parent stand in the order in which they started;
+            otherwise in that of their lines, for what runs at the same time.
     """
     found = spans.records() if isinstance(spans, SpanCollector) else _records(spans)
     known = {span.span_id for span in found}
     beneath: dict[str | None, list[SpanRecord]] = {}
-    for span in found:
+    for span in sorted(found, key=lambda span: span.start_ns):
         above = span.parent_id if span.parent_id in known else None
         beneath.setdefault(above, []).append(span)
-    return _lines(None, beneath, attributes)
+    blocks = _blocks(None, beneath, attributes, in_order=in_order)
+    return [line for block in blocks for line in block]
 
 
 def _records(spans: Iterable[ReadableSpan | SpanRecord]) -> list[SpanRecord]:
     return [span if isinstance(span, SpanRecord) else SpanRecord.from_span(span) for span in spans]
 
 
-def _lines(
-    above: str | None, beneath: dict[str | None, list[SpanRecord]], attributes: Sequence[str]
-) -> list[str]:
-    blocks = [
-        (span, [_line(span, attributes), *_lines(span.span_id, beneath, attributes)])
-        for span in sorted(beneath.get(above, ()), key=lambda span: span.start_ns)
-    ]
-    indent = "" if above is None else _INDENT
-    return [indent + line for block in _in_order(blocks) for line in block]
-
-
-def _in_order(blocks: list[tuple[SpanRecord, list[str]]]) -> Iterator[list[str]]:
-    """Give the blocks in order of time, and those that overlap in time in order of their text."""
-    overlapping: list[list[str]] = []
-    until = 0
-    for span, block in blocks:
-        if overlapping and span.start_ns >= until:
-            yield from sorted(overlapping)
-            overlapping = []
-        overlapping.append(block)
-        until = max(until, span.end_ns or span.start_ns)
-    yield from sorted(overlapping)
+def _blocks(
+    above: str | None,
+    beneath: dict[str | None, list[SpanRecord]],
+    attributes: Sequence[str],
+    *,
+    in_order: bool,
+) -> list[list[str]]:
+    blocks = []
+    for span in beneath.get(above, ()):
+        inner = _blocks(span.span_id, beneath, attributes, in_order=in_order)
+        lines = [_INDENT + line for block in inner for line in block]
+        blocks.append([_line(span, attributes), *lines])
+    return blocks if in_order else sorted(blocks)
 
 
 def _line(span: SpanRecord, attributes: Sequence[str]) -> str:

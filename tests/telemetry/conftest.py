@@ -41,8 +41,9 @@ class Traced(CapturedSpans):
 
     def config(self, **more: Any) -> RunnableConfig:
         """Return a call's config: the handler where it is the way in, and what else is given."""
-        callbacks = [self.handler] if self.way_in == "handler" else []
-        return {"callbacks": callbacks, **more}
+        if self.way_in == "instrument":
+            return {**more}
+        return {"callbacks": [self.handler], **more}
 
     def thread(self, thread_id: str, **more: Any) -> RunnableConfig:
         """Return the config of a call on a thread with a checkpointer."""
@@ -65,7 +66,8 @@ def traced(request: pytest.FixtureRequest) -> Iterator[Traced]:
     handler.raise_error = True
     yield Traced(handler, provider, collector, request.param)
     uninstrument()
-    gc.collect()
+    if handler.open_runs:
+        gc.collect()
     assert handler.open_runs == 0, "a run is open"
     assert handler.diagnostics.counts == {}, "telemetry has met trouble"
     provider.shutdown()

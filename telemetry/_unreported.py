@@ -1,0 +1,109 @@
+"""Learns of ends that LangChain does not report.
+
+Core sends neither end nor error for a cancelled call of a model or a tool, nor for any run
+that is cancelled while the callbacks of its start are running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from weakref import ref
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+
+class TaskWatch:
+    """Calls *on_done* when a task is over, unless it is stopped before.
+
+    Args:
+        task: to watch.
+        on_done: called once, in the task's event loop.
+    """
+
+    __slots__ = ("_on_done", "_task")
+
+    def __init__(self, task: asyncio.Task[Any], on_done: Callable[[], None]) -> None:
+        self._task: Final = task
+        self._on_done: Final = on_done
+        task.add_done_callback(self._done)
+
+    def stop(self) -> None:
+        """Watch no longer; a task that lives long must not collect those that watched it."""
+        self._task.remove_done_callback(self._done)
+
+    def _done(self, _task: asyncio.Task[Any]) -> None:
+        self._on_done()
+
+
+class Caller(NamedTuple):
+    """The thread that has started a run, and the task, where there is one.
+
+    Attributes:
+        thread: its identifier.
+        task: of asyncio.
+    """
+
+    thread: int
+    task: asyncio.Task[Any] | None
+
+    @classmethod
+    def here(cls) -> Self:
+        """Return who is calling."""
+        return cls(get_ident(), _current_task())
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is another than who is calling now, and may still be at work."""
+        if self.task is None:
+            return self.thread != get_ident()
+        is_at_work = not self.task.done() and not self.task.cancelling()
+        return is_at_work and self.task is not _current_task()
+
+    def watch(self, on_done: Callable[[], None]) -> TaskWatch | None:
+        """Watch the task; None where there is none."""
+        return TaskWatch(self.task, on_done) if self.task is not None else None
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    loop = asyncio._get_running_loop()  # noqa: SLF001 - the public one raises where there is none
+    return asyncio.current_task(loop) if loop is not None else None
+
+
+class IdWatch(ref["UUID"]):
+    """Calls *on_gone* when nobody has a run's id any longer: then nobody can end the run.
+
+    LangChain makes the id of a run, and keeps it for as long as it means to report its end.
+
+    Attributes:
+        run_id: the integer of the id.
+        loop: in which the run was started.
+    """
+
+    __slots__ = ("loop", "run_id")
+
+    run_id: int
+    loop: asyncio.AbstractEventLoop
+
+    def soon(self, settle: Callable[[], None]) -> None:
+        """Have *settle* called by the event loop.
+
+        An id may go at any moment, in any code: nothing else must be done then and there.
+        """
+        with suppress(RuntimeError):  # the loop is closed
+            self.loop.call_soon_threadsafe(settle)
+
+
+def watch_id(run_id: UUID, on_gone: Callable[[IdWatch], None]) -> IdWatch | None:
+    """Watch a run's id where a call can be cancelled: in an event loop; None elsewhere."""
+    loop = asyncio._get_running_loop()  # noqa: SLF001 - the public one raises where there is none
+    if loop is None:
+        return None
+    watch = IdWatch(run_id, on_gone)
+    watch.run_id = run_id.int
+    watch.loop = loop
+    return watch

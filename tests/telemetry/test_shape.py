@@ -1,0 +1,395 @@
+"""One call, one trace, every span under its true parent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.language_models import FakeListLLM
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableBranch, RunnableLambda, RunnableParallel
+from langchain_core.tools import tool
+from langgraph.func import entrypoint, task
+from langgraph.graph import StateGraph
+from langgraph.prebuilt import ToolNode, create_react_agent
+from langgraph.types import Command, Send
+from strangers import (
+    AINVOKE,
+    ASTREAM,
+    GRAPH_CALLS,
+    INVOKE,
+    MODEL_CALLS,
+    PLAIN_CALLS,
+    STREAM,
+    Call,
+    Count,
+    State,
+    Talker,
+)
+
+from nodespan.telemetry.testing import span_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Traced
+    from langchain_core.messages import ToolCall
+    from langgraph.graph.state import CompiledStateGraph
+
+pytestmark = [
+    # LangChain says so of each of its v3 streams.
+    pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning"),
+    # `create_react_agent` has moved to `langchain.agents`, and is what many still use.
+    pytest.mark.filterwarnings("ignore::langgraph.warnings.LangGraphDeprecatedSinceV10"),
+]
+
+GREETING = {"messages": ["hello"]}
+
+
+@tool
+def look_up(word: str) -> str:
+    """Look a word up."""
+    return word.upper()
+
+
+@tool
+def weigh(word: str) -> int:
+    """Weigh a word."""
+    return len(word)
+
+
+def both_tools() -> list[list[ToolCall]]:
+    """Return one answer that calls both tools."""
+    return [
+        [
+            {"name": "look_up", "args": {"word": "owl"}, "id": "call-1", "type": "tool_call"},
+            {"name": "weigh", "args": {"word": "owl"}, "id": "call-2", "type": "tool_call"},
+        ]
+    ]
+
+
+def asking(name: str | None = None) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """Return a graph of one node that calls a model."""
+    model = Talker()
+    graph = StateGraph(State)
+    graph.add_node("ask", lambda state: {"messages": [model.invoke(state["messages"])]})
+    graph.set_entry_point("ask")
+    return graph.compile(name=name)
+
+
+def of_one_node(
+    node: Any, *, name: str = "ask", schema: Any = State, **settings: Any
+) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """Return a graph of one node."""
+    graph = StateGraph(schema)
+    graph.add_node(name, node, **settings)
+    graph.set_entry_point(name)
+    return graph.compile()
+
+
+def fanning_out() -> Any:
+    """Return a graph that sends each item to a node of its own."""
+    graph = StateGraph(Count)
+    graph.add_node("split", lambda _: {"total": 0})
+    graph.add_node("work", lambda state: {"total": state["items"][0]})
+    graph.add_conditional_edges(
+        "split", lambda state: [Send("work", {"items": [item]}) for item in state["items"]]
+    )
+    graph.set_entry_point("split")
+    return graph.compile()
+
+
+def side_by_side() -> Any:
+    """Return a graph of two nodes in one step."""
+    graph = StateGraph(Count)
+    for name in ("left", "right"):
+        graph.add_node(name, lambda _: {"total": 1})
+        graph.add_edge("__start__", name)
+    return graph.compile()
+
+
+def branching() -> Any:
+    """Return a graph that chooses its second node by a function."""
+    graph = StateGraph(Count)
+    graph.add_node("first", lambda _: {"total": 1})
+    graph.add_node("second", lambda _: {"total": 1})
+    graph.add_conditional_edges("first", lambda _: "second")
+    graph.set_entry_point("first")
+    return graph.compile()
+
+
+def going_on_in_parent() -> Any:
+    """Return a graph whose subgraph sends the parent to its next node."""
+    inner = StateGraph(State)
+    inner.add_node("leave", lambda _: Command(goto="after", graph=Command.PARENT))
+    inner.set_entry_point("leave")
+    graph = StateGraph(State)
+    graph.add_node("sub", inner.compile(name="inner"), destinations=("after",))
+    graph.add_node("after", lambda _: {"messages": ["done"]})
+    graph.set_entry_point("sub")
+    return graph.compile()
+
+
+def calling_tools() -> Any:
+    """Return a graph whose tool node runs two tools at once."""
+    model = Talker(calls=both_tools())
+    graph = StateGraph(State)
+    graph.add_node("ask", lambda state: {"messages": [model.invoke(state["messages"])]})
+    graph.add_node("tools", ToolNode([look_up, weigh]))
+    graph.set_entry_point("ask")
+    graph.add_edge("ask", "tools")
+    return graph.compile()
+
+
+def functional() -> Any:
+    """Return an entrypoint that runs two tasks at once and calls a model itself."""
+
+    @task
+    def double(number: int) -> int:
+        return 2 * number
+
+    @task
+    def ask(prompt: str) -> str:
+        return str(Talker().invoke(prompt).content)
+
+    @entrypoint()
+    def flow(number: int) -> int:
+        doubled, answer = double(number), ask("how much?")
+        Talker(model_name="own").invoke("so?")
+        return doubled.result() + len(answer.result())
+
+    return flow
+
+
+def functional_async() -> Any:
+    """Return an async entrypoint whose task runs a task."""
+
+    @task
+    async def inner(number: int) -> int:
+        return 2 * number
+
+    @task
+    async def outer(number: int) -> int:
+        return await inner(number)
+
+    @entrypoint()
+    async def flow(number: int) -> int:
+        return await outer(number)
+
+    return flow
+
+
+def prompting() -> Any:
+    """Return a chain of prompt, model and parser."""
+    prompt = ChatPromptTemplate.from_messages([("user", "{question}")])
+    return prompt | Talker() | StrOutputParser()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What people build, and the tree of one call of it.
+
+    Attributes:
+        name: of the case.
+        build: makes it.
+        given: its input.
+        tree: of a call.
+        calls: the ways to call it.
+        in_order: whether it runs one thing after another.
+    """
+
+    name: str
+    build: Callable[[], Any]
+    given: Any
+    tree: list[str]
+    calls: tuple[Call, ...] = (INVOKE, AINVOKE, STREAM, ASTREAM)
+    in_order: bool = True
+
+    def __str__(self) -> str:
+        return self.name
+
+
+GRAPH_ASKS = ["invoke_workflow LangGraph", "  node ask", "    chat talker"]
+INNER_ASKS = ["    invoke_workflow inner", "      node ask", "        chat talker"]
+AGENT_WORKS = [
+    "invoke_agent helper",
+    *["  node model", "    chat talker"] * 2,
+    *["  node tools", "    execute_tool look_up"],
+    *["  node tools", "    execute_tool weigh"],
+]
+
+CASES = [
+    Case("a model", Talker, "hello", ["chat talker"], MODEL_CALLS),
+    Case(
+        "a completion model",
+        lambda: FakeListLLM(responses=["yes"]),
+        "hello",
+        ["text_completion FakeListLLM"],
+    ),
+    Case("a tool", lambda: look_up, {"word": "owl"}, ["execute_tool look_up"]),
+    Case("a graph of one node", asking, GREETING, GRAPH_ASKS, GRAPH_CALLS),
+    Case(
+        "a subgraph as a node",
+        lambda: of_one_node(asking("inner"), name="sub"),
+        GREETING,
+        ["invoke_workflow LangGraph", "  node sub", *INNER_ASKS],
+        GRAPH_CALLS,
+    ),
+    Case(
+        "a subgraph invoked inside a node",
+        lambda: of_one_node(lambda state: asking("inner").invoke(state), name="sub"),
+        GREETING,
+        ["invoke_workflow LangGraph", "  node sub", *INNER_ASKS],
+        GRAPH_CALLS,
+    ),
+    Case(
+        "nodes in one step",
+        side_by_side,
+        {"total": 0},
+        ["invoke_workflow LangGraph", "  node left", "  node right"],
+        GRAPH_CALLS,
+        in_order=False,
+    ),
+    Case(
+        "a fan-out by Send",
+        fanning_out,
+        {"items": [1, 2, 3]},
+        ["invoke_workflow LangGraph", "  node split", *["  node work"] * 3],
+        GRAPH_CALLS,
+    ),
+    Case(
+        "a branch function",
+        branching,
+        {"total": 0},
+        ["invoke_workflow LangGraph", "  node first", "  node second"],
+    ),
+    Case(
+        "a command to the parent graph",
+        going_on_in_parent,
+        GREETING,
+        [
+            "invoke_workflow LangGraph",
+            "  node sub",
+            "    invoke_workflow inner",
+            "      node leave",
+            "  node after",
+        ],
+    ),
+    Case(
+        "a tool node with parallel calls",
+        calling_tools,
+        GREETING,
+        [
+            "invoke_workflow LangGraph",
+            "  node ask",
+            "    chat talker",
+            "  node tools",
+            "    execute_tool look_up",
+            "    execute_tool weigh",
+        ],
+        GRAPH_CALLS,
+        in_order=False,
+    ),
+    Case(
+        "create_agent",
+        lambda: create_agent(Talker(calls=both_tools()), [look_up, weigh], name="helper"),
+        GREETING,
+        AGENT_WORKS,
+        GRAPH_CALLS,
+        in_order=False,
+    ),
+    Case(
+        "create_agent as a node",
+        lambda: of_one_node(
+            create_agent(Talker(calls=both_tools()), [look_up, weigh], name="helper"), name="team"
+        ),
+        GREETING,
+        ["invoke_workflow LangGraph", "  node team", *[f"    {line}" for line in AGENT_WORKS]],
+        in_order=False,
+    ),
+    Case(
+        "create_react_agent",
+        lambda: create_react_agent(Talker(calls=both_tools()), [look_up, weigh], name="helper"),
+        GREETING,
+        [
+            line.replace("node model", "node agent").replace("invoke_agent", "invoke_workflow")
+            for line in AGENT_WORKS
+        ],
+        GRAPH_CALLS,
+        in_order=False,
+    ),
+    Case(
+        "the functional API",
+        functional,
+        2,
+        [
+            "invoke_workflow LangGraph",
+            "  node flow",
+            "    chat own",
+            "    node ask",
+            "      chat talker",
+            "    node double",
+        ],
+        in_order=False,
+    ),
+    Case(
+        "the functional API, async",
+        functional_async,
+        2,
+        ["invoke_workflow LangGraph", "  node flow", "    node outer", "      node inner"],
+        (AINVOKE, ASTREAM),
+    ),
+    Case("a chain", prompting, {"question": "why?"}, ["RunnableSequence", "  chat talker"]),
+    Case(
+        "a chain inside a node",
+        lambda: of_one_node(lambda _: {"messages": [prompting().invoke({"question": "why?"})]}),
+        GREETING,
+        GRAPH_ASKS,
+    ),
+    Case(
+        "a chain as a node",
+        lambda: of_one_node(
+            RunnableLambda(lambda state: state["messages"])
+            | Talker()
+            | (lambda message: {"messages": [message]})
+        ),
+        GREETING,
+        GRAPH_ASKS,
+        GRAPH_CALLS,
+    ),
+    Case(
+        "models side by side",
+        lambda: RunnableParallel(a=Talker(model_name="a"), b=Talker(model_name="b")),
+        "hello",
+        ["RunnableParallel<a,b>", "  chat a", "  chat b"],
+        in_order=False,
+    ),
+    Case(
+        "a branch of a chain",
+        lambda: RunnableBranch((lambda _: True, Talker()), Talker(model_name="other")),
+        "hello",
+        ["RunnableBranch", "  chat talker"],
+    ),
+    Case(
+        "a model inside a function",
+        lambda: RunnableLambda(lambda question: Talker().invoke(question)),
+        "hello",
+        ["RunnableLambda", "  chat talker"],
+        PLAIN_CALLS,
+    ),
+]
+
+
+def each_call(cases: list[Case]) -> list[Any]:
+    """Return each case with each of its calls, named by both."""
+    return [pytest.param(case, call, id=f"{case}-{call}") for case in cases for call in case.calls]
+
+
+@pytest.mark.parametrize(("case", "call"), each_call(CASES))
+def test_one_call_is_one_trace(traced: Traced, case: Case, call: Call) -> None:
+    """Every way of calling what people build makes the same tree."""
+    call.run(case.build(), case.given, traced.config())
+    assert span_tree(traced.collector, in_order=case.in_order) == case.tree
