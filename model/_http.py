@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ import httpx
 from ._errors import ModelClosedError
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncGenerator
 
 
@@ -48,6 +50,7 @@ class LoopClients:
 
     def __init__(self, max_connections: int) -> None:
         self._max_connections = max_connections
+        self._tls = _tls()
         self._kept: dict[asyncio.AbstractEventLoop, tuple[LoopClient, weakref.finalize]] = {}
         self.is_closed = False
 
@@ -95,13 +98,19 @@ class LoopClients:
         most = self._max_connections
         limits = httpx.Limits(max_connections=most, max_keepalive_connections=most)
         # Every call has its own limits of time, which httpx's cannot express.
-        http = httpx.AsyncClient(limits=limits, timeout=None, follow_redirects=False)  # noqa: S113
+        http = httpx.AsyncClient(verify=self._tls, limits=limits, timeout=None)  # noqa: S113
         return LoopClient(http, asyncio.Semaphore(most))
 
     def _forget_closed_loops(self) -> None:
         for loop in list(self._kept):
             if loop.is_closed():
                 self.forget(loop)
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Load the certificates once a process: it takes longer than all else about a client."""
+    return httpx.create_ssl_context()
 
 
 async def _lifetime(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
@@ -13,7 +12,15 @@ from ._base import CustomChatModel
 from ._constrained import ConstrainedTurn
 from ._errors import MissingExtraError
 from ._openai_messages import to_request_messages
-from ._openai_request import as_json, check_header, checked_address, is_overheard
+from ._openai_request import (
+    Completion,
+    Limits,
+    as_json,
+    check_header,
+    checked_address,
+    is_overheard,
+)
+from ._owned import owned
 from ._retry import Backoff
 
 if TYPE_CHECKING:
@@ -23,7 +30,6 @@ if TYPE_CHECKING:
 
     from ._answer import Piece
     from ._http import LoopClients
-    from ._openai_exchange import Completion
 
 _KEY_VARIABLE: Final = "OPENAI_API_KEY"
 _PACKAGES: Final = ("httpx", "httpx_sse")
@@ -123,9 +129,10 @@ class OpenAICompatibleChatModel(CustomChatModel):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         _require_http()
         super().__init__(*args, **kwargs)
-        from ._http import LoopClients  # noqa: PLC0415  # the extra `http`
+        # Imported now, not by the first call, which may be on an event loop.
+        from . import _http, _openai_endpoint  # noqa: F401, PLC0415  # the extra `http`
 
-        self._clients = LoopClients(self.max_connections)
+        self._clients = _http.LoopClients(self.max_connections)
 
     def arespond(
         self,
@@ -156,7 +163,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
     ) -> AsyncGenerator[Piece]:
         turn = ConstrainedTurn(messages, wanted)
         while (request := turn.next_request()) is not None:
-            async with contextlib.aclosing(self._ask(*request)) as pieces:
+            async with owned(self._ask(*request)) as pieces:
                 async for piece in pieces:
                     for read in turn.read(piece):
                         yield read
@@ -175,8 +182,6 @@ class OpenAICompatibleChatModel(CustomChatModel):
     # --- the request ---------------------------------------------------------------------------
 
     def _completion(self, messages: list[BaseMessage], wanted: dict[str, Any]) -> Completion:
-        from ._openai_exchange import Completion, Limits  # noqa: PLC0415  # the extra `http`
-
         said = {"messages": to_request_messages(messages)}
         return Completion(
             server=self.base_url,

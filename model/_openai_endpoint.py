@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 import random
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ._errors import ModelConnectionError, ModelError
 from ._openai_exchange import Exchange
+from ._owned import owned
 from ._retry import is_worth_retrying
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ._answer import Piece
     from ._http import LoopClients
-    from ._openai_exchange import Completion
+    from ._openai_request import Completion
     from ._retry import Backoff
 
 _logger = logging.getLogger("nodespan.model")
@@ -43,7 +43,7 @@ async def complete(
     while True:
         exchange = Exchange(clients, completion, until)
         try:
-            async with contextlib.aclosing(exchange.pieces()) as pieces:
+            async with owned(exchange.pieces()) as pieces:
                 async for piece in pieces:
                     yield piece
         except ModelError as error:

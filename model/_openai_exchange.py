@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -24,80 +23,27 @@ from ._errors import (
 )
 from ._openai_chunks import DONE, Chunk, ChunkReader, parse_chunk
 from ._openai_errors import ServerAnswer, hide
+from ._owned import owned
 from ._sse import EVENT_STREAM, EventTooLongError, server_sent_events
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator
 
     from httpx_sse import ServerSentEvent
-    from pydantic import SecretStr
 
     from ._answer import Piece
     from ._http import LoopClients
+    from ._openai_request import Completion
 
 _EVENT_LIMIT: Final = 8 * 1024 * 1024
 _BODY_LIMIT: Final = 64 * 1024
 _BODY_SECONDS: Final = 5.0
 # How long to wait, after the last event, for the end of the stream, which frees the connection.
 _END_SECONDS: Final = 0.25
-_SHORTEST_SECRET: Final = 4
 _SAID_LIMIT: Final = 200
 _DISCONNECTED: Final = ("Server disconnected", "peer closed connection")
 # Only the trace goes to the server: baggage may be anything that the application carries along.
 _TRACE_CONTEXT: Final = TraceContextTextMapPropagator()
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits of time, in seconds; `None` for none.
-
-    Args:
-        connect: For reaching the server.
-        first_chunk: From the request to the first chunk.
-        next_chunk: From one chunk to the next.
-        total: For the whole call, tries and pauses included.
-    """
-
-    connect: float | None
-    first_chunk: float | None
-    next_chunk: float | None
-    total: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """What to ask for, and of whom.
-
-    Args:
-        server: The base URL, without a credential.
-        model_name: The model.
-        body: The request's body, JSON.
-        headers: The headers that are the caller's own, credentials among them.
-        limits: The limits of time.
-    """
-
-    server: str
-    model_name: str
-    body: bytes
-    headers: Mapping[str, SecretStr]
-    limits: Limits
-
-    @property
-    def secrets(self) -> list[str]:
-        """What the server may repeat, and nobody else must."""
-        words = (value.get_secret_value().split(" ")[-1] for value in self.headers.values())
-        return [word for word in words if len(word) >= _SHORTEST_SECRET]
-
-    def request_headers(self) -> dict[str, str]:
-        """Write the headers down, with the current span's place in its trace."""
-        headers = {
-            "Accept": EVENT_STREAM,
-            "Accept-Encoding": "identity",  # a compressed stream has no bound on its events
-            "Cache-Control": "no-store",
-            "Content-Type": "application/json",
-        }
-        _TRACE_CONTEXT.inject(headers)
-        return headers | {name: value.get_secret_value() for name, value in self.headers.items()}
 
 
 class Exchange:
@@ -127,14 +73,30 @@ class Exchange:
         Raises:
             ModelError: If there is no answer, or another one.
         """
-        async with self._errors_as_ours(), self._response() as response:
+        try:
+            client = await self._clients.here()
+            async with asyncio.timeout_at(self._when):
+                await client.places.acquire()
+            try:
+                async with owned(self._answer_of(client.http)) as pieces:
+                    async for piece in pieces:
+                        self.has_begun = True
+                        yield piece
+            finally:
+                client.places.release()
+        except ModelError:
+            raise
+        except (TimeoutError, EventTooLongError, httpx.HTTPError) as error:
+            raise self._as_ours(error) from error
+
+    async def _answer_of(self, http: httpx.AsyncClient) -> AsyncGenerator[Piece]:
+        response = await self._send(http)
+        try:
             answer = await self._require_event_stream(response)
             reader = ChunkReader()
-            events = server_sent_events(response, limit=_EVENT_LIMIT)
-            async with contextlib.aclosing(events):
+            async with owned(server_sent_events(response, limit=_EVENT_LIMIT)) as events:
                 while (event := await self._next(events)) and event.data != DONE:
                     for piece in reader.read(_chunk(event, answer)):
-                        self.has_begun = True
                         yield piece
                     if self.has_begun:
                         self._allow("chunk_timeout", self._completion.limits.next_chunk)
@@ -143,21 +105,9 @@ class Exchange:
                         f"{answer.server} broke off its answer; try again", **answer.facts()
                     )
                 await self._take_leave(events)
-
-    @contextlib.asynccontextmanager
-    async def _response(self) -> AsyncGenerator[httpx.Response]:
-        client = await self._clients.here()
-        async with asyncio.timeout_at(self._when):
-            await client.places.acquire()
-        try:
-            response = await self._send(client.http)
-            try:
-                yield response
-            finally:
-                # Closes the connection too, unless the answer has been read to its end.
-                await response.aclose()
         finally:
-            client.places.release()
+            # Closes the connection too, unless the answer has been read to its end.
+            await response.aclose()
 
     async def _send(self, http: httpx.AsyncClient) -> httpx.Response:
         if http.is_closed:
@@ -167,7 +117,7 @@ class Exchange:
             "POST",
             f"{self._completion.server}/chat/completions",
             content=self._completion.body,
-            headers=self._completion.request_headers(),
+            headers=_headers(self._completion),
             timeout=httpx.Timeout(None, connect=limits.connect),
         )
         self._allow("first_chunk_timeout", limits.first_chunk)
@@ -201,11 +151,11 @@ class Exchange:
                         break
         return body[:_BODY_LIMIT].decode(errors="replace")
 
-    async def _next(self, events: AsyncGenerator[ServerSentEvent]) -> ServerSentEvent | None:
+    async def _next(self, events: owned[ServerSentEvent]) -> ServerSentEvent | None:
         async with asyncio.timeout_at(self._when):
             return await anext(events, None)
 
-    async def _take_leave(self, events: AsyncGenerator[ServerSentEvent]) -> None:
+    async def _take_leave(self, events: owned[ServerSentEvent]) -> None:
         """Read the end of the stream, so that its connection can serve another call."""
         with contextlib.suppress(TimeoutError, httpx.HTTPError, EventTooLongError):
             async with asyncio.timeout(_END_SECONDS):
@@ -223,18 +173,13 @@ class Exchange:
     def _when(self) -> float | None:
         return None if self._deadline == math.inf else self._deadline
 
-    @contextlib.asynccontextmanager
-    async def _errors_as_ours(self) -> AsyncGenerator[None]:
-        try:
-            yield
-        except ModelError:
-            raise
-        except TimeoutError:
-            raise self._timeout() from None
-        except EventTooLongError as error:
-            raise self._malformed(f"sent no events: {error}") from error
-        except httpx.HTTPError as error:
-            raise self._failure(error) from error
+    def _as_ours(self, error: Exception) -> ModelError:
+        match error:
+            case httpx.HTTPError():
+                return self._failure(error)
+            case EventTooLongError():
+                return self._malformed(f"sent no events: {error}")
+        return self._timeout()
 
     def _timeout(self) -> ModelTimeoutError:
         limit, seconds = self._limit
@@ -277,6 +222,19 @@ class Exchange:
     @property
     def _known_facts(self) -> dict[str, Any]:
         return {} if self._answer is None else self._answer.facts()
+
+
+def _headers(completion: Completion) -> dict[str, str]:
+    """Write the headers down, with the current span's place in its trace."""
+    headers = {
+        "Accept": EVENT_STREAM,
+        "Accept-Encoding": "identity",  # a compressed stream has no bound on its events
+        "Cache-Control": "no-store",
+        "Content-Type": "application/json",
+    }
+    _TRACE_CONTEXT.inject(headers)
+    own = completion.headers.items()
+    return headers | {name: value.get_secret_value() for name, value in own}
 
 
 def _chunk(event: ServerSentEvent, answer: ServerAnswer) -> Chunk:

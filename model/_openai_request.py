@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -17,7 +18,50 @@ if TYPE_CHECKING:
 
 # https://www.rfc-editor.org/rfc/rfc9110#section-5.5
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SHORTEST_SECRET: Final = 4
 _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of time, in seconds; `None` for none.
+
+    Args:
+        connect: For reaching the server.
+        first_chunk: From the request to the first chunk.
+        next_chunk: From one chunk to the next.
+        total: For the whole call, tries and pauses included.
+    """
+
+    connect: float | None
+    first_chunk: float | None
+    next_chunk: float | None
+    total: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What to ask for, and of whom.
+
+    Args:
+        server: The base URL, without a credential.
+        model_name: The model.
+        body: The request's body, JSON.
+        headers: The headers that are the caller's own, credentials among them.
+        limits: The limits of time.
+    """
+
+    server: str
+    model_name: str
+    body: bytes
+    headers: Mapping[str, SecretStr]
+    limits: Limits
+
+    @property
+    def secrets(self) -> list[str]:
+        """What the server may repeat, and nobody else must."""
+        words = (value.get_secret_value().split(" ")[-1] for value in self.headers.values())
+        return [word for word in words if len(word) >= _SHORTEST_SECRET]
 
 
 def checked_address(url: str) -> str:

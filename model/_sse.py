@@ -5,11 +5,12 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Final
 
 import httpx
 from httpx_sse import EventSource
+
+from ._owned import owned
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -42,7 +43,7 @@ async def server_sent_events(
     # The library takes the header to the letter; the encoding is this one, whatever it says.
     response.headers["Content-Type"] = EVENT_STREAM
     response.encoding = "utf-8"
-    async with contextlib.aclosing(EventSource(response).aiter_sse()) as events:
+    async with owned(EventSource(response).aiter_sse()) as events:
         async for event in events:
             bounded.pending = 0
             yield event

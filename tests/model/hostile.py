@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -136,6 +137,7 @@ class HostileServer:
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
     open_connections: int = 0
+    most_connections: int = 0
     port: int = 0
 
     @property
@@ -143,18 +145,25 @@ class HostileServer:
         """The base URL."""
         return f"http://127.0.0.1:{self.port}/v1"
 
+    def until_connections_are(self, number: int, seconds: float = 5) -> None:
+        """Wait until so many connections are open."""
+        deadline = time.monotonic() + seconds
+        while self.open_connections != number:
+            assert time.monotonic() < deadline, f"{self.open_connections} connections are open"
+            time.sleep(0.005)
+
     def __enter__(self) -> Self:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="hostile")
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="hostile")
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._start(), self.loop).result()
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        asyncio.run_coroutine_threadsafe(self._stop(), self.loop).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
-        self._loop.close()
+        self.loop.close()
 
     async def _start(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -169,13 +178,14 @@ class HostileServer:
         await asyncio.sleep(0)  # connections are closed by callbacks
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = self._loop.create_task(self._serve(reader, writer))
+        task = self.loop.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open_connections += 1
+        self.most_connections = max(self.most_connections, self.open_connections)
         try:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 while await self._answer(reader, writer):
