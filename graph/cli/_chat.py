@@ -7,6 +7,7 @@ import typer
 
 from ._display import Display
 from ._exit import reporting
+from ._model_choice import ECHO, choose_model
 from ._output import Output
 from ._prompt import single_prompt
 
@@ -18,8 +19,12 @@ def chat(  # noqa: PLR0913 - each is an option of the command
     ] = None,
     *,
     model: Annotated[
-        str, typer.Option(metavar="echo|PATH.gguf", help="Echo, or a GGUF file of your own.")
-    ] = "echo",
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="echo; the path of a GGUF file; or MODULE:NAME, a chat model of your own.",
+        ),
+    ] = ECHO,
     n: Annotated[
         int | None,
         typer.Option("--n", metavar="N", help="Let echo answer with N characters; all by default."),
@@ -42,6 +47,7 @@ def chat(  # noqa: PLR0913 - each is an option of the command
 
     The exit code is 0, or 1 for a failed run, 2 for bad usage, 130 for Ctrl-C.
     """
+    choice = choose_model(model, n)
     text = single_prompt(prompt)
     if text is None and as_json:
         raise typer.BadParameter("one document needs one prompt", param_hint="'--json'")
@@ -49,5 +55,5 @@ def chat(  # noqa: PLR0913 - each is an option of the command
     with reporting(traceback=traceback):
         from ._talk import talk  # noqa: PLC0415 - takes seconds, which `--help` need not wait for
 
-        code = talk(model, n, text, display)
+        code = talk(choice, text, display)
     raise typer.Exit(code)

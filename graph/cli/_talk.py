@@ -2,7 +2,8 @@
 
 from ._display import Display
 from ._exit import ExitCode
-from ._models import chat_model
+from ._model_choice import ModelChoice
+from ._models import make_model
 from ._prompt import typed_prompts
 from ._session import Session, open_session
 
@@ -13,18 +14,17 @@ _EXIT_CODES = {
 }
 
 
-def talk(model: str, n: int | None, prompt: str | None, display: Display) -> ExitCode:
+def talk(choice: ModelChoice, prompt: str | None, display: Display) -> ExitCode:
     """Answer *prompt*, or where it is `None`, one after another that a person types.
 
     Args:
-        model: What `--model` says.
-        n: What `--n` says.
+        choice: The model.
         prompt: The prompt.
         display: Where answers and traces go.
     """
-    with open_session(chat_model(model, n=n), remembers=prompt is None) as session:
+    with open_session(make_model(choice), remembers=prompt is None) as session:
         if prompt is None:
-            display.note(f"Talking to {model}. Ctrl-C stops an answer, Ctrl-D ends.")
+            display.note("Ctrl-C stops an answer, Ctrl-D ends.")
             return _converse(session, display)
         return _answer(session, prompt, display)
 

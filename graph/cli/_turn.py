@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -12,7 +13,6 @@ from langchain_core.messages import AIMessage, HumanMessage
 from ._output import OutputLostError
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import AsyncGenerator, Callable
 
     from langchain_core.runnables import RunnableConfig
@@ -29,15 +29,20 @@ class Turn:
 
     Args:
         question: The user's message.
-        answer: The text that came, all of it or the beginning.
+        pieces: The text of the answer as it came, all of it or the beginning.
         outcome: How the run ended.
         error: What ended it, where that was a failure.
     """
 
     question: HumanMessage
-    answer: str = ""
+    pieces: list[str] = field(default_factory=list)
     outcome: Outcome = "ok"
-    error: Exception | None = field(default=None)
+    error: Exception | None = None
+
+    @property
+    def answer(self) -> str:
+        """The text that came."""
+        return "".join(self.pieces)
 
 
 def take_turn(
@@ -58,7 +63,7 @@ def take_turn(
     turn = Turn(HumanMessage(prompt, id=str(uuid4())))
     try:
         runner.run(_stream(turn, agent, config, write))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         turn.outcome = "cancelled"
     except OutputLostError:
         raise
@@ -76,5 +81,5 @@ async def _stream(
     async with aclosing(cast("AsyncGenerator[Any, None]", answering)) as messages:
         async for message, _ in messages:
             if isinstance(message, AIMessage):
-                turn.answer += message.text
+                turn.pieces.append(message.text)
                 write(message.text)

@@ -1,0 +1,61 @@
+"""Starts the command in processes of its own that need not import it again.
+
+The imports take seconds, and every test wants a process. This one imports once, and forks for
+each request that comes through the socket on file descriptor 0: JSON with `arguments`,
+`environment`, `folder` and `terminal`, and the three standard streams. It answers with the
+process id at once, and with it and the exit code in the end.
+"""
+
+import fcntl
+import gc
+import json
+import os
+import socket
+import sys
+import termios
+from typing import Any
+
+import nodespan.graph.cli._app
+import nodespan.graph.cli._talk  # noqa: F401 - imported for every process to come
+from nodespan.graph.cli import main
+
+
+def serve(channel: socket.socket) -> dict[str, Any]:
+    """Answer requests; return in each child process, with its request."""
+    while True:
+        message, streams, *_ = socket.recv_fds(channel, 65536, 3)
+        request = json.loads(message)
+        process = os.fork()
+        if not process:
+            channel.close()
+            use_streams(streams, terminal=request["terminal"])
+            return dict(request)
+        for stream in streams:
+            os.close(stream)
+        channel.send(str(process).encode())
+        _, status = os.waitpid(process, 0)
+        channel.send(f"{process} {os.waitstatus_to_exitcode(status)}".encode())
+
+
+def use_streams(streams: list[int], *, terminal: bool) -> None:
+    """Make *streams* standard input, output and error; a terminal also sends signals."""
+    if terminal:
+        os.setsid()
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    if terminal:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as we run
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as we run
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115 - as above
+
+
+if __name__ == "__main__":
+    gc.freeze()  # or each process would go through all of it as it ends
+    request = serve(socket.socket(fileno=os.dup(0)))
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    sys.argv = ["nodespan", *request["arguments"]]
+    main()

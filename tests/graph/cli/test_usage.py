@@ -1,0 +1,138 @@
+"""Help, version, and command lines that are refused before anything runs."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points, version
+from typing import Any
+
+import pytest
+
+Nodespan = Callable[..., Any]
+
+OPTIONS = {"--model", "--n", "--no-trace", "--json", "--traceback", "--help"}
+
+
+class TestHelp:
+    """What the command says about itself."""
+
+    def test_command(self, nodespan: Nodespan) -> None:
+        """`-h` says what nodespan is, and lists its commands and options."""
+        result = nodespan("-h")
+
+        assert result.code == 0
+        assert "Usage: nodespan [OPTIONS] COMMAND [ARGS]..." in result.out
+        assert "Chat models of your own in LangGraph, with every run on OpenTelemetry." in (
+            result.out
+        )
+        assert re.search(r"chat +Talk to a chat model", result.out)
+        assert re.search(r"--version .*Print the version\.", result.out)
+
+    def test_chat(self, nodespan: Nodespan) -> None:
+        """`chat --help` has every option, how a conversation goes, and the exit codes."""
+        result = nodespan("chat", "--help")
+        text = " ".join(result.out.split())
+
+        assert result.code == 0
+        assert set(re.findall(r"--\w[\w-]*", result.out)) == OPTIONS
+        assert "Usage: nodespan chat [OPTIONS] [PROMPT]" in text
+        assert "Ctrl-C stops an answer, Ctrl-D ends it." in text
+        assert "0, or 1 for a failed run, 2 for bad usage, 130 for Ctrl-C" in text
+        assert "OTEL_EXPORTER_OTLP_ENDPOINT" in text
+        assert "[default: echo]" in text
+        assert "\x1b" not in result.out
+
+    def test_version(self, nodespan: Nodespan) -> None:
+        """`--version` says which version is installed."""
+        assert nodespan("--version").out == f"nodespan {version('nodespan')}\n"
+
+    def test_quick(self) -> None:
+        """Nothing that takes seconds to import is imported for it."""
+        code = (
+            "import sys; sys.argv = ['nodespan', 'chat', '-h']; import nodespan.graph.cli as c\n"
+            "try: c.main()\n"
+            "except SystemExit: print({'langgraph', 'langchain_core'} & sys.modules.keys())"
+        )
+
+        result = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+
+        assert result.stdout.endswith("set()\n")
+
+    def test_entry_point(self) -> None:
+        """Installed, the command is called `nodespan`."""
+        (command,) = entry_points(group="console_scripts", name="nodespan")
+        assert command.value == "nodespan.graph.cli:main"
+
+
+class TestBadUsage:
+    """Exit code 2, a message on standard error, nothing on standard output."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["chat", ""], "it is empty"),
+            (["chat", " \n"], "it is empty"),
+            (["chat"], "it is empty"),
+            (["chat", "hi", "--model", "missing.gguf"], "there is no file 'missing.gguf'"),
+            (["chat", "hi", "--model", "../missing"], "there is no file '../missing'"),
+            (["chat", "hi", "--model", "."], "'.' is a folder"),
+            (["chat", "hi", "--model", "gpt"], "'gpt' is neither 'echo', nor the path of a GGUF"),
+            (["chat", "hi", "--model", "test_usage.py"], "not a GGUF file"),
+            (["chat", "hi", "--model", "nowhere:Model"], "there is no module 'nowhere'"),
+            (["chat", "hi", "--model", "own_models:Model"], "'own_models' has no 'Model'"),
+            (["chat", "hi", "--model", "own_models:number"], "'own_models:number': a chat model"),
+            (["chat", "hi", "--n", "-1"], "-1 is less than 0"),
+            (["chat", "hi", "--n", "three"], "'--n'"),
+            (["chat", "hi", "--model", "own_models:shy_echo", "--n", "1"], "only --model echo"),
+            (["chat", "two", "prompts"], "extra argument"),
+            (["chat", "hi", "--nope"], "--nope"),
+            (["chta"], "No such command 'chta'"),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    )
+    def test_refused(self, arguments: list[str], message: str, nodespan: Nodespan) -> None:
+        """What is wrong is named, with the way to the help."""
+        result = nodespan(*arguments)
+
+        assert result.code == 2
+        assert result.out == ""
+        error, hint = result.err.splitlines()
+        assert error.startswith("error: ")
+        assert message in error
+        assert re.fullmatch(r"`nodespan( chat)? --help` shows what there is\.", hint)
+
+    def test_no_command(self, nodespan: Nodespan) -> None:
+        """Without a command there is help, but nothing was done."""
+        result = nodespan()
+
+        assert result.code == 2
+        assert "Usage: nodespan" in result.out
+
+    @pytest.mark.parametrize("way", ["argument", "standard input"])
+    def test_not_text(self, way: str, nodespan: Nodespan) -> None:
+        """Bytes that are no UTF-8 are refused, by position, wherever they come from."""
+        if way == "argument":
+            result = nodespan("chat", os.fsdecode(b"Meow\xff!"))
+        else:
+            result = nodespan("chat", stdin=b"Meow\xff!")
+
+        assert result.code == 2
+        assert "not UTF-8 text: byte 0xff at position 4" in result.err
+
+    def test_too_long(self, nodespan: Nodespan) -> None:
+        """Standard input that has no end is given up."""
+        result = nodespan("chat", stdin="x" * (16 * 1024 * 1024 + 1))
+
+        assert result.code == 2
+        assert "longer than 16,777,216 bytes" in result.err
+
+    def test_document_of_a_conversation(self, terminal: Any) -> None:
+        """`--json` without a prompt, where a person would be asked for one, is refused."""
+        screen = terminal("chat", "--json")
+
+        assert screen.end() == 2
+        assert "'--json': one document needs one prompt" in screen.text
