@@ -95,7 +95,7 @@ class Run:
     def is_told_again(self) -> None:
         """Say that its start was reported once more: the same handler was given twice."""
         if self.chunks is not None:
-            self.chunks.reporters += 1
+            self.chunks.add_reporter()
 
     def begin_stream(self) -> None:
         """Say that the first chunk has come."""

@@ -59,10 +59,11 @@ class Sketch:
         if not values:
             return
         # In order, whole buckets are counted at a time: this is most of what a chunk costs.
-        buckets, start, size = self._buckets, 0, len(values)
+        buckets, bounds = self._buckets, _BOUNDS
+        start, size, bucket = 0, len(values), 0
         while start < size:
-            bucket = bisect_left(_BOUNDS, values[start])
-            end = bisect_right(values, _BOUNDS[bucket], start)
+            bucket = bisect_left(bounds, values[start], bucket)
+            end = bisect_right(values, bounds[bucket], start)
             buckets[bucket] = buckets.get(bucket, 0) + end - start
             start = end
         self.count += size

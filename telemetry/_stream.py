@@ -6,8 +6,8 @@ Times are integers in nanoseconds, of any one monotonic clock.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from math import inf
+from operator import sub
 from typing import Final
 
 from ._sketch import Sketch
@@ -15,8 +15,8 @@ from ._sketch import Sketch
 MAX_WINDOWS: Final = 32
 MAX_STALLS: Final = 16
 
-# Times wait here and are folded in together: on the token path a chunk costs one append.
-_FOLD_EVERY: Final = 64
+# So many times wait to be folded in together: on the token path a chunk costs one append.
+FOLD_EVERY: Final = 64
 
 
 @dataclass(slots=True)
@@ -70,29 +70,32 @@ class StreamClock:
     Args:
         started_at: when the run started, in ns.
         stall_threshold: how long a chunk may be waited for, in ns; without one nothing stalls.
+
+    Attributes:
+        pending: times of chunks that came and are not folded in yet.
     """
 
     __slots__ = (
         "_chunks",
         "_gaps",
-        "_pending",
         "_stall_count",
         "_stall_threshold",
         "_stalls",
         "_width",
         "_windows",
+        "pending",
         "started_at",
     )
 
     def __init__(self, started_at: int, stall_threshold: float = inf) -> None:
         self.started_at = started_at
         self._stall_threshold = stall_threshold
-        self._pending: list[int] = []
+        self.pending: list[int] = []
         self.restart()
 
     def restart(self) -> None:
         """Forget every chunk."""
-        self._pending.clear()
+        self.pending.clear()
         self._chunks = 0
         self._width = 1
         self._windows: list[Window] = []
@@ -102,27 +105,27 @@ class StreamClock:
 
     def tick(self, now: int) -> None:
         """Count a chunk that came at *now*, in ns."""
-        pending = self._pending
+        pending = self.pending
         pending.append(now)
-        if len(pending) >= _FOLD_EVERY:
-            self._fold()
+        if len(pending) >= FOLD_EVERY:
+            self.fold()
 
     @property
     def chunks(self) -> int:
         """How many chunks have come."""
-        return self._chunks + len(self._pending)
+        return self._chunks + len(self.pending)
 
     @property
     def first_chunk_at(self) -> int | None:
         """When the first chunk came, in ns; None before it."""
         if self._windows:
             return self._windows[0].started_at
-        return self._pending[0] if self._pending else None
+        return self.pending[0] if self.pending else None
 
     @property
     def last_chunk_at(self) -> int | None:
         """When the last chunk came, in ns; None before the first. May be asked in any thread."""
-        waiting = self._pending[-1:]
+        waiting = self.pending[-1:]
         if waiting:
             return waiting[0]
         return self._windows[-1].ended_at if self._windows else None
@@ -130,46 +133,47 @@ class StreamClock:
     @property
     def gaps(self) -> Sketch:
         """The waits between chunks, in ns; one less than there are chunks."""
-        self._fold()
+        self.fold()
         return self._gaps
 
     @property
     def windows(self) -> tuple[Window, ...]:
         """The timeline: at most `MAX_WINDOWS` windows that hold every chunk, in order."""
-        self._fold()
+        self.fold()
         return tuple(self._windows)
 
     @property
     def stall_count(self) -> int:
         """How many waits in mid-stream were longer than the threshold."""
-        self._fold()
+        self.fold()
         return self._stall_count
 
     @property
     def stalls(self) -> tuple[Stall, ...]:
         """The longest of the waits above the threshold, at most `MAX_STALLS`, in order."""
-        self._fold()
+        self.fold()
         return tuple(self._stalls)
 
-    def _fold(self) -> None:
+    def fold(self) -> None:
+        """Take the times that are pending into the timeline and the sketch of gaps."""
         # A chunk that comes meanwhile, in another thread, is appended, and waits.
-        times = self._pending[:]
-        del self._pending[: len(times)]
+        times = self.pending[:]
+        del self.pending[: len(times)]
         if not times:
             return
+        # Before the first chunk there is no gap: a zero stands for it, and sorts first.
         previous = self._windows[-1].ended_at if self._windows else times[0]
-        gaps = [now - before for before, now in pairwise([previous, *times])]
+        gaps = [times[0] - previous, *map(sub, times[1:], times)]
         ordered = sorted(gaps)
         if ordered[0] < 0:
             gaps = [max(gap, 0) for gap in gaps]
             ordered = sorted(gaps)
         if ordered[-1] > self._stall_threshold:
             self._note_stalls(times, gaps)
-        # Before the first chunk there is no gap: a zero stands for it, and sorts first.
         self._gaps.add_ordered(ordered if self._windows else ordered[1:])
         placed = 0
         while placed < len(times):
-            placed += self._fill(times[placed:], gaps[placed:])
+            placed = self._fill(times, gaps, placed)
 
     def _note_stalls(self, times: list[int], gaps: list[int]) -> None:
         for place, gap in enumerate(gaps):
@@ -179,17 +183,17 @@ class StreamClock:
                 if len(self._stalls) > MAX_STALLS:
                     self._stalls.remove(min(self._stalls, key=lambda stall: stall.duration))
 
-    def _fill(self, times: list[int], gaps: list[int]) -> int:
-        """Put into the last window as many chunks as it has room for; return how many."""
+    def _fill(self, times: list[int], gaps: list[int], start: int) -> int:
+        """Put into the last window as many chunks as it has room for; return where it ends."""
         if not self._windows or self._windows[-1].chunks == self._width:
-            self._open_window(times[0])
+            self._open_window(times[start])
         window = self._windows[-1]
-        taken = min(self._width - window.chunks, len(times))
-        window.chunks += taken
-        window.ended_at = times[taken - 1]
-        window.max_gap = max(window.max_gap, *gaps[:taken])
-        self._chunks += taken
-        return taken
+        end = min(start + self._width - window.chunks, len(times))
+        window.chunks += end - start
+        window.ended_at = times[end - 1]
+        window.max_gap = max(window.max_gap, *gaps[start:end])
+        self._chunks += end - start
+        return end
 
     def _open_window(self, now: int) -> None:
         if len(self._windows) == MAX_WINDOWS:
