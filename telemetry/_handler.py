@@ -23,6 +23,7 @@ from ._interrupts import Interrupts
 from ._lifecycle import Lifecycle
 from ._outcome import Outcome
 from ._response import response_attributes
+from ._run_log import RunLog
 from ._runs import open_runs_of
 from ._span_writer import SpanWriter
 from ._spans import RunKind, chain_kind
@@ -92,7 +93,8 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         self._runs = open_runs_of(provider, positive("max_open_runs", max_open_runs))
         self._counters = self._runs.counters
         writer = SpanWriter(tracer, door, edition, self.diagnostics)
-        self._lifecycle = Lifecycle(self._runs, writer, self.diagnostics)
+        observers = [RunLog(self._runs, self.diagnostics)]
+        self._lifecycle = Lifecycle(self._runs, writer, self.diagnostics, observers)
         self._interrupts = Interrupts(door)
         _end_at_exit(self)
 

@@ -186,7 +186,7 @@ class Lifecycle:
     def _open(self, run: Run, content: Content) -> None:
         self._writer.open(run, content)
         if run.chunks is not None:
-            self._runs.counters[run.run_id] = run.chunks
+            self._runs.count_with(run, run.chunks)
         for observer in self._observers:
             try:
                 observer.opened(run, content)

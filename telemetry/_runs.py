@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock, RLock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
 from opentelemetry.trace import NonRecordingSpan
@@ -32,6 +32,16 @@ if TYPE_CHECKING:
 _MAX_REMEMBERED: Final = 1_024
 # What is inherited from a run, or tells what its children are.
 _INHERITED: Final = ("ls_integration", "langgraph_checkpoint_ns", "thread_id")
+
+
+class Counter(Protocol):
+    """Counts the chunks of one run, from both of LangChain's protocols."""
+
+    def token(self, token: Any, chunk: Any) -> None:
+        """Take what `on_llm_new_token` reports."""
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Take what `on_stream_event` reports."""
 
 
 @dataclass(slots=True, eq=False)
@@ -155,7 +165,7 @@ class OpenRuns:
         self._limit = limit
         self._runs: OrderedDict[int, Run] = OrderedDict()
         self._ended: OrderedDict[int, _Ended] = OrderedDict()
-        self.counters: dict[int, ChunkCounter] = {}
+        self.counters: dict[int, Counter] = {}
         self._lock = RLock()
 
     def __len__(self) -> int:
@@ -188,6 +198,12 @@ class OpenRuns:
                 run.parent.children[run.run_id] = run
                 run.parent.started += 1
             return self._evicted(run)
+
+    def count_with(self, run: Run, counter: Counter) -> None:
+        """Have the chunks of a run that is open counted by *counter* from now on."""
+        with self._lock:
+            if run in self:
+                self.counters[run.run_id] = counter
 
     def take(self, run: Run, goes_on: Callable[[Run], bool]) -> list[Run]:
         """Take a run out to end it, and before it, deepest first, what is beneath.
