@@ -87,7 +87,8 @@ class Exchange:
         except ModelError:
             raise
         except (TimeoutError, EventTooLongError, httpx.HTTPError) as error:
-            raise self._as_ours(error) from error
+            repeats_secret = hide(str(error), self._completion.secrets) != str(error)
+            raise self._as_ours(error) from (None if repeats_secret else error)
 
     async def _answer_of(self, http: httpx.AsyncClient) -> AsyncGenerator[Piece]:
         response = await self._send(http)

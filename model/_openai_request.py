@@ -7,7 +7,7 @@ import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ._errors import BadRequestError
 
@@ -71,15 +71,21 @@ def checked_address(url: str) -> str:
         ValueError: If it is no such address; it does not repeat it, for what it may hold.
     """
     address = urlsplit(url)
-    if address.scheme not in {"http", "https"} or not address.hostname:
+    if address.scheme not in {"http", "https"} or not address.hostname or not _has_port(address):
         raise ValueError("give an address like http://127.0.0.1:8000/v1")
-    _ = address.port  # raises a ValueError that names a bad one
     if address.username or address.password or address.query or address.fragment:
         raise ValueError(
             "the address must have no user, password or query, because it is shown in traces; "
             "give credentials as api_key, or in headers"
         )
     return url.rstrip("/")
+
+
+def _has_port(address: SplitResult) -> bool:
+    try:
+        return address.port != 0
+    except ValueError:
+        return False
 
 
 def check_header(name: str, value: SecretStr) -> None:
