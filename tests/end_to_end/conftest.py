@@ -15,7 +15,9 @@ sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the log of Phoenix beside the failure of a test that uses it."""
     report = yield
     phoenix = getattr(item, "funcargs", {}).get("phoenix")

@@ -47,7 +47,7 @@ def render(chromium: Path, url: str, picture: Path) -> list[str]:
     """
     with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         own = (f"--user-data-dir={profile}", f"--screenshot={picture}")
-        command = [chromium, *_FLAGS, *own, url]
+        command = [str(chromium), *_FLAGS, *own, url]
         result = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=True)
     reader = _TextReader()
     reader.feed(result.stdout.decode())

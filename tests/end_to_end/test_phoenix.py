@@ -25,11 +25,12 @@ from headless_chromium import find_chromium, render
 from phoenix_server import Phoenix, install_phoenix, run_phoenix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 pytestmark = pytest.mark.end_to_end
 
 LIBRARIAN = Path(__file__).with_name("librarian.py")
+BY_DEFAULT: Mapping[str, str] = {}
 CONTENT_ON = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY"}
 
 LIBRARIAN_TREE = [
@@ -91,7 +92,7 @@ def private(phoenix: Phoenix) -> Trace:
 @pytest.fixture(scope="module")
 def told(phoenix: Phoenix) -> Trace:
     """The librarian's trace, with content on."""
-    return ask_librarian(phoenix, **CONTENT_ON)
+    return ask_librarian(phoenix, CONTENT_ON)
 
 
 @pytest.fixture(scope="module")
@@ -103,30 +104,40 @@ def small_model() -> Path:
     return next(Path(spec.submodule_search_locations[0]).glob("*.gguf"))
 
 
-def ask_librarian(phoenix: Phoenix, **environment: str) -> Trace:
+def ask_librarian(phoenix: Phoenix, settings: Mapping[str, str] = BY_DEFAULT) -> Trace:
     """Run the program beside this file, with a word and a thread of its own."""
     word = new_word()
     command = (sys.executable, LIBRARIAN, word, f"thread-{new_word()}")
-    return trace(phoenix, word, json.loads(run(phoenix, *command, **environment)))
+    return trace(phoenix, word, json.loads(run(phoenix, *command, settings=settings)))
 
 
-def chat(phoenix: Phoenix, *arguments: str, timeout: float = 60, **environment: str) -> Json:
+def chat(
+    phoenix: Phoenix,
+    *arguments: str,
+    settings: Mapping[str, str] = BY_DEFAULT,
+    timeout: float = 60,
+) -> Json:
     """Run `nodespan chat --json`, as it is installed, and return what it printed."""
     command = shutil.which("nodespan", path=str(Path(sys.executable).parent))
     assert command, "nodespan is not installed beside this Python"
-    arguments = (command, "chat", "--json", *arguments)
-    document: Json = json.loads(run(phoenix, *arguments, timeout=timeout, **environment))
+    words = (command, "chat", "--json", *arguments)
+    document: Json = json.loads(run(phoenix, *words, settings=settings, timeout=timeout))
     assert document["outcome"] == "ok"
     return document
 
 
-def run(phoenix: Phoenix, *command: str | Path, timeout: float = 60, **environment: str) -> str:
+def run(
+    phoenix: Phoenix,
+    *command: str | Path,
+    settings: Mapping[str, str] = BY_DEFAULT,
+    timeout: float = 60,
+) -> str:
     """Run a command that exports to *phoenix* and must succeed; return what it printed."""
     foreign = ("OTEL_", "LANGSMITH_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     result = subprocess.run(
         command,
-        env=kept | {"OTEL_EXPORTER_OTLP_ENDPOINT": phoenix.endpoint} | environment,
+        env={**kept, "OTEL_EXPORTER_OTLP_ENDPOINT": phoenix.endpoint, **settings},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -220,7 +231,7 @@ def test_the_command_shows_as_agent_node_and_chat(phoenix: Phoenix) -> None:
 def test_the_messages_of_the_command_show_when_they_are_asked_for(phoenix: Phoenix) -> None:
     """With content on, the chat shows what was asked and what was answered."""
     word = new_word()
-    found = trace(phoenix, word, chat(phoenix, f"Meow! {word}", **CONTENT_ON)["spans"])
+    found = trace(phoenix, word, chat(phoenix, f"Meow! {word}", settings=CONTENT_ON)["spans"])
     assert (
         found.span("chat echo")["attributes"].items()
         >= {
