@@ -32,6 +32,12 @@ DEFAULT_MAX_CHARACTERS: Final = 100_000
 # hides from it what it looks for.
 _REDACTION_MARGIN: Final = 10
 _SHRINKING: Final = 0.98
+_NOTHING: Final = "{}"
+
+_LENGTH_LIMIT_VARIABLES: Final = (
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+)
 
 _CONVERSATIONS: Final = ("gen_ai.input.messages", "gen_ai.output.messages")
 _PASSING: Final = Rules(adapters=ADAPTERS)
@@ -71,6 +77,15 @@ class CaptureContent(StrEnum):
             raise ConfigurationError(
                 f"{source} is {value!r}; use one of {', '.join(cls)}"
             ) from None
+
+
+def within_sdk_limit(max_characters: int, environ: Mapping[str, str]) -> int:
+    """Return *max_characters*, or what the SDK would cut an attribute to, JSON or not.
+
+    Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+    """
+    limits = (environ.get(variable, "").strip() for variable in _LENGTH_LIMIT_VARIABLES)
+    return min([max_characters, *(int(limit) for limit in limits if limit.isdecimal())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +185,11 @@ def _fitted(name: str, content: object, limit: int) -> Passed:
     while True:
         reader = Reader(characters, _PASSING)
         value = _read(name, content, reader)
+        is_json = not isinstance(value, str)
         text = value if isinstance(value, str) else to_json(value)
-        if len(text) > limit and not characters:
-            text = "{}"
-        if len(text) <= limit or not characters:
-            return Passed(text, reader.dropped, is_json=not isinstance(value, str))
+        if len(text) <= limit:
+            return Passed(text, reader.dropped, is_json)
+        if not characters:
+            return Passed(_NOTHING, reader.dropped, is_json)
         # What JSON adds to the text is known only once it is there.
         characters = int(characters * limit / len(text) * _SHRINKING)

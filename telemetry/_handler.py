@@ -15,7 +15,12 @@ from opentelemetry import trace
 from . import _payload as payload
 from . import _semconv as semconv
 from ._config import DEFAULT_MAX_OPEN_RUNS, positive
-from ._content import DEFAULT_MAX_CHARACTERS, CaptureContent, ContentDoor
+from ._content import (
+    DEFAULT_MAX_CHARACTERS,
+    CaptureContent,
+    ContentDoor,
+    within_sdk_limit,
+)
 from ._diagnostics import Diagnostics
 from ._ending import Ending
 from ._guard import guarded
@@ -53,8 +58,8 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         capture_content: where content may go; by default what
             `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` says, and nowhere without it.
         redact: called with an attribute's name and its content as plain data (what JSON has);
-            what it returns is recorded instead. When it raises, that content is not recorded.
-        max_content_characters: how many characters of text one attribute may carry.
+            what it returns is recorded instead. When it returns None or raises, nothing is.
+        max_content_characters: how long one attribute may be; its JSON stays valid.
         max_open_runs: how many runs may be open; beyond it the oldest are ended as abandoned.
             Handlers of one tracer provider share their open runs, and the first one's limit.
 
@@ -82,7 +87,9 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         door = ContentDoor(
             CaptureContent.chosen(capture_content, os.environ),
             redact,
-            positive("max_content_characters", max_content_characters),
+            within_sdk_limit(
+                positive("max_content_characters", max_content_characters), os.environ
+            ),
             self.diagnostics.report,
         )
         tracer = trace.get_tracer(

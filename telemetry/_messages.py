@@ -20,6 +20,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from ._attributes import drop_none
 from ._blocks import (
     Part,
     block_part,
@@ -28,6 +29,7 @@ from ._blocks import (
     tool_call_part,
     tool_response_part,
 )
+from ._numbers import as_float
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -141,10 +143,10 @@ def _is_system(message: BaseMessage) -> bool:
 
 def _document(document: Document, rank: int) -> Part:
     metadata = document.metadata
-    scores = (metadata.get(key) for key in _SCORES)
-    score = next((score for score in scores if isinstance(score, int | float)), None)
+    scores = (as_float(metadata.get(key)) for key in _SCORES)
+    score = next((score for score in scores if score is not None), None)
     return {
-        "id": str(document.id or rank),
+        "id": document.id or str(rank),
         **({"score": 1 / rank, "scored_by": "rank"} if score is None else {"score": score}),
         "content": document.page_content,
         "metadata": metadata,
@@ -153,16 +155,14 @@ def _document(document: Document, rank: int) -> Part:
 
 def _definition(tool: Mapping[str, Any]) -> Part:
     function = tool.get("function", tool)
-    if not isinstance(function, Mapping) or "name" not in function:
-        kind = str(tool.get("type") or "unknown")
+    name = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(name, str):
+        kind = tool.get("type")
+        kind = kind if isinstance(kind, str) else "unknown"
         return {**tool, "type": kind, "name": kind}
     parameters = function.get("parameters", function.get("input_schema"))
     told = {"description": function.get("description"), "parameters": parameters}
-    return {
-        "type": "function",
-        "name": function["name"],
-        **{key: value for key, value in told.items() if value is not None},
-    }
+    return {"type": "function", "name": name, **drop_none(told)}
 
 
 def _role(message: BaseMessage) -> str:

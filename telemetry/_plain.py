@@ -38,6 +38,7 @@ _MAX_KEY_CHARACTERS: Final = 256
 _MAX_BITS_WRITTEN_OUT: Final = 8_192
 # A dictionary of so many entries is a record: all its keys are kept, though its texts are cut.
 _MAX_RECORD: Final = 16
+_LEAST_OVERDRAFT: Final = 1_000
 # A credential that the cut would tear must be seen whole to be recognised.
 _SLACK: Final = 1_024
 
@@ -104,7 +105,7 @@ class Reader:
         self.characters = characters
         self.dropped = 0
         self.rules = rules
-        self._overdraft = -characters
+        self._overdraft = -max(characters, _LEAST_OVERDRAFT)
         self._above: list[int] = []
 
     def read(self, value: object) -> Plain:

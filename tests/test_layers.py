@@ -33,6 +33,7 @@ PURE = {
         "_request",
         "_response",
         "_semconv",
+        "_sketch",
         "_spans",
         "_start",
         "_stream",
