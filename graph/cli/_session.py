@@ -1,6 +1,7 @@
 """An agent, the event loop that it runs on, and the spans of its runs."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,6 +67,8 @@ def open_session(model: ChatModel, *, remembers: bool) -> Iterator[Session]:
         model: The chat model.
         remembers: Whether each turn knows the ones before it.
     """
+    # The trace and the error say what this logger would say on standard error once more.
+    logging.getLogger("nodespan.telemetry.runs").addHandler(logging.NullHandler())
     collector = SpanCollector()
     checkpointer = InMemorySaver() if remembers else None
     agent = build_agent(model, name=AGENT_NAME, checkpointer=checkpointer)
