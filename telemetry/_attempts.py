@@ -34,7 +34,7 @@ class NodeAttempts:
     __slots__ = ("_latest", "_undecided")
 
     def __init__(self) -> None:
-        self._latest: OrderedDict[object, Run] = OrderedDict()
+        self._latest: OrderedDict[str, Run] = OrderedDict()
         self._undecided: dict[Run, Ending] = {}
 
     def begin(self, node: Run) -> list[tuple[Run, Ending]]:
@@ -42,6 +42,9 @@ class NodeAttempts:
         place = _place(node)
         earlier = self._latest.pop(place, None)
         node.attempt = 1 if earlier is None or earlier.attempt is None else earlier.attempt + 1
+        for failed in (earlier, self._latest.get(place.rpartition("|")[0])):
+            if failed is not None:
+                failed.is_given_up = True
         self._latest[place] = node
         if len(self._latest) > _MAX_PLACES:
             self._latest.popitem(last=False)
@@ -50,14 +53,14 @@ class NodeAttempts:
 
     def end(self, node: Run, ending: Ending) -> Ending | None:
         """Return how an attempt ended; None where it is not known yet."""
-        is_latest = self._latest.get(_place(node)) is node
         if ending.outcome is Outcome.CANCELLED and not ending.is_torn_down:
-            if not is_latest:
+            if node.is_given_up:
                 return _timed_out(ending)
             self._undecided[node] = ending
             return None
-        if is_latest and ending.outcome is not Outcome.ERROR:
-            del self._latest[_place(node)]
+        place = _place(node)
+        if ending.outcome is not Outcome.ERROR and self._latest.get(place) is node:
+            del self._latest[place]
         return ending
 
     def close(self) -> dict[Run, Ending]:
@@ -114,13 +117,13 @@ def is_attempt_beside(around: Run, parent_run_id: int, start: Start) -> bool:
 
 
 def _is_shown_by(node: Run, cancelled: Run) -> bool:
-    # In a later step the graph has gone on: an error handler took over.
-    return _place(cancelled) == _place(node) or _step(cancelled) < _step(node)
+    # In a later step the graph has gone on, which it does not where a node was torn down.
+    return cancelled.is_given_up or _step(cancelled) < _step(node)
 
 
-def _place(node: Run) -> object:
-    """Return what a node's attempts share."""
-    return node.start.metadata.get("langgraph_checkpoint_ns")
+def _place(node: Run) -> str:
+    """Return what a node's attempts share; an error handler's is beneath its node's."""
+    return str(node.start.metadata.get("langgraph_checkpoint_ns"))
 
 
 def _step(node: Run) -> int:

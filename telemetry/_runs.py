@@ -67,6 +67,7 @@ class Run:
         is_whole: whether its caller gets the whole result at once.
         outcome: what is known of how it will end.
         attempt: which attempt it is, from 1, where its like is tried again when it fails.
+        is_given_up: whether its graph has gone on without it.
         node_attempts: those of its nodes, for a graph.
         failures: the exceptions that runs beneath it have recorded.
         started: how many runs have started of which it is the parent.
@@ -89,6 +90,7 @@ class Run:
     is_whole: bool = False
     outcome: Outcome | None = None
     attempt: int | None = None
+    is_given_up: bool = False
     node_attempts: NodeAttempts | None = None
     failures: tuple[Signature, ...] = ()
     started: int = 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, ToolCall
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langgraph.graph.message import add_messages
 from opentelemetry import trace
@@ -45,6 +46,7 @@ class Talker(BaseChatModel):
         looks: called in each body with its name and the number of chunks given so far.
         waits: the same, awaited, in async bodies.
         calls: tool calls of its answers, one list an answer; afterwards it only speaks.
+        reports_usage: whether it counts the words that it says.
     """
 
     model_name: str = "talker"
@@ -54,6 +56,7 @@ class Talker(BaseChatModel):
     looks: Hook | None = None
     waits: AsyncHook | None = None
     calls: list[list[ToolCall]] = Field(default_factory=list)
+    reports_usage: bool = False
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -92,14 +95,27 @@ class Talker(BaseChatModel):
         await self._await("_astream", len(chunks))
 
     def _result(self) -> ChatResult:
-        message = AIMessage(self.answer, tool_calls=self.calls.pop(0) if self.calls else [])
+        message = AIMessage(
+            self.answer,
+            tool_calls=self.calls.pop(0) if self.calls else [],
+            usage_metadata=self._usage(),
+        )
         return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _usage(self) -> UsageMetadata | None:
+        spoken = len(self.answer.split())
+        told = UsageMetadata(input_tokens=1, output_tokens=spoken, total_tokens=1 + spoken)
+        return told if self.reports_usage else None
 
     def _chunks(self) -> list[ChatGenerationChunk]:
         words = [f"{word} " for word in self.answer.split()]
         calls = self.calls.pop(0) if self.calls else []
         messages = [AIMessageChunk(word) for word in words]
-        messages.append(AIMessageChunk("", tool_calls=calls, chunk_position="last"))
+        messages.append(
+            AIMessageChunk(
+                "", tool_calls=calls, usage_metadata=self._usage(), chunk_position="last"
+            )
+        )
         return [ChatGenerationChunk(message=message) for message in messages]
 
     def _look(self, body: str, given: int) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain.agents import create_agent
+from langchain_core.caches import InMemoryCache as AnswerCache
 from langchain_core.language_models import FakeListLLM
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_core.runnables import RunnableBranch, RunnableLambda, RunnableParallel
+from langchain_core.runnables import (
+    RunnableBranch,
+    RunnableConfig,
+    RunnableLambda,
+    RunnableParallel,
+)
 from langchain_core.tools import tool
 from langgraph.func import entrypoint, task
 from langgraph.graph import StateGraph
@@ -28,6 +35,7 @@ from strangers import (
     Count,
     State,
     Talker,
+    drain,
 )
 
 from nodespan.telemetry.testing import span_tree
@@ -393,3 +401,85 @@ def test_one_call_is_one_trace(traced: Traced, case: Case, call: Call) -> None:
     """Every way of calling what people build makes the same tree."""
     call.run(case.build(), case.given, traced.config())
     assert span_tree(traced.collector, in_order=case.in_order) == case.tree
+
+
+def batched(runnable: Any, config: Any) -> None:
+    """Call a batch of two."""
+    runnable.batch([GREETING, GREETING], config)
+
+
+def batched_as_completed(runnable: Any, config: Any) -> None:
+    """Call a batch of two, as they are done."""
+    list(runnable.batch_as_completed([GREETING, GREETING], config))
+
+
+def abatched(runnable: Any, config: Any) -> None:
+    """Call a batch of two in an event loop."""
+    asyncio.run(runnable.abatch([GREETING, GREETING], config))
+
+
+def abatched_as_completed(runnable: Any, config: Any) -> None:
+    """Call a batch of two in an event loop, as they are done."""
+
+    async def run() -> None:
+        await drain(runnable.abatch_as_completed([GREETING, GREETING], config))
+
+    asyncio.run(run())
+
+
+BATCHES = (batched, batched_as_completed, abatched, abatched_as_completed)
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+def test_each_input_of_a_batch_is_a_trace(traced: Traced, batch: Any) -> None:
+    """A batch of a graph makes a trace of each of its inputs."""
+    batch(asking(), traced.config())
+    assert traced.tree == GRAPH_ASKS * 2
+    assert len({span.trace_id for span in traced.spans}) == 2
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+def test_a_batch_inside_a_node_is_beneath_it(traced: Traced, batch: Any) -> None:
+    """Each input of a batch that a node makes is beneath the node."""
+    graph = of_one_node(lambda _: batch(asking("inner"), None) or {"messages": ["done"]})
+    graph.invoke(GREETING, traced.config())
+    assert traced.tree == ["invoke_workflow LangGraph", "  node ask", *INNER_ASKS, *INNER_ASKS]
+
+
+@pytest.mark.parametrize("call", [INVOKE, AINVOKE], ids=str)
+def test_a_tool_says_what_it_is(traced: Traced, call: Call) -> None:
+    """The span of a tool has its name, type, description and the id of the call it answers."""
+    call.run(calling_tools(), GREETING, traced.config())
+    span = traced.span("execute_tool look_up")
+    told = {name: span.attributes[name] for name in span.attributes if "gen_ai.tool" in name}
+    assert told == {
+        "gen_ai.tool.name": "look_up",
+        "gen_ai.tool.type": "function",
+        "gen_ai.tool.description": "Look a word up.",
+        "gen_ai.tool.call.id": "call-1",
+    }
+
+
+@pytest.mark.parametrize("call", [INVOKE, AINVOKE], ids=str)
+def test_a_cached_answer_is_marked(traced: Traced, call: Call) -> None:
+    """An answer from LangChain's cache is marked as such, and reports no usage again."""
+    model = Talker(cache=AnswerCache(), reports_usage=True)
+    for _ in range(2):
+        call.run(model, "hello", traced.config())
+    asked, cached = traced.spans
+    assert "nodespan.cached" not in asked.attributes
+    assert asked.attributes["gen_ai.usage.output_tokens"] == 3
+    assert cached.attributes["nodespan.cached"] is True
+    assert "gen_ai.usage.output_tokens" not in cached.attributes
+
+
+@pytest.mark.parametrize("way", ["explicit", "told"])
+def test_a_call_with_callbacks_of_its_own_is_beneath_its_node(traced: Traced, way: str) -> None:
+    """A node that passes the handler, or its config, to its model has the model beneath it."""
+
+    def ask(_: State, config: RunnableConfig) -> State:
+        given = config if way == "told" else {"callbacks": [traced.handler]}
+        return {"messages": [Talker().invoke("hello", given)]}
+
+    of_one_node(ask).invoke(GREETING, traced.config())
+    assert traced.tree == GRAPH_ASKS
