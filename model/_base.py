@@ -13,6 +13,7 @@ from pydantic import field_validator, model_validator
 from ._call import Call
 from ._errors import UnsupportedError
 from ._names import spelled
+from ._owned import owned
 from ._parameters import check_names, override
 from ._secrets import SecretKeeping, public_values
 from ._stop import as_list
@@ -21,7 +22,15 @@ from ._usage import count_message_tokens, estimate_tokens
 from ._written import written
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.language_models.base import LanguageModelInput
@@ -138,10 +147,10 @@ class CustomChatModel(SecretKeeping):
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  # as above
         **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
+    ) -> AsyncGenerator[ChatGenerationChunk]:
         call = self._call(messages, stop, kwargs)
         answer = call.answer
-        async with contextlib.aclosing(call.apieces()) as pieces:
+        async with owned(call.apieces()) as pieces:
             async for piece in pieces:
                 chunk = answer.take(piece)
                 if answer.stopped:
@@ -167,9 +176,7 @@ class CustomChatModel(SecretKeeping):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        async with contextlib.aclosing(
-            self._astream(messages, stop, run_manager, **kwargs)  # type: ignore[type-var]  # a generator
-        ) as stream:
+        async with owned(self._astream(messages, stop, run_manager, **kwargs)) as stream:
             chunks = [chunk async for chunk in stream]
         return generate_from_stream(iter(chunks))
 

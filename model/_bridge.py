@@ -100,7 +100,9 @@ class _Task:
         """Cancel the task unless it has ended, and wait until it has cleaned up."""
         if self._ended:
             return
-        self._call(self._cancel)
+        # At the interpreter's exit the loop has cancelled its tasks itself, and is closed.
+        with contextlib.suppress(RuntimeError):
+            self._call(self._cancel)
         while not isinstance(self._outbox.get(), asyncio.Task):
             pass
 
@@ -136,8 +138,15 @@ class _LoopThread:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
+        self.loop.run_until_complete(self._end_tasks())
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
+
+    async def _end_tasks(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
     def is_current(self) -> bool:

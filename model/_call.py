@@ -10,6 +10,7 @@ from ._answer import Answer, Piece
 from ._bridge import iterate_in_thread, iterate_on_loop
 from ._constrained import ConstrainedTurn
 from ._errors import MalformedAnswerError
+from ._owned import owned
 from ._stop import as_list
 from ._usage import usage
 from ._written import written
@@ -85,7 +86,7 @@ class Call:
     async def _arespond_constrained(self) -> AsyncGenerator[Piece]:
         turn = ConstrainedTurn(self._messages, self._arguments)
         while (request := turn.next_request()) is not None:
-            async with contextlib.aclosing(self._aask(*request)) as pieces:
+            async with owned(self._aask(*request)) as pieces:
                 async for piece in pieces:
                     for read in turn.read(piece):
                         yield read

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from pathlib import Path
@@ -17,6 +16,7 @@ from ._errors import ModelClosedError
 from ._llama_chat import ReplyReader, to_request_messages
 from ._llama_generation import Generation, areplies, replies
 from ._llama_server import ServerSettings, require_gguf, require_xllamacpp, shared_server
+from ._owned import owned
 from ._tools import tool_definitions
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ class LlamaCppChatModel(CustomChatModel):
         max_tokens: Tokens of an answer at most; by default what the context can hold.
         temperature: Randomness, from 0 (none) upwards; llama.cpp's default is 0.8.
         top_p: Share of the probability to choose from, above 0 and up to 1; the default is 0.95.
-        seed: Makes answers repeatable.
+        seed: Makes answers repeatable, for calls that come one at a time. Each call then reads
+            the whole conversation anew, since what is remembered of it may round otherwise.
         model_name: The model's name in traces and results; by default the file's.
         stop: Strings that end an answer; the one that did is part of it.
         streaming: `False` makes `stream` give the whole answer as one message.
@@ -108,7 +109,7 @@ class LlamaCppChatModel(CustomChatModel):
         self, messages: list[BaseMessage], *, response_format: dict[str, Any] | None = None
     ) -> AsyncIterator[AIMessageChunk]:
         reader = ReplyReader()
-        async with contextlib.aclosing(areplies(self._start(messages, response_format))) as stream:
+        async with owned(areplies(self._start(messages, response_format))) as stream:
             async for reply in stream:
                 for piece in reader.read(reply):
                     yield piece
@@ -172,6 +173,7 @@ class LlamaCppChatModel(CustomChatModel):
             # Usage and a chance to stop, however far the answer has come.
             "timings_per_token": True,
             "return_progress": True,
+            "cache_prompt": self.seed is None,
             **{name: value for name, value in options.items() if value is not None},
         }
 

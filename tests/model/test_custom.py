@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import pickle
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -175,6 +177,40 @@ async def test_a_stop_string_stops_the_generator_async(watched: Any) -> None:
 async def test_a_sync_call_inside_an_event_loop_works(watched: Any) -> None:
     """A sync call from async code, as people make them in notebooks, does not fail."""
     assert watched.invoke("?").text.startswith("0 1 2")
+
+
+_LEAVES_STREAMS_OPEN = """
+import asyncio
+from nodespan.model import CustomChatModel
+
+class Sync(CustomChatModel):
+    def respond(self, messages):
+        yield from "abc"
+
+class Async(CustomChatModel):
+    async def arespond(self, messages):
+        try:
+            for character in "abc":
+                yield character
+        finally:
+            print("closed")
+
+async def left_open():
+    stream = Sync().astream("?")
+    await anext(stream)
+    return stream
+
+streams = [Async().stream("?"), Sync().stream("?"), asyncio.run(left_open())]
+print(next(streams[0]).content, next(streams[1]).content)
+"""
+
+
+def test_the_interpreter_exits_cleanly_with_streams_open() -> None:
+    """A program that ends with streams open ends at once, closes them, and says nothing."""
+    command = [sys.executable, "-c", _LEAVES_STREAMS_OPEN]
+    result = subprocess.run(command, capture_output=True, timeout=30, check=False, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == ["a a", "closed"]
 
 
 class Calling(CustomChatModel):

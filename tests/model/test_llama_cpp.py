@@ -134,8 +134,8 @@ def test_a_call_may_change_the_parameters(model: LlamaCppChatModel) -> None:
 
 def test_a_seed_makes_answers_repeatable(model: LlamaCppChatModel) -> None:
     """The same seed gives the same answer, other seeds give others."""
-    texts = [model.invoke("Hi", temperature=1.5, seed=seed).text for seed in (7, 7, 8, 9)]
-    assert texts[0] == texts[1]
+    texts = [model.invoke("Hi", temperature=1.5, seed=seed).text for seed in (7, 8, 7, 9)]
+    assert texts[0] == texts[2]
     assert len(set(texts)) > 1
 
 

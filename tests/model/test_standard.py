@@ -141,5 +141,6 @@ class TestLlamaCppUnit(_LlamaCpp, _Unit, ChatModelUnitTests):
     """A model in this process, as it is made."""
 
 
+@pytest.mark.end_to_end  # a minute of a real model's answers; test_llama_cpp.py is the short way
 class TestLlamaCppIntegration(_LlamaCpp, ChatModelIntegrationTests):
     """A model in this process, as it answers."""
