@@ -30,28 +30,31 @@ def to_request_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]
     """
     if not messages:
         raise BadRequestError("there is no message to answer; give at least one")
-    return [_convert(number, message) for number, message in enumerate(messages, 1)]
+    return [
+        converted
+        for number, message in enumerate(messages, 1)
+        for converted in _convert(number, message)
+    ]
 
 
-def _convert(number: int, message: BaseMessage) -> dict[str, Any]:
+def _convert(number: int, message: BaseMessage) -> list[dict[str, Any]]:
     if isinstance(message, AIMessage):
-        return _convert_answer(message)
+        return [_convert_answer(message)]
     try:
-        converted = convert_to_openai_messages([message])
+        converted = convert_to_openai_messages([message])  # several, where it holds results
     except (ValueError, TypeError, KeyError):
         raise BadRequestError(
             f"message {number} ({message.type}) cannot be sent to an OpenAI-compatible server: "
             f"it holds {_kinds(message)}"
         ) from None  # the cause would show the content
-    request = dict(converted[0])
     if isinstance(message, ToolMessage):
-        request.pop("name", None)  # not in the protocol; the call's id says whose result it is
-    return request
+        converted[0].pop("name", None)  # not in the protocol; the call's id says whose result it is
+    return converted
 
 
 def _convert_answer(message: AIMessage) -> dict[str, Any]:
-    plain = message.model_copy(update={"content": str(message.text)})
-    converted = dict(convert_to_openai_messages([plain])[0])
+    plain = message.model_copy(update={"content": [str(message.text), *_calls_in(message)]})
+    converted = convert_to_openai_messages([plain])[0]
     # A call that could not be parsed has been answered with an error: both belong to the talk.
     unparsed = [_unparsed_call(call) for call in message.invalid_tool_calls]
     calls = [*converted.get("tool_calls", ()), *unparsed]
@@ -59,6 +62,14 @@ def _convert_answer(message: AIMessage) -> dict[str, Any]:
         converted["tool_calls"] = calls
         converted["content"] = converted["content"] or None
     return converted
+
+
+def _calls_in(message: AIMessage) -> list[Any]:
+    """Find the tool calls that another provider's message holds among its blocks."""
+    blocks = message.content if isinstance(message.content, list) else []
+    return [
+        block for block in blocks if isinstance(block, dict) and block.get("type") == "tool_use"
+    ]
 
 
 def _unparsed_call(call: Any) -> dict[str, Any]:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nodespan.model import CustomChatModel, EchoChatModel, LlamaCppChatModel, ScriptedChatModel
+from nodespan.model import (
+    CustomChatModel,
+    EchoChatModel,
+    LlamaCppChatModel,
+    OpenAICompatibleChatModel,
+    ScriptedChatModel,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -28,6 +34,33 @@ def smollm2() -> Path:
     assert spec is not None
     assert spec.submodule_search_locations is not None
     return Path(spec.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+@pytest.fixture(scope="session")
+def played_server() -> Iterator[str]:
+    """Give the base URL of a server that plays a model which keeps to OpenAI's protocol."""
+    from hostile import HostileServer  # noqa: PLC0415  # in this folder
+    from playing import plays  # noqa: PLC0415  # as above
+
+    with HostileServer([plays]) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def smollm2_server(smollm2: Path) -> Iterator[str]:
+    """Give the base URL of llama.cpp's server with SmolLM2; its key is "open-sesame"."""
+    import xllamacpp  # noqa: PLC0415  # takes its time
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(smollm2)
+    params.model_alias = {"smollm2"}
+    params.n_ctx, params.n_parallel = 8192, 2
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+    params.use_jinja, params.warmup, params.verbosity = True, False, 0
+    params.api_keys = ["open-sesame"]
+    server = xllamacpp.Server(params)
+    yield f"{server.listening_address}/v1"
+    del server
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +98,11 @@ def _llama_cpp(request: pytest.FixtureRequest) -> LlamaCppChatModel:
     return LlamaCppChatModel(model_path=loaded.model_path, temperature=0, seed=1, max_tokens=8)
 
 
+def _openai_compatible(request: pytest.FixtureRequest) -> OpenAICompatibleChatModel:
+    url = request.getfixturevalue("played_server")
+    return OpenAICompatibleChatModel(base_url=url, model_name="played")
+
+
 # Each gives the same answer to the same question, whenever it is asked.
 MODELS: dict[str, Callable[[pytest.FixtureRequest], CustomChatModel]] = {
     "sync": lambda _: SyncChatModel(),
@@ -72,6 +110,7 @@ MODELS: dict[str, Callable[[pytest.FixtureRequest], CustomChatModel]] = {
     "echo": lambda _: EchoChatModel(n=5),
     "scripted": lambda _: ScriptedChatModel(lambda call: f"You said: {call.messages[-1].text}"),
     "llama_cpp": _llama_cpp,
+    "openai_compatible": _openai_compatible,
 }
 
 

@@ -26,7 +26,10 @@ class Request:
 class Wire:
     """The server's end of a connection, after a request."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.request = request
         self.reader = reader
         self.writer = writer
         self.keep = False
@@ -199,8 +202,9 @@ class HostileServer:
         first, *lines = head.rstrip("\r\n").split("\r\n")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
         body = await reader.readexactly(int(headers["content-length"]))
-        self.requests.append(Request(first.split()[1], headers, json.loads(body)))
+        request = Request(first.split()[1], headers, json.loads(body))
+        self.requests.append(request)
         number = min(len(self.requests), len(self.replies)) - 1
-        wire = Wire(reader, writer)
+        wire = Wire(request, reader, writer)
         await self.replies[number](wire)
         return wire.keep

@@ -402,6 +402,21 @@ def test_a_conversation_with_calls_and_reasoning_is_sent(
     ]
 
 
+def test_a_conversation_with_another_provider_is_sent(
+    server: HostileServer, model: OpenAICompatibleChatModel
+) -> None:
+    """Calls and results that stand among a message's blocks go where the protocol has them."""
+    use = {"type": "tool_use", "id": "a", "name": "weather", "input": {"city": "Paris"}}
+    result = {"type": "tool_result", "tool_use_id": "a", "content": "rain"}
+    model.invoke([AIMessage([{"type": "text", "text": "Look: "}, use]), HumanMessage([result])])
+    paris = {"name": "weather", "arguments": '{"city": "Paris"}'}
+    call = {"type": "function", "id": "a", "function": paris}
+    assert server.requests[0].body["messages"] == [
+        {"role": "assistant", "content": "Look: ", "tool_calls": [call]},
+        {"role": "tool", "content": "rain", "tool_call_id": "a"},
+    ]
+
+
 def test_images_and_sounds_are_sent(
     server: HostileServer, model: OpenAICompatibleChatModel
 ) -> None:
