@@ -153,15 +153,22 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
 
     def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: UUID, **_: Any) -> None:
         """Count a chunk of a stream, or of a model that reports its own tokens."""
-        counter = self._counters.get(run_id.int)
-        if counter is not None:
-            counter.token(token, chunk)
+        # Guarded in place: on this path a wrapper's call would cost as much as the work.
+        try:
+            counter = self._counters.get(run_id.int)
+            if counter is not None:
+                counter.token(token, chunk)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the application goes on
+            self.diagnostics.report("on_llm_new_token failed", error)
 
     def on_stream_event(self, event: Any, *, run_id: UUID, **_: Any) -> None:
         """Count a chunk of a stream of events."""
-        counter = self._counters.get(run_id.int)
-        if counter is not None:
-            counter.event(event)
+        try:
+            counter = self._counters.get(run_id.int)
+            if counter is not None:
+                counter.event(event)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.diagnostics.report("on_stream_event failed", error)
 
     @guarded
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
