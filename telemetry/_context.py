@@ -136,6 +136,16 @@ def run_id_in(context: Context) -> int | None:
     return cast("int | None", context.get(_RUN_KEY))
 
 
+def application_span_in() -> int | None:
+    """Return the integer of the id of the run in whose body the application has a span of its own.
+
+    None where what is current is the run's span, or where it is in no run.
+    """
+    context = current()
+    is_run = isinstance(context, RunContext)
+    return None if is_run else run_id_in(context)
+
+
 def context_beneath(run_id: int, span: Span) -> Context:
     """Return the context in which a child of the run *run_id* starts.
 

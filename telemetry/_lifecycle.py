@@ -12,6 +12,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from ._attempts import NodeAttempts, failed_in, is_attempt_beside, makes_attempts
 from ._calls import claim_call
+from ._context import application_span_in
 from ._ending import Ending
 from ._exceptions import signature
 from ._guard import guarded
@@ -146,6 +147,13 @@ class Lifecycle:
             self._runs.remember(run)
 
     def _parent(self, parent_run_id: UUID | None, start: Start) -> Run | None:
+        told = self._told_parent(parent_run_id, start)
+        own_span_in = application_span_in()
+        inside = self._runs.find(own_span_in) if own_span_in is not None else None
+        # LangChain does not know of calls that a model makes.
+        return inside if inside is not None and inside.is_beneath(told) else told
+
+    def _told_parent(self, parent_run_id: UUID | None, start: Start) -> Run | None:
         config = var_child_runnable_config.get()
         around_id = getattr(config.get("callbacks") if config else None, "parent_run_id", None)
         if parent_run_id is None or around_id is None:

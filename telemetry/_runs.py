@@ -104,6 +104,13 @@ class Run:
             run = run.parent
         return run
 
+    def is_beneath(self, other: Run | None) -> bool:
+        """Say whether *other*, or with None no run at all, is above this run."""
+        above = self.parent
+        while above is not None and above is not other:
+            above = above.parent
+        return above is other
+
     def is_told_again(self) -> None:
         """Say that its start was reported once more: the same handler was given twice."""
         if self.chunks is not None:
