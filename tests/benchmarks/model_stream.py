@@ -62,6 +62,12 @@ class ByHand(BaseChatModel):
         yield ChatGenerationChunk(message=AIMessageChunk(**_LAST))
 
 
+class ByHandSync(ByHand):
+    """The same without `_astream`, so that LangChain runs each step in a thread."""
+
+    _astream = BaseChatModel._astream
+
+
 class Custom(CustomChatModel):
     """The same model, made of generators."""
 
@@ -169,7 +175,7 @@ def main() -> None:
         ("stream, 4 stop strings", _stream(Custom()), _stream(Custom(), stop=stop)),
         ("astream, 4 stop strings", _astream(Custom()), _astream(Custom(), stop=stop)),
         ("stream of an async generator", _stream(Custom()), _stream(AsyncOnly())),
-        ("astream of a sync generator", _astream(Custom()), _astream(SyncOnly())),
+        ("astream of a sync generator", _astream(ByHandSync()), _astream(SyncOnly())),
     ]
     head = f"{'first':>10} {'second':>10}   {'ratio':>6}   {'of rounds':>13}   added a chunk"
     sys.stdout.write(f"{'':30}{head}\n")
