@@ -41,10 +41,11 @@ def response_attributes(result: LLMResult, edition: semconv.Edition, start: Star
     choices = list(_choices(result))
     told = [_details(choice) for choice in choices]
     output = _mapping(getattr(result, "llm_output", None))
+    answering = _first_text(_MODEL_KEYS, [*told, output])
     is_cached = any(_is_from_cache(choice) for choice in choices)
     return drop_none(
         {
-            semconv.RESPONSE_MODEL: _first_text(_MODEL_KEYS, [*told, output]) or model_name(start),
+            semconv.RESPONSE_MODEL: answering or (model_name(start) if choices else None),
             semconv.RESPONSE_ID: _response_id(choices, [*told, output]),
             semconv.RESPONSE_FINISH_REASONS: _finish_reasons(choices) or None,
             semconv.CACHED: is_cached or None,
