@@ -94,8 +94,6 @@ class CustomChatModel(SecretKeeping):
 
     _overrides: ClassVar[Mapping[str, str]] = {"model": "model_name"}
 
-    # --- what an author writes -------------------------------------------------------------
-
     def respond(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> Iterable[Piece]:
         """Yield the answer to the messages, piece by piece.
 
@@ -120,8 +118,6 @@ class CustomChatModel(SecretKeeping):
             **kwargs: As for `respond`.
         """
         raise NotImplementedError
-
-    # --- LangChain's hooks -------------------------------------------------------------------
 
     def _stream(
         self,
@@ -202,8 +198,6 @@ class CustomChatModel(SecretKeeping):
         params = self._get_invocation_params(stop=stop, **kwargs)
         return f"{type(self).__module__}.{type(self).__qualname__}{sorted(params.items())}"
 
-    # --- tools and structured output -------------------------------------------------------
-
     def bind_tools(
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
@@ -275,8 +269,6 @@ class CustomChatModel(SecretKeeping):
         if not ability:
             raise UnsupportedError(f"{type(self).__name__} does not support {name}")
 
-    # --- counting ----------------------------------------------------------------------------
-
     def get_num_tokens(self, text: str) -> int:
         """Count a text's tokens: by `get_token_ids` where there is one, else an estimate.
 
@@ -305,8 +297,6 @@ class CustomChatModel(SecretKeeping):
         mine = type(self).get_token_ids is not BaseLanguageModel.get_token_ids
         return mine or self.custom_get_token_ids is not None
 
-    # --- one call ----------------------------------------------------------------------------
-
     def _call(
         self, messages: list[BaseMessage], stop: Sequence[str] | None, kwargs: dict[str, Any]
     ) -> Call:
@@ -322,8 +312,6 @@ class CustomChatModel(SecretKeeping):
                 arguments[name] = value
         arguments = own.sort_out(type(self).__name__, arguments)
         return Call(override(self, changed) if changed else self, messages, arguments, stop)
-
-    # --- construction --------------------------------------------------------------------------
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
