@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from ._attributes import AttributeValue
     from ._chunks import ChunkCounter
+    from ._content import Content
     from ._diagnostics import Diagnostics
-    from ._lifecycle import Ending
-    from ._payload import Content
+    from ._ending import Ending
     from ._runs import OpenRuns, Run
     from ._stream import StreamClock
 
