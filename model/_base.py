@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from langchain_core.language_models.base import BaseLanguageModel, LangSmithParams
 from langchain_core.language_models.chat_models import generate_from_stream
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from ._answer import Piece
+
+# Seconds that an async stream may keep the event loop to itself.
+_LONGEST_TURN: Final = 0.005
 
 
 class CustomChatModel(SecretKeeping):
@@ -146,6 +151,7 @@ class CustomChatModel(SecretKeeping):
     ) -> AsyncGenerator[ChatGenerationChunk]:
         call = self._call(messages, stop, kwargs)
         answer = call.answer
+        turn_ends = monotonic() + _LONGEST_TURN
         async with owned(call.apieces()) as pieces:
             async for piece in pieces:
                 chunk = answer.take(piece)
@@ -153,6 +159,10 @@ class CustomChatModel(SecretKeeping):
                     break
                 if chunk is not None:
                     yield chunk
+                # A generator that never waits would let nobody else run, nor be cancelled.
+                if monotonic() > turn_ends:
+                    await asyncio.sleep(0)
+                    turn_ends = monotonic() + _LONGEST_TURN
         for chunk in answer.end():
             yield chunk
 

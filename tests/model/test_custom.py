@@ -473,3 +473,30 @@ def test_the_model_can_be_named_by_either_name() -> None:
     assert Shouting(model="m").model_name == "m"
     answer = Shouting(model_name="m").invoke("a", model="n")
     assert answer.response_metadata["model_name"] == "n"
+
+
+class Restless(CustomChatModel):
+    """Answers without end, and never waits."""
+
+    async def arespond(self, messages: list[BaseMessage]) -> AsyncIterator[str]:
+        """Go on and on."""
+        while True:
+            yield messages[-1].text
+
+
+async def test_a_model_that_never_waits_lets_others_run() -> None:
+    """Another task gets its turns while such a model streams, and can stop it."""
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await Restless().ainvoke("on ")
+    counting.cancel()
+    assert turns > 1
