@@ -7,6 +7,8 @@ from ._content import CaptureContent
 from ._errors import ConfigurationError, TelemetryError
 from ._handler import OpenTelemetryCallbackHandler
 from ._instrument import instrument, uninstrument
+from ._log_records import OpenTelemetryLogProcessor
+from ._logging import configure_logging
 from ._records import EventRecord, LinkRecord, SpanRecord
 from ._run_context import add_run_context
 
@@ -16,6 +18,7 @@ __all__ = [
     "EventRecord",
     "LinkRecord",
     "OpenTelemetryCallbackHandler",
+    "OpenTelemetryLogProcessor",
     "SpanCollector",
     "SpanRecord",
     "Telemetry",
@@ -23,6 +26,7 @@ __all__ = [
     "TelemetryError",
     "add_run_context",
     "configure",
+    "configure_logging",
     "instrument",
     "uninstrument",
 ]

@@ -42,21 +42,23 @@ def exception_attributes(error: BaseException, door: ContentDoor) -> dict[str, A
     Source: https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/
     """
     attributes: dict[str, AttributeValue] = {
-        semconv.EXCEPTION_TYPE: _full_name(type(error)),
-        semconv.EXCEPTION_STACKTRACE: _stack_trace(error),
+        semconv.EXCEPTION_TYPE: full_name(type(error)),
+        semconv.EXCEPTION_STACKTRACE: stack_trace(error),
     }
     message = door.on_span(semconv.EXCEPTION_MESSAGE, lambda: str(error))
     return attributes | ({semconv.EXCEPTION_MESSAGE: message.text} if message else {})
 
 
-def _stack_trace(error: BaseException) -> str:
+def stack_trace(error: BaseException) -> str:
+    """Return where an exception arose: files, lines and functions, and its class."""
     frames = traceback.walk_tb(error.__traceback__)
     summary = traceback.StackSummary.extract(frames, limit=-_MAX_FRAMES, lookup_lines=False)
     lines = [f'  File "{f.filename}", line {f.lineno}, in {f.name}' for f in summary]
-    return "\n".join(["Traceback (most recent call last):", *lines, _full_name(type(error))])
+    return "\n".join(["Traceback (most recent call last):", *lines, full_name(type(error))])
 
 
-def _full_name(kind: type[BaseException]) -> str:
+def full_name(kind: type[BaseException]) -> str:
+    """Return the name of an exception's class, with its module."""
     return (
         kind.__qualname__
         if kind.__module__ == "builtins"

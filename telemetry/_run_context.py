@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from langchain_core.runnables.config import var_child_runnable_config
@@ -13,7 +14,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from ._attributes import attribute_value
+from ._attributes import attribute_text
 from ._context import current, run_id_in
 from ._runs import find_open_run
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
     from ._runs import Run
+
+_PLACES: Final = {"thread_id": "thread_id", "node": "langgraph_node"}
 
 
 def add_run_context(
@@ -77,17 +80,20 @@ def span_fields(span: SpanContext) -> dict[str, str]:
 
 def run_fields(run: Run) -> dict[str, str]:
     """Return LangChain's id of a run, and its place in LangGraph: thread and node."""
-    metadata = run.start.metadata
-    told = {
-        "run_id": UUID(int=run.run_id),
-        "thread_id": metadata.get("thread_id"),
-        "node": metadata.get("langgraph_node"),
-    }
-    return {name: str(attribute_value(value)) for name, value in told.items() if value is not None}
+    told = {"run_id": str(UUID(int=run.run_id))}
+    for name, key in _PLACES.items():
+        value = run.start.metadata.get(key)
+        if value is not None:
+            told[name] = _shown(value) if type(value) is str else attribute_text(value)
+    return told
+
+
+# Line after line tells the same few.
+_shown = lru_cache(maxsize=1_024)(attribute_text)
 
 
 def _run_id_told() -> int | None:
     config = var_child_runnable_config.get()
     callbacks = config.get("callbacks") if config else None
-    run_id: UUID | None = getattr(callbacks, "parent_run_id", None)
-    return run_id.int if run_id is not None else None
+    run_id = getattr(callbacks, "parent_run_id", None)
+    return run_id.int if isinstance(run_id, UUID) else None

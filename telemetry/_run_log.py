@@ -16,6 +16,7 @@ from opentelemetry.trace import set_span_in_context
 from . import _semconv as semconv
 from ._context import current
 from ._exceptions import signature
+from ._log_lines import Line
 from ._outcome import Outcome
 from ._run_context import run_fields, span_fields
 from ._spans import RunKind, span_start
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 Fields = dict[str, Any]
 
 LOGGER: Final = logging.getLogger("nodespan.telemetry.runs")
+# A program that has set no logging up sees no warnings of it on standard error.
+LOGGER.addHandler(logging.NullHandler())
 
 _NS: Final = 1e9
 _DECIMALS: Final = 6
@@ -43,25 +46,6 @@ _USAGE: Final = {
     "input_tokens": semconv.USAGE_INPUT_TOKENS,
     "output_tokens": semconv.USAGE_OUTPUT_TOKENS,
 }
-
-
-class Line:
-    """What a line says: as text for whoever wants text, and with its fields for the others.
-
-    Args:
-        event: what has happened.
-        fields: of the line.
-    """
-
-    __slots__ = ("event", "fields")
-
-    def __init__(self, event: str, fields: Fields) -> None:
-        self.event = event
-        self.fields = fields
-
-    def __str__(self) -> str:
-        told = (f"{name}={value!r}" for name, value in self.fields.items())
-        return " ".join([self.event, *told])
 
 
 class RunLog:
