@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 _HOST: Final = "127.0.0.1"
 _LOOPBACK: Final = Path(__file__).parent / "loopback"
-_REQUIREMENT: Final = "arize-phoenix"
+_REQUIREMENT: Final = "arize-phoenix>=20.26,<21"
 _SETTINGS: Final = {
     "PHOENIX_HOST": _HOST,
     "PHOENIX_ALLOW_EXTERNAL_RESOURCES": "false",

@@ -144,7 +144,8 @@ def run(
         timeout=timeout,
         check=False,
     )
-    assert (result.returncode, result.stderr) == (0, "")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
     return result.stdout
 
 
