@@ -93,14 +93,16 @@ class Passed:
     """What came through the door, and how many pieces of the content did not.
 
     Attributes:
-        text: content that is text as it is, all other content as JSON.
+        text: content that is text as it is, all other content as JSON, for spans.
         dropped: characters and items that were cut off, and keys that looked like credentials.
-        is_json: whether it is JSON.
+        is_json: whether the text is JSON.
+        value: the content as plain data, for events.
     """
 
     text: str
     dropped: int
     is_json: bool
+    value: Plain = field(default=None, compare=False)
 
     @property
     def mime_type(self) -> str:
@@ -136,31 +138,39 @@ class ContentDoor:
             name: of the attribute.
             content: makes the content; called only where it may pass, since that may take long.
         """
-        if not self.capture.on_spans:
-            return None
-        try:
-            return self._passed(name, content())
-        except Exception as error:  # noqa: BLE001 - the user's redaction may raise anything
-            self.report("content could not be recorded", error)
-            return None
+        return self._one(name, content) if self.capture.on_spans else None
 
     def all_on_span(self, content: Content) -> Iterator[tuple[str, Passed]]:
-        """Yield what passes of a run's content, by attribute.
+        """Yield what passes onto a span of a run's content, by attribute.
 
         Args:
             content: makes all of it, by attribute; called only where it may pass.
         """
-        if not self.capture.on_spans:
-            return
+        if self.capture.on_spans:
+            yield from self._all(content)
+
+    def all_on_event(self, content: Content) -> Iterator[tuple[str, Passed]]:
+        """Yield what passes onto an event of a run's content, as `all_on_span` does."""
+        if self.capture.on_events:
+            yield from self._all(content)
+
+    def _all(self, content: Content) -> Iterator[tuple[str, Passed]]:
         try:
             found = content()
         except Exception as error:  # noqa: BLE001 - it comes from values of any shape
             self.report("content could not be read", error)
             return
         for name in found:
-            passed = self.on_span(name, partial(found.__getitem__, name))
+            passed = self._one(name, partial(found.__getitem__, name))
             if passed is not None:
                 yield name, passed
+
+    def _one(self, name: str, content: Callable[[], object]) -> Passed | None:
+        try:
+            return self._passed(name, content())
+        except Exception as error:  # noqa: BLE001 - the user's redaction may raise anything
+            self.report("content could not be recorded", error)
+            return None
 
     def _passed(self, name: str, content: object) -> Passed | None:
         if self.redact is None:
@@ -188,7 +198,7 @@ def _fitted(name: str, content: object, limit: int) -> Passed:
         is_json = not isinstance(value, str)
         text = value if isinstance(value, str) else to_json(value)
         if len(text) <= limit:
-            return Passed(text, reader.dropped, is_json)
+            return Passed(text, reader.dropped, is_json, value)
         if not characters:
             return Passed(_NOTHING, reader.dropped, is_json)
         # What JSON adds to the text is known only once it is there.
