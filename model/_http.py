@@ -51,7 +51,9 @@ class LoopClients:
     def __init__(self, max_connections: int) -> None:
         self._max_connections = max_connections
         self._tls = _tls()
-        self._kept: dict[asyncio.AbstractEventLoop, tuple[LoopClient, weakref.finalize]] = {}
+        self._kept: dict[
+            asyncio.AbstractEventLoop, tuple[LoopClient, weakref.finalize[..., LoopClients]]
+        ] = {}
         self.is_closed = False
 
     def __reduce__(self) -> tuple[type[LoopClients], tuple[int]]:
