@@ -8,12 +8,16 @@ beneath it afterwards, in whatever task or thread copies of it live.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
+from weakref import ref
 
 from opentelemetry.context import Context, attach, create_key, get_current
 from opentelemetry.trace import Span, set_span_in_context
 
+from ._callers import current_task
+
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 
 _RUN_KEY: Final = create_key("nodespan-run")
@@ -24,16 +28,26 @@ class Body:
 
     Args:
         context: with the run's span in it.
+        waiting: a task that only waits for the body, which other tasks execute.
     """
 
-    __slots__ = ("context",)
+    __slots__ = ("_context", "_waiting")
 
-    def __init__(self, context: Context) -> None:
-        self.context: Context | None = context
+    def __init__(self, context: Context, waiting: asyncio.Task[Any] | None = None) -> None:
+        self._context: Context | None = context
+        self._waiting = ref(waiting) if waiting is not None else None
 
     def leave(self) -> None:
         """Say that the body is left for good, and let go of the span."""
-        self.context = None
+        self._context = None
+
+    @property
+    def context(self) -> Context | None:
+        """What is current here; None where this is not, or no longer, in the body."""
+        context = self._context  # read once: another thread may leave the body
+        if context is None or self._waiting is None:
+            return context
+        return context if self._waiting() is not current_task() else None
 
 
 class RunContext(Context):
@@ -64,7 +78,7 @@ class RunContext(Context):
         """Return what is current as a context that does not change."""
         context: Context = self
         while isinstance(context, RunContext):
-            inside = context.body.context  # read once: another thread may leave the body
+            inside = context.body.context
             context = context.beneath if inside is None else inside
         return context
 
@@ -112,15 +126,17 @@ class RunContext(Context):
         return repr(self.copy())
 
 
-def attach_body(run_id: int, span: Span) -> Body:
+def attach_body(run_id: int, span: Span, waiting: asyncio.Task[Any] | None = None) -> Body:
     """Make *span* current for the body that the caller is about to run.
 
     Args:
         run_id: the integer of the run's id.
         span: of the run; all else that is current stays visible.
+        waiting: see `Body`.
     """
     beneath = current()
-    body = Body(set_span_in_context(span, Context({**beneath.copy(), _RUN_KEY: run_id})))
+    inside = set_span_in_context(span, Context({**beneath.copy(), _RUN_KEY: run_id}))
+    body = Body(inside, waiting)
     attach(RunContext(body, beneath))
     return body
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Final, Protocol
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from langchain_core.runnables.config import var_child_runnable_config
 
 from ._attempts import NodeAttempts, failed_in, is_attempt_beside, makes_attempts
+from ._callers import Caller, waits_for_body
 from ._calls import claim_call
 from ._context import application_span_in
 from ._ending import Ending
@@ -19,7 +21,7 @@ from ._guard import guarded
 from ._outcome import Outcome
 from ._runs import OpenRuns, Run
 from ._spans import RunKind, graph_kind, is_graph_step
-from ._unreported import Caller, watch_id
+from ._unreported import watch_id, watch_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 _MAX_FAILURES: Final = 16
 _CALLS: Final = (RunKind.CHAT, RunKind.TEXT_COMPLETION, RunKind.TOOL, RunKind.RETRIEVER)
 _CHILDLESS: Final = (RunKind.CHAT, RunKind.TEXT_COMPLETION, RunKind.RETRIEVER)
+_AWAITED: Final = (RunKind.CHAT, RunKind.TOOL)
 # A completion model's start is reported in a task of its own.
 _RUN_IN_TASK_OF_START: Final = (RunKind.CHAT, RunKind.TOOL, RunKind.RETRIEVER)
 
@@ -117,6 +120,8 @@ class Lifecycle:
         taken = self._runs.take(run, lambda beneath: _goes_on(beneath, ending))
         if not taken:
             return
+        if ending.outcome is None and _was_abandoned(taken):
+            ending = replace(ending, outcome=Outcome.ABANDONED)
         for left in taken[:-1]:
             left.owner.close(left, _left_open(left, ending, ending.at))
         told = _attempt_ended(run, ending)
@@ -168,7 +173,11 @@ class Lifecycle:
         now = perf_counter_ns()
         epoch = parent.epoch if parent is not None else time_ns() - now
         kind = kind_of(start, parent.start if parent is not None else None)
-        return Run(run_id.int, kind, start, self, Caller.here(), parent, now, epoch)
+        caller = Caller.here()
+        run = Run(run_id.int, kind, start, self, caller, parent, now, epoch)
+        if kind in _AWAITED and caller.task is not None and waits_for_body():
+            run.waiting = caller.task
+        return run
 
     def _number(self, run: Run, parent: Run) -> None:
         """Tell which attempt a run is, and what it shows of runs that have started before."""
@@ -212,12 +221,15 @@ class Lifecycle:
         run.id_watch = watch_id(run_id, self._note_gone)
         is_root = run.parent is None or run.parent not in self._runs
         if is_root and run.kind in _RUN_IN_TASK_OF_START:
-            run.task_watch = run.caller.watch(partial(self._end_with_task, run))
+            run.task_watch = watch_task(run.caller.task, partial(self._end_with_task, run))
 
     def _end_with_task(self, run: Run) -> None:
         self.end_run(run, Ending(perf_counter_ns(), Outcome.CANCELLED))
 
     def _note_gone(self, watch: IdWatch) -> None:
+        run = self._runs.find(watch.run_id)
+        if run is not None and run.body is not None:
+            run.body.leave()
         self._gone.append((watch.run_id, perf_counter_ns()))
         watch.soon(self._end_gone)
 
@@ -247,12 +259,20 @@ def _attempt_ended(run: Run, ending: Ending) -> Ending | None:
     return attempts.end(run, ending)
 
 
+def _was_abandoned(taken: list[Run]) -> bool:
+    """Say whether the last of these runs, which has simply ended, left a stream beneath it.
+
+    A chain whose consumer walks away reports an end like any other; its model's stream is open.
+    """
+    is_stream_open = any(run.is_in_mid_stream for run in taken[:-1])
+    return is_stream_open and taken[-1].kind is RunKind.RUNNABLE
+
+
 def _left_open(run: Run, above: Ending, at: int) -> Ending:
     """Return the ending of a run that nobody reports, told from that of a run above it."""
     if failed_in(run, above.error, at):
         return Ending(at, Outcome.ERROR, above.error, above.error_type)
-    is_stream = run.chunks is not None and run.chunks.begun
-    if above.outcome is Outcome.ABANDONED or (above.outcome is None and is_stream):
+    if above.outcome is Outcome.ABANDONED or (above.outcome is None and run.is_in_mid_stream):
         return Ending(at, Outcome.ABANDONED)
     return Ending(at, Outcome.CANCELLED)
 
@@ -261,4 +281,6 @@ def _goes_on(run: Run, above: Ending) -> bool:
     """Say whether a run outlives the one above it that has ended so: it was not waited for."""
     if above.outcome not in (None, Outcome.ERROR) or run.kind is RunKind.NODE:
         return False
-    return run.caller.is_elsewhere
+    # A generator that has given a chunk belongs to no thread.
+    is_generator = run.is_in_mid_stream and run.caller.task is None
+    return run.caller.is_elsewhere and not is_generator

@@ -11,10 +11,11 @@ from weakref import WeakKeyDictionary
 
 from opentelemetry.trace import NonRecordingSpan
 
+from ._callers import Caller
 from ._start import Start
-from ._unreported import Caller
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterator, Mapping
     from uuid import UUID
 
@@ -55,6 +56,7 @@ class Run:
         start: what was reported of its start.
         owner: the handler's lifecycle that started it, and alone ends it.
         caller: who started it.
+        waiting: the task that only waits for its body, where that is known.
         parent: the run that it belongs to; None for a root.
         started_at: when it started, in ns of the monotonic clock.
         epoch: what turns the monotonic clock into time since 1970, in ns; one for a trace, so
@@ -83,6 +85,7 @@ class Run:
     started_at: int
     epoch: int
     span: Span | None = None
+    waiting: asyncio.Task[Any] | None = None
     body: Body | None = None
     id_watch: IdWatch | None = None
     task_watch: TaskWatch | None = None
@@ -103,6 +106,11 @@ class Run:
         while run is not None and run.span is None:
             run = run.parent
         return run
+
+    @property
+    def is_in_mid_stream(self) -> bool:
+        """Whether a chunk has come."""
+        return self.chunks is not None and self.chunks.begun
 
     def is_beneath(self, other: Run | None) -> bool:
         """Say whether *other*, or with None no run at all, is above this run."""

@@ -68,7 +68,7 @@ class SpanWriter:
             set_status_on_exception=False,
         )
         if run.kind.has_body:
-            run.body = attach_body(run.run_id, span)
+            run.body = attach_body(run.run_id, span, run.waiting)
         if run.kind.is_model:
             run.chunks = ChunkCounter(run.started_at, run.begin_stream)
         if span.is_recording():

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
 if TYPE_CHECKING:
@@ -40,38 +39,9 @@ class TaskWatch:
         self._on_done()
 
 
-class Caller(NamedTuple):
-    """The thread that has started a run, and the task, where there is one.
-
-    Attributes:
-        thread: its identifier.
-        task: of asyncio.
-    """
-
-    thread: int
-    task: asyncio.Task[Any] | None
-
-    @classmethod
-    def here(cls) -> Self:
-        """Return who is calling."""
-        return cls(get_ident(), _current_task())
-
-    @property
-    def is_elsewhere(self) -> bool:
-        """Whether it is another than who is calling now, and may still be at work."""
-        if self.task is None:
-            return self.thread != get_ident()
-        is_at_work = not self.task.done() and not self.task.cancelling()
-        return is_at_work and self.task is not _current_task()
-
-    def watch(self, on_done: Callable[[], None]) -> TaskWatch | None:
-        """Watch the task; None where there is none."""
-        return TaskWatch(self.task, on_done) if self.task is not None else None
-
-
-def _current_task() -> asyncio.Task[Any] | None:
-    loop = asyncio._get_running_loop()  # noqa: SLF001 - the public one raises where there is none
-    return asyncio.current_task(loop) if loop is not None else None
+def watch_task(task: asyncio.Task[Any] | None, on_done: Callable[[], None]) -> TaskWatch | None:
+    """Watch a task; None where there is none."""
+    return TaskWatch(task, on_done) if task is not None else None
 
 
 class IdWatch(ref["UUID"]):

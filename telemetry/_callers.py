@@ -1,0 +1,60 @@
+"""Who starts a run: the thread, the task, and whether that executes the run's body itself."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.tools import BaseTool
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+# These start a run in the task that calls them, and its body in tasks of their own.
+_WAITING: Final = frozenset({BaseChatModel.agenerate.__code__, BaseTool.arun.__code__})
+_REPORTING: Final = ("langchain_core.callbacks.", f"{__package__}.")
+
+
+def current_task() -> asyncio.Task[Any] | None:
+    """Return the task that is running here; None where there is none."""
+    loop = asyncio._get_running_loop()  # noqa: SLF001 - the public one raises where there is none
+    return asyncio.current_task(loop) if loop is not None else None
+
+
+def waits_for_body() -> bool:
+    """Say whether the task in which LangChain reports a start only waits for the run's body.
+
+    The callback is not told; the stack is.
+    """
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as `logging` finds its caller
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(_REPORTING):
+        frame = frame.f_back
+    return frame is not None and frame.f_code in _WAITING
+
+
+class Caller(NamedTuple):
+    """The thread that has started a run, and the task, where there is one.
+
+    Attributes:
+        thread: its identifier.
+        task: of asyncio.
+    """
+
+    thread: int
+    task: asyncio.Task[Any] | None
+
+    @classmethod
+    def here(cls) -> Self:
+        """Return who is calling."""
+        return cls(get_ident(), current_task())
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is another than who is calling now, and may still be at work."""
+        if self.task is None:
+            return self.thread != get_ident()
+        is_at_work = not self.task.done() and not self.task.cancelling()
+        return is_at_work and self.task is not current_task()
