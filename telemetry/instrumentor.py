@@ -1,0 +1,39 @@
+"""The entry point of `opentelemetry-instrument`, for programs that know nothing of nodespan.
+
+It needs the extra `auto`: `pip install 'nodespan[auto]'`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
+from ._instrument import instrument, uninstrument
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["NodespanInstrumentor"]
+
+_INSTRUMENTS: Final = ("langchain-core >= 1.7.2", "langgraph >= 1.2.22")
+
+
+class NodespanInstrumentor(BaseInstrumentor):
+    """Instruments LangChain and LangGraph as OpenTelemetry's own tools want it done.
+
+    `NodespanInstrumentor().instrument(**arguments)` takes the arguments of
+    `nodespan.telemetry.instrument`.
+
+    Source: https://opentelemetry-python-contrib.readthedocs.io/en/latest/instrumentation/base/instrumentor.html
+    """
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Return what must be installed for the instrumentation to make sense."""
+        return _INSTRUMENTS
+
+    def _instrument(self, **kwargs: Any) -> None:
+        instrument(**kwargs)
+
+    def _uninstrument(self, **_: Any) -> None:
+        uninstrument()
