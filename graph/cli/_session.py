@@ -12,10 +12,11 @@ from langchain_core.messages import AIMessage, BaseMessage, RemoveMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
-from ...telemetry import SpanCollector, SpanRecord, configure
+from ...telemetry import SpanCollector, SpanRecord
 from .._agent import build_agent
 from .._agent_graph import Agent
 from .._chat_model import ChatModel
+from ._sending import sending
 from ._turn import Turn, take_turn
 
 AGENT_NAME = "assistant"
@@ -60,12 +61,15 @@ class Session:
 
 
 @contextmanager
-def open_session(model: ChatModel, *, remembers: bool) -> Iterator[Session]:
+def open_session(
+    model: ChatModel, *, remembers: bool, note: Callable[[str], None]
+) -> Iterator[Session]:
     """Open a session with *model*, traced as the `OTEL_*` variables say; close all of it after.
 
     Args:
         model: The chat model.
         remembers: Whether each turn knows the ones before it.
+        note: Is told what went wrong beside the answers.
     """
     # The trace and the error say what this logger would say on standard error once more.
     logging.getLogger("nodespan.telemetry.runs").addHandler(logging.NullHandler())
@@ -73,5 +77,5 @@ def open_session(model: ChatModel, *, remembers: bool) -> Iterator[Session]:
     checkpointer = InMemorySaver() if remembers else None
     agent = build_agent(model, name=AGENT_NAME, checkpointer=checkpointer)
     thread: RunnableConfig = {"configurable": {"thread_id": str(uuid4())}} if remembers else {}
-    with configure(span_processors=[collector]) as telemetry, asyncio.Runner() as runner:
+    with sending(collector, note) as telemetry, asyncio.Runner() as runner:
         yield Session(agent, thread, collector, runner, telemetry.handler())

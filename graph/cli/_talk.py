@@ -22,7 +22,8 @@ def talk(choice: ModelChoice, prompt: str | None, display: Display) -> ExitCode:
         prompt: The prompt.
         display: Where answers and traces go.
     """
-    with open_session(make_model(choice), remembers=prompt is None) as session:
+    model = make_model(choice)
+    with open_session(model, remembers=prompt is None, note=display.note) as session:
         if prompt is None:
             display.note("Ctrl-C stops an answer, Ctrl-D ends.")
             return _converse(session, display)

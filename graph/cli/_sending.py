@@ -1,0 +1,82 @@
+"""OpenTelemetry while the command runs, and a line about spans that could not be sent."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from ...telemetry import configure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from ...telemetry import SpanCollector, Telemetry
+
+_SECONDS: Final = 1.5
+"""How long sending may take in the end; a request that is under way gets a little more."""
+
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_EXPORTERS: Final = "opentelemetry.exporter"
+_MAX_REASON: Final = 100
+
+
+@contextmanager
+def sending(collector: SpanCollector, note: Callable[[str], None]) -> Iterator[Telemetry]:
+    """Set OpenTelemetry up as the `OTEL_*` variables say, and let go of it in the end.
+
+    Args:
+        collector: Gets every span, wherever else they go.
+        note: Is told once, in the end, how many spans could not be sent, where to, and why.
+    """
+    reason = _Reason()
+    logging.getLogger(_EXPORTERS).addHandler(reason)
+    telemetry = configure(span_processors=[collector])
+    try:
+        yield telemetry
+    finally:
+        telemetry.shutdown(timeout=_SECONDS)
+        if telemetry.unsent:
+            note(_not_sent(telemetry.unsent, _endpoint(os.environ), reason.text))
+
+
+class _Reason(logging.Handler):
+    """Keeps why an exporter failed the last time.
+
+    Only its log tells. Because the log has a handler now, Python no longer prints it on standard
+    error; handlers that a module of the user's sets up get it as before.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        match record.args:
+            case (Exception() as error, *_) | (_, _, Exception() as error):
+                self.text = _root_cause(error)
+            case (_, int(status), reason):
+                self.text = f"{status} {reason}"[:_MAX_REASON]
+            case (str(reason), _, float()):
+                self.text = reason[:_MAX_REASON]
+
+
+def _root_cause(error: BaseException) -> str:
+    """What the system says at the bottom of *error*; its own text may hold a whole URL."""
+    while below := error.__cause__ or error.__context__:
+        error = below
+    said = error.strerror if isinstance(error, OSError) else None
+    return (said or type(error).__name__)[:_MAX_REASON]
+
+
+def _not_sent(spans: int, endpoint: str, reason: str) -> str:
+    what = "1 span was" if spans == 1 else f"{spans:,} spans were"
+    return f"{what} not sent to {endpoint}" + (f": {reason}" if reason else "")
+
+
+def _endpoint(environ: Mapping[str, str]) -> str:
+    """Where spans are sent to, without a user, a password or a query."""
+    url = urlsplit(next(filter(None, map(environ.get, _ENDPOINTS)), ""))
+    return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path.rstrip('/')}"
