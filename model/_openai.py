@@ -78,7 +78,8 @@ class OpenAICompatibleChatModel(CustomChatModel):
         timeout: Seconds for a whole call, retries included.
         max_retries: How often to try again after a connection failed, or a status of 408,
             409, 429 or 5xx; as long as no chunk has come.
-        max_connections: Connections at once on an event loop; more calls wait for one.
+        max_connections: Connections at once on an event loop; more calls wait for one. It holds
+            for the model, and cannot be changed for one call.
         stop: Strings that end an answer; the one that did is part of it.
         streaming: `False` makes `stream` give the whole answer as one message.
         **kwargs: LangChain's own, such as `cache`, `rate_limiter`, `tags` and `metadata`.
@@ -117,10 +118,10 @@ class OpenAICompatibleChatModel(CustomChatModel):
     stream_usage: bool = True
     connect_timeout: float | None = Field(default=10, gt=0)
     first_chunk_timeout: float | None = Field(default=300, gt=0)
-    chunk_timeout: float | None = Field(default=60, gt=0)
+    chunk_timeout: float | None = Field(default=120, gt=0)
     timeout: float | None = Field(default=None, gt=0)
     max_retries: int = Field(default=2, ge=0)
-    max_connections: int = Field(default=256, ge=1)
+    max_connections: int = Field(default=256, ge=1, frozen=True)
 
     provider: ClassVar[str] = "openai_compatible"
 
@@ -161,7 +162,8 @@ class OpenAICompatibleChatModel(CustomChatModel):
     async def _ask_constrained(
         self, messages: list[BaseMessage], wanted: dict[str, Any]
     ) -> AsyncGenerator[Piece]:
-        turn = ConstrainedTurn(messages, wanted)
+        # There are no tools in these requests, so nothing may be said about them.
+        turn = ConstrainedTurn(messages, {**wanted, "parallel_tool_calls": None})
         while (request := turn.next_request()) is not None:
             async with owned(self._ask(*request)) as pieces:
                 async for piece in pieces:

@@ -31,7 +31,8 @@ _MESSAGE_LIMIT: Final = 200
 _REQUEST_ID_LIMIT: Final = 128
 _REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "apim-request-id")
 _HIDDEN: Final = "**********"
-_BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}")
+# Shorter words after these are words: "basic knowledge".
+_BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{16,}")
 
 # OpenAI's and vLLM's code; llama.cpp's type.
 _TOO_LONG_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size_error"})
@@ -40,8 +41,10 @@ _TOO_LONG_WORDS: Final = re.compile(
     r"(inputs?|prompt)\W.{0,40}(too long|less than \d+ tokens|exceeds? .{0,40}tokens)",
     re.IGNORECASE,
 )
-_CONTEXT_TOKENS: Final = re.compile(r"(?:context (?:length|window)(?: is| of)|less than) (\d+)")
-_PROMPT_TOKENS: Final = re.compile(r"(?:requested|resulted in|request has|Given:?) (\d+)")
+_CONTEXT_TOKENS: Final = re.compile(
+    r"(?:context (?:length|window)(?: is| of)|less than) (\d{1,12})"
+)
+_PROMPT_TOKENS: Final = re.compile(r"(?:requested|resulted in|request has|Given:?) (\d{1,12})")
 
 _KINDS: Final[dict[int, tuple[type[ModelError], str]]] = {
     401: (AuthenticationError, "refused the credentials"),
@@ -54,6 +57,7 @@ _KINDS: Final[dict[int, tuple[type[ModelError], str]]] = {
 _FIRST_ERROR: Final = 400
 _FIRST_SERVER_ERROR: Final = 500
 _LAST_ERROR: Final = 599
+_STATUS: Final = re.compile("[45][0-9]{2}")
 _PAYLOAD_TOO_LARGE: Final = 413
 # Failures that a stream reports by name, without a status of HTTP.
 _STATUS_OF_TYPE: Final = {
@@ -142,7 +146,10 @@ class ServerAnswer:
     def _about_the_key(self) -> str:
         if self.secrets:
             return "; give another api_key"
-        return "; no key was sent: give api_key, or set OPENAI_API_KEY"
+        return (
+            "; no key was sent: give api_key, or set OPENAI_API_KEY, "
+            "which is used over https and on this machine alone"
+        )
 
     @property
     def _about_the_wait(self) -> str:
@@ -195,7 +202,7 @@ class _Details:
 def _details(body: str) -> _Details:
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         is_page = body.lstrip().startswith("<")
         return _Details("an HTML page" if is_page else body)
     error = answer.get("error") if isinstance(answer, dict) else None
@@ -234,7 +241,7 @@ def _kind(status: int | None) -> tuple[type[ModelError], str]:
 
 def _as_status(name: Any) -> int | None:
     if isinstance(name, str):
-        name = int(name) if name.isdecimal() else _STATUS_OF_TYPE.get(name)
+        name = int(name) if _STATUS.fullmatch(name) else _STATUS_OF_TYPE.get(name)
     return name if isinstance(name, int) and _FIRST_ERROR <= name <= _LAST_ERROR else None
 
 

@@ -60,8 +60,9 @@ class Completion:
     @property
     def secrets(self) -> list[str]:
         """What the server may repeat, and nobody else must."""
-        words = (value.get_secret_value().split(" ")[-1] for value in self.headers.values())
-        return [word for word in words if len(word) >= _SHORTEST_SECRET]
+        values = [value.get_secret_value() for value in self.headers.values()]
+        words = {*values, *(value.split(" ")[-1] for value in values)}
+        return sorted((word for word in words if len(word) >= _SHORTEST_SECRET), key=len)[::-1]
 
 
 def checked_address(url: str) -> str:

@@ -404,7 +404,7 @@ def test_the_first_chunk_has_its_limit(server: HostileServer, reply: Reply) -> N
     started = time.monotonic()
     model = _model(server, first_chunk_timeout=0.2, max_retries=2)
     _fail(model, ModelTimeoutError, r"not begun.*0\.2 s.*first_chunk_timeout")
-    assert 0.2 <= time.monotonic() - started < 1
+    assert 0.2 <= time.monotonic() - started < 2
     assert len(server.requests) == 1
 
 
@@ -423,16 +423,16 @@ def test_the_next_chunk_has_its_limit(server: HostileServer, reply: Reply) -> No
 
 def test_a_slow_stream_is_within_its_limits(server: HostileServer) -> None:
     """The limits hold for each chunk, not for the stream."""
-    server.replies = [says(*"abcdef", pause=0.1)]
-    model = _model(server, first_chunk_timeout=0.3, chunk_timeout=0.3)
-    assert model.invoke("Hi").text == "abcdef"
+    server.replies = [says(*"abcdefghijkl", pause=0.1)]
+    model = _model(server, first_chunk_timeout=1, chunk_timeout=1)
+    assert model.invoke("Hi").text == "abcdefghijkl"
 
 
 def test_a_slow_consumer_is_within_its_limits(server: HostileServer) -> None:
     """The time that the consumer takes is its own."""
     texts = []
-    for piece in _model(server, first_chunk_timeout=5, chunk_timeout=0.1).stream("Hi"):
-        time.sleep(0.15)
+    for piece in _model(server, first_chunk_timeout=5, chunk_timeout=0.4).stream("Hi"):
+        time.sleep(0.5)
         texts.append(piece.text)
     assert "".join(texts) == "Hello"
 
@@ -441,10 +441,10 @@ def test_a_whole_call_has_its_limit(server: HostileServer) -> None:
     """However many chunks come, and however often it is tried again."""
     server.replies = [says(*"abcdefghijklmnop", pause=0.05)]
     _fail(_model(server, timeout=0.3), ModelTimeoutError, r"0\.3 s.*\(timeout\)")
-    server.replies = [refuses(503, "busy", Retry_After="1")]
+    server.replies = [refuses(503, "busy", Retry_After="30")]
     started = time.monotonic()
-    _fail(_model(server, timeout=0.5, max_retries=9), ServerError, "try again in 1 s")
-    assert time.monotonic() - started < 0.5
+    _fail(_model(server, timeout=5, max_retries=9), ServerError, "try again in 30 s")
+    assert time.monotonic() - started < 5
 
 
 def test_reaching_the_server_has_its_limit() -> None:
@@ -511,7 +511,7 @@ def test_retry_after_is_honoured(server: HostileServer) -> None:
     server.replies = [refuses(429, "", Retry_After="1"), says("Hello")]
     started = time.monotonic()
     assert _model(server, max_retries=1).invoke("Hi").text == "Hello"
-    assert 1 <= time.monotonic() - started < 2
+    assert 1 <= time.monotonic() - started < 4
 
 
 def test_the_last_error_is_told(server: HostileServer) -> None:
