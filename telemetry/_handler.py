@@ -102,7 +102,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         writer = SpanWriter(tracer, door, edition, self.diagnostics)
         observers = [RunLog(self._runs, self.diagnostics)]
         self._lifecycle = Lifecycle(self._runs, writer, self.diagnostics, observers)
-        self._interrupts = Interrupts(door)
+        self._interrupts = Interrupts(self._runs.interrupted, door)
         _end_at_exit(self)
 
     @property

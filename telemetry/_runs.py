@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from opentelemetry.trace import NonRecordingSpan
 
 from ._callers import Caller
+from ._interrupts import InterruptedRuns
 from ._start import Start
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Run:
         attempt: which attempt it is, from 1, where its like is tried again when it fails.
         is_given_up: whether its graph has gone on without it.
         node_attempts: those of its nodes, for a graph.
+        graph_event: what LangGraph has told last of a graph, an interrupt or a resumption.
         failures: the exceptions that runs beneath it have recorded.
         started: how many runs have started of which it is the parent.
         children: those of them that are open.
@@ -95,6 +97,7 @@ class Run:
     attempt: int | None = None
     is_given_up: bool = False
     node_attempts: NodeAttempts | None = None
+    graph_event: object = None
     failures: tuple[Signature, ...] = ()
     started: int = 0
     children: dict[int, Run] = field(default_factory=dict)
@@ -118,6 +121,11 @@ class Run:
         while above is not None and above is not other:
             above = above.parent
         return above is other
+
+    def is_known(self, event: object) -> bool:
+        """Take note of what LangGraph tells; say whether it has just told the same."""
+        known, self.graph_event = self.graph_event, event
+        return known is event
 
     def is_told_again(self) -> None:
         """Say that its start was reported once more: the same handler was given twice."""
@@ -176,6 +184,7 @@ class OpenRuns:
     Attributes:
         counters: of the chunks of each open model, by the integer of its run id: the token path
             spares the hash of a UUID, which Python computes anew each time.
+        interrupted: the runs that wait for a person.
     """
 
     def __init__(self, limit: int) -> None:
@@ -183,6 +192,7 @@ class OpenRuns:
         self._runs: OrderedDict[int, Run] = OrderedDict()
         self._ended: OrderedDict[int, _Ended] = OrderedDict()
         self.counters: dict[int, Counter] = {}
+        self.interrupted = InterruptedRuns()
         self._lock = RLock()
 
     def __len__(self) -> int:
