@@ -173,7 +173,7 @@ if child:
 def test_a_program_ends_quietly(
     server: HostileServer, run_python: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
-    """With answers left half read, models left alone, and warnings as errors."""
+    """With answers half read, a stream left open, and warnings as errors."""
     server.replies = [_endless]
     result = run_python(_LEAVES, server.url)
     assert (result.returncode, result.stderr) == (0, "")
@@ -193,6 +193,8 @@ for piece in model.stream("Hi"):
     break
 asyncio.run(leave())
 asyncio.run(leave())
+left = model.stream("Hi")
+next(left)
 """
 
 
