@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ class ChunkCounter:
     Args:
         started_at: when the run started, in ns of the monotonic clock.
         on_begin: called when the first chunk comes, whatever it carries.
+        stall_threshold: how long a chunk may be waited for in mid-stream, in ns.
 
     Attributes:
         begun: whether a chunk has come.
@@ -35,8 +37,10 @@ class ChunkCounter:
         "clock",
     )
 
-    def __init__(self, started_at: int, on_begin: Callable[[], None]) -> None:
-        self.clock = StreamClock(started_at)
+    def __init__(
+        self, started_at: int, on_begin: Callable[[], None], stall_threshold: float = inf
+    ) -> None:
+        self.clock = StreamClock(started_at, stall_threshold)
         self.begun = False
         self._on_begin = on_begin
         self._counts_events = False

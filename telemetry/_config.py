@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ._content import DEFAULT_MAX_CHARACTERS, CaptureContent
 from ._errors import ConfigurationError
+from ._prices import PriceTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.sampling import Sampler
 
     from ._content import Redact
+    from ._prices import Prices
 
 DEFAULT_MAX_OPEN_RUNS: Final = 10_000
+DEFAULT_STALL_THRESHOLD: Final = 2.0
 
 ENDPOINT_VARIABLES: Final = (
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -57,6 +60,8 @@ class TelemetryConfig:
         redact: see `OpenTelemetryCallbackHandler`.
         max_content_characters: see `OpenTelemetryCallbackHandler`.
         max_open_runs: see `OpenTelemetryCallbackHandler`.
+        stall_threshold: see `OpenTelemetryCallbackHandler`.
+        prices: see `OpenTelemetryCallbackHandler`.
 
     Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
     """
@@ -69,6 +74,8 @@ class TelemetryConfig:
     redact: Redact | None = None
     max_content_characters: int = DEFAULT_MAX_CHARACTERS
     max_open_runs: int = DEFAULT_MAX_OPEN_RUNS
+    stall_threshold: float = DEFAULT_STALL_THRESHOLD
+    prices: Prices | None = None
 
 
 def check(config: TelemetryConfig, environ: Mapping[str, str]) -> None:
@@ -93,6 +100,8 @@ def check(config: TelemetryConfig, environ: Mapping[str, str]) -> None:
     CaptureContent.chosen(config.capture_content, environ)
     positive("max_content_characters", config.max_content_characters)
     positive("max_open_runs", config.max_open_runs)
+    seconds("stall_threshold", config.stall_threshold)
+    PriceTable.of(config.prices)
 
 
 def positive(name: str, value: object) -> int:
@@ -104,6 +113,18 @@ def positive(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigurationError(f"{name} is {value!r}; it must be a whole number from 1 up")
     return value
+
+
+def seconds(name: str, value: object) -> float:
+    """Return a duration that is a number of seconds above 0.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not value > 0:  # type: ignore[operator]  # a number
+        raise ConfigurationError(f"{name} is {value!r}; it must be a number of seconds above 0")
+    return float(value)  # type: ignore[arg-type]  # as above
 
 
 def exporter_names(environ: Mapping[str, str]) -> tuple[str, ...]:

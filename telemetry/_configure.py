@@ -114,6 +114,8 @@ class Telemetry:
             redact=self._config.redact,
             max_content_characters=self._config.max_content_characters,
             max_open_runs=self._config.max_open_runs,
+            stall_threshold=self._config.stall_threshold,
+            prices=self._config.prices,
         )
 
 

@@ -10,17 +10,24 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import structlog
+
+RUN_EVICTED: Final = "open run evicted"
 
 _LOG_AGAIN_AFTER: Final = 60.0
 
 
 class Diagnostics:
-    """Counts what went wrong inside telemetry, and says so once a minute a kind."""
+    """Counts what went wrong inside telemetry, and says so once a minute a kind.
+
+    Attributes:
+        listener: is told of every trouble, where there is one.
+    """
 
     def __init__(self) -> None:
+        self.listener: Callable[[str], None] | None = None
         self._counts: Counter[str] = Counter()
         self._logged_at: dict[str, float] = {}
         self._lock = Lock()
@@ -45,6 +52,8 @@ class Diagnostics:
             )
             if is_due:
                 self._logged_at[trouble] = monotonic()
+        if self.listener is not None:
+            self.listener(trouble)
         if is_due:
             cause = type(error).__qualname__ if error is not None else None
             _logger().warning(f"nodespan telemetry: {trouble}", cause=cause, count=count)

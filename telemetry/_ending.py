@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from ._outcome import Outcome, error_type, outcome_of
@@ -25,8 +25,7 @@ class Ending:
         error: what left the run's body, where that is a failure.
         error_type: of that failure; known at times where the exception is not.
         is_torn_down: whether it was cancelled because something beside it failed.
-        attributes: makes what the run's result says, of its start; called only for a span that
-            is recorded.
+        attributes: makes what the run's result says, of its start; `told` calls it once.
         content: makes the result's content, by attribute; called only where it may pass.
     """
 
@@ -37,6 +36,9 @@ class Ending:
     is_torn_down: bool = False
     attributes: Callable[[Start], Mapping[str, AttributeValue]] = lambda _start: {}
     content: Content = dict
+    _told: list[Mapping[str, AttributeValue]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def by(cls, error: BaseException, at: int) -> Self:
@@ -48,3 +50,13 @@ class Ending:
         if outcome is not Outcome.ERROR:
             return cls(at, outcome)
         return cls(at, outcome, error, error_type(error))
+
+    def told(self, start: Start) -> Mapping[str, AttributeValue]:
+        """Return what the run's result says, as attributes; made for the first who asks.
+
+        Where it cannot be read, the first who asks gets the exception, and the others nothing.
+        """
+        if not self._told:
+            self._told.append({})
+            self._told[0] = self.attributes(start)
+        return self._told[0]

@@ -14,7 +14,7 @@ from opentelemetry import trace
 
 from . import _payload as payload
 from . import _semconv as semconv
-from ._config import DEFAULT_MAX_OPEN_RUNS, positive
+from ._config import DEFAULT_MAX_OPEN_RUNS, DEFAULT_STALL_THRESHOLD, positive, seconds
 from ._content import (
     DEFAULT_MAX_CHARACTERS,
     CaptureContent,
@@ -26,7 +26,10 @@ from ._ending import Ending
 from ._guard import guarded
 from ._interrupts import Interrupts
 from ._lifecycle import Lifecycle
+from ._metrics import Metrics
 from ._outcome import Outcome
+from ._prices import PriceTable
+from ._request import model_name
 from ._response import response_attributes
 from ._run_log import RunLog
 from ._runs import open_runs_of
@@ -42,9 +45,12 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import LLMResult
+    from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
+    from ._attributes import Attributes
     from ._content import Redact
+    from ._prices import Prices
 
 
 class OpenTelemetryCallbackHandler(GraphCallbackHandler):
@@ -55,6 +61,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
 
     Args:
         tracer_provider: makes the spans; by default the global one.
+        meter_provider: takes the metrics; by default the global one, as soon as one is set.
         capture_content: where content may go; by default what
             `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` says, and nowhere without it.
         redact: called with an attribute's name and its content as plain data (what JSON has);
@@ -62,9 +69,16 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         max_content_characters: how long one attribute may be; its JSON stays valid.
         max_open_runs: how many runs may be open; beyond it the oldest are ended as abandoned.
             Handlers of one tracer provider share their open runs, and the first one's limit.
+        stall_threshold: how long a chunk may be waited for in mid-stream, in seconds, before the
+            stream counts as stalled.
+        prices: what a million tokens of each model cost: a mapping of model names such as
+            `{"a-model": {"input": 2.5, "output": 10, "cached": 1.25}}`, or the path of a TOML
+            file of the same. A model may have a `currency` of its own, and so may the table;
+            else it is USD. Without `cached` and `cache_write` those tokens cost as input.
 
     Raises:
-        ConfigurationError: a limit is not positive, or the variable has an unknown value.
+        ConfigurationError: a limit is not positive, a price cannot be one, or the variable has
+            an unknown value.
 
     Source: https://github.com/open-telemetry/semantic-conventions-genai
     """
@@ -76,10 +90,13 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         self,
         *,
         tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
         capture_content: CaptureContent | str | None = None,
         redact: Redact | None = None,
         max_content_characters: int = DEFAULT_MAX_CHARACTERS,
         max_open_runs: int = DEFAULT_MAX_OPEN_RUNS,
+        stall_threshold: float = DEFAULT_STALL_THRESHOLD,
+        prices: Prices | None = None,
     ) -> None:
         super().__init__()
         edition = semconv.edition_from(os.environ)
@@ -96,11 +113,18 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             "nodespan.telemetry", VERSION, tracer_provider, schema_url=edition.schema_url
         )
         self._edition = edition
+        self._prices = PriceTable.of(prices)
         provider = tracer_provider or trace.get_tracer_provider()
         self._runs = open_runs_of(provider, positive("max_open_runs", max_open_runs))
         self._counters = self._runs.counters
-        writer = SpanWriter(tracer, door, edition, self.diagnostics)
-        observers = [RunLog(self._runs, self.diagnostics)]
+        stall_threshold_ns = seconds("stall_threshold", stall_threshold) * 1e9
+        writer = SpanWriter(
+            tracer, door, edition, self.diagnostics, stall_threshold=stall_threshold_ns
+        )
+        observers = [
+            RunLog(self._runs, self.diagnostics),
+            Metrics(meter_provider, edition, self.diagnostics),
+        ]
         self._lifecycle = Lifecycle(self._runs, writer, self.diagnostics, observers)
         self._interrupts = Interrupts(self._runs.interrupted, door)
         _end_at_exit(self)
@@ -173,7 +197,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     @guarded
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
         """End the run of a model."""
-        attributes = partial(response_attributes, response, self._edition)
+        attributes = partial(_answer_attributes, response, self._edition, self._prices)
         content = partial(payload.model_output, response)
         ending = Ending(perf_counter_ns(), attributes=attributes, content=content)
         self._lifecycle.end(run_id, ending)
@@ -283,6 +307,13 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         run = self._runs.get(event.run_id)
         if run is not None:
             self._interrupts.resume(run, event)
+
+
+def _answer_attributes(
+    response: LLMResult, edition: semconv.Edition, prices: PriceTable, start: Start
+) -> Attributes:
+    told = response_attributes(response, edition, start)
+    return told | prices.attributes(told, model_name(start), edition)
 
 
 def _always(kind: RunKind) -> Callable[[Start, Start | None], RunKind]:

@@ -13,7 +13,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.tracers import context as tracers_context
 from langgraph.pregel import main as pregel
 
-from ._config import DEFAULT_MAX_OPEN_RUNS
+from ._config import DEFAULT_MAX_OPEN_RUNS, DEFAULT_STALL_THRESHOLD
 from ._content import DEFAULT_MAX_CHARACTERS
 from ._handler import OpenTelemetryCallbackHandler
 from ._patches import Patches
@@ -22,9 +22,11 @@ from ._steps import wrap_async_call, wrap_async_stream, wrap_call, wrap_stream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
     from ._content import CaptureContent, Redact
+    from ._prices import Prices
 
 _WRAPPERS: Final[tuple[tuple[type, str, Callable[[Any], Any]], ...]] = (
     (BaseChatModel, "invoke", wrap_call),
@@ -61,13 +63,16 @@ _switch: Final = _Switch()
 _HOOK: Final[Any] = (_switch, True, OpenTelemetryCallbackHandler, None)
 
 
-def instrument(
+def instrument(  # noqa: PLR0913 - settings, each by its keyword
     *,
     tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
     capture_content: CaptureContent | str | None = None,
     redact: Redact | None = None,
     max_content_characters: int = DEFAULT_MAX_CHARACTERS,
     max_open_runs: int = DEFAULT_MAX_OPEN_RUNS,
+    stall_threshold: float = DEFAULT_STALL_THRESHOLD,
+    prices: Prices | None = None,
 ) -> OpenTelemetryCallbackHandler:
     """Trace every call of LangChain and LangGraph in this process.
 
@@ -77,25 +82,31 @@ def instrument(
 
     Args:
         tracer_provider: as for `OpenTelemetryCallbackHandler`, and so the others.
+        meter_provider: takes the metrics.
         capture_content: where content may go.
         redact: changes content before it is recorded.
         max_content_characters: how many characters of text one attribute may carry.
         max_open_runs: how many runs may be open.
+        stall_threshold: how long a chunk may be waited for in mid-stream, in seconds.
+        prices: what a million tokens of each model cost.
 
     Returns:
         The handler of this process.
 
     Raises:
-        ConfigurationError: a limit or the capture mode cannot work.
+        ConfigurationError: a limit, a price or the capture mode cannot work.
     """
     with _switch.lock:
         if _switch.handler is None:
             _switch.handler = OpenTelemetryCallbackHandler(
                 tracer_provider=tracer_provider,
+                meter_provider=meter_provider,
                 capture_content=capture_content,
                 redact=redact,
                 max_content_characters=max_content_characters,
                 max_open_runs=max_open_runs,
+                stall_threshold=stall_threshold,
+                prices=prices,
             )
             _switch_on(_switch.handler)
         return _switch.handler

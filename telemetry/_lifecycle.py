@@ -15,6 +15,7 @@ from ._attempts import NodeAttempts, failed_in, is_attempt_beside, makes_attempt
 from ._callers import Caller, waits_for_body
 from ._calls import claim_call
 from ._context import application_span_in
+from ._diagnostics import RUN_EVICTED
 from ._ending import Ending
 from ._exceptions import signature
 from ._guard import guarded
@@ -100,7 +101,7 @@ class Lifecycle:
         if parent is not None:
             self._number(run, parent)
         for evicted in self._runs.add(run):
-            self.diagnostics.report("open run evicted")
+            self.diagnostics.report(RUN_EVICTED)
             evicted.owner.close(evicted, Ending(run.started_at, Outcome.ABANDONED))
         if run.kind in _CALLS:
             claim_call(run)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, SpanContext
 
     from ._attempts import NodeAttempts
+    from ._attributes import AttributeValue
     from ._chunks import ChunkCounter
     from ._context import Body
     from ._exceptions import Signature
@@ -63,6 +64,7 @@ class Run:
         epoch: what turns the monotonic clock into time since 1970, in ns; one for a trace, so
             that a clock that is set anew in mid-trace does not tear it.
         span: its span; None for a run without one.
+        attributes: of its span, those that a sampler decides on.
         body: whether the application's code may be executing in it.
         id_watch: of its run id.
         task_watch: of the task that it runs in, where nobody else would report its cancellation.
@@ -87,6 +89,7 @@ class Run:
     started_at: int
     epoch: int
     span: Span | None = None
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     waiting: asyncio.Task[Any] | None = None
     body: Body | None = None
     id_watch: IdWatch | None = None

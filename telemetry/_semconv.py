@@ -60,6 +60,9 @@ TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
 RETRIEVAL_QUERY: Final = "gen_ai.retrieval.query.text"
 RETRIEVAL_DOCUMENTS: Final = "gen_ai.retrieval.documents"
 
+TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - of a model
+TOKEN_MODALITY: Final = "gen_ai.token.modality"  # noqa: S105 - as above
+
 ERROR_TYPE: Final = "error.type"
 EXCEPTION_EVENT: Final = "exception"
 EXCEPTION_TYPE: Final = "exception.type"
@@ -91,6 +94,10 @@ VECTOR_STORE: Final = "langchain.vector_store"
 EMBEDDINGS: Final = "langchain.embeddings"
 
 OUTCOME: Final = "nodespan.outcome"
+RUN_KIND: Final = "nodespan.run.kind"
+COST: Final = "nodespan.cost"
+CURRENCY: Final = "nodespan.currency"
+TROUBLE: Final = "nodespan.trouble"
 CACHED: Final = "nodespan.cached"
 IDENTIFYING_PARAMS_DROPPED: Final = "nodespan.identifying_params.dropped"
 INPUT_DROPPED: Final = "nodespan.input.dropped"
@@ -101,6 +108,10 @@ STREAM_GAP_MEAN: Final = "nodespan.stream.gap.mean"
 STREAM_GAP_P50: Final = "nodespan.stream.gap.p50"
 STREAM_GAP_P95: Final = "nodespan.stream.gap.p95"
 STREAM_GAP_MAX: Final = "nodespan.stream.gap.max"
+STREAM_TOKENS_PER_SECOND: Final = "nodespan.stream.tokens_per_second"
+STREAM_STALLS: Final = "nodespan.stream.stalls"
+STALL_CHUNK: Final = "nodespan.stream.stall.chunk"
+STALL_DURATION: Final = "nodespan.stream.stall.duration"
 WINDOW_FIRST_CHUNK: Final = "nodespan.stream.window.first_chunk"
 WINDOW_CHUNKS: Final = "nodespan.stream.window.chunks"
 WINDOW_DURATION: Final = "nodespan.stream.window.duration"
@@ -109,17 +120,9 @@ WINDOW_GAP_MAX: Final = "nodespan.stream.window.gap.max"
 EVENT_MODEL_START: Final = "on_chat_model_start"
 EVENT_MODEL_STREAM: Final = "on_chat_model_stream"
 EVENT_MODEL_END: Final = "on_chat_model_end"
+EVENT_STALL: Final = "nodespan.stream.stall"
 EVENT_INTERRUPT: Final = "on_interrupt"
 EVENT_RESUME: Final = "on_resume"
-
-# Upper bounds of the histograms' buckets, in seconds, tokens and calls.
-FAST_BOUNDARIES: Final = tuple(round(0.01 * 2**power, 2) for power in range(14))
-AGENT_BOUNDARIES: Final = tuple(round(0.1 * 2**power, 1) for power in range(13))
-WORKFLOW_BOUNDARIES: Final = (1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200)
-TOKEN_BOUNDARIES: Final = tuple(4**power for power in range(14))
-SECONDS_BOUNDARIES: Final = FAST_BOUNDARIES + AGENT_BOUNDARIES + WORKFLOW_BOUNDARIES
-CALL_BOUNDARIES: Final = tuple(2**power for power in range(8))
-COUNT_BOUNDARIES: Final = TOKEN_BOUNDARIES + CALL_BOUNDARIES
 
 STABILITY_OPT_IN_VARIABLE: Final = "OTEL_SEMCONV_STABILITY_OPT_IN"
 LATEST_EXPERIMENTAL: Final = "gen_ai_latest_experimental"

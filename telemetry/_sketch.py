@@ -1,6 +1,6 @@
-"""Counts of values in bounded memory, exact at the boundaries that the conventions draw (pure).
+"""Counts of values in bounded memory, exact at the bounds of histograms (pure).
 
-Values are integers from 0 up: nanoseconds, or tokens.
+Values are integers from 0 up, for example nanoseconds or tokens.
 """
 
 from __future__ import annotations
@@ -8,27 +8,21 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
-from ._semconv import COUNT_BOUNDARIES, SECONDS_BOUNDARIES
+from ._instruments import exact_integers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 MAX_VALUE: Final = 2**63 - 1
 
-_NS: Final = 10**9
-
 # Bounds of buckets whose middle is within 5 % of both ends; the smallest hold one value each.
 _ACCURACY: Final = 0.05
 _GROWTH: Final = (1 + _ACCURACY) / (1 - _ACCURACY)
 _GROWING: Final = {int(_GROWTH**power) for power in range(437)}
 
-# No bucket reaches across a boundary of the conventions' histograms: so what was counted here
-# falls, bucket by bucket, to the side of each boundary where its values belong.
-_CONVENTIONS: Final = {
-    *(round(seconds * _NS) for seconds in SECONDS_BOUNDARIES),
-    *COUNT_BOUNDARIES,
-}
-_BOUNDS: Final = sorted({0, MAX_VALUE} | _GROWING | _CONVENTIONS)
+# No bucket reaches across a bound of a histogram's buckets: so what was counted here falls,
+# bucket by bucket, to the side of each bound where its values belong.
+_BOUNDS: Final = sorted({0, MAX_VALUE} | _GROWING | exact_integers())
 
 
 class Sketch:
@@ -50,9 +44,14 @@ class Sketch:
         self.minimum = MAX_VALUE
         self.maximum = 0
 
-    def add(self, value: int) -> None:
-        """Count one *value*, from 0 to `MAX_VALUE`."""
-        self.add_ordered((value,))
+    def add(self, value: int, times: int = 1) -> None:
+        """Count a *value*, from 0 to `MAX_VALUE`, that came so many *times*."""
+        bucket = bisect_left(_BOUNDS, value)
+        self._buckets[bucket] = self._buckets.get(bucket, 0) + times
+        self.count += times
+        self.total += value * times
+        self.minimum = min(self.minimum, value)
+        self.maximum = max(self.maximum, value)
 
     def add_ordered(self, values: Sequence[int]) -> None:
         """Count *values*, from 0 to `MAX_VALUE`, in ascending order."""
@@ -70,6 +69,15 @@ class Sketch:
         self.total += sum(values)
         self.minimum = min(self.minimum, values[0])
         self.maximum = max(self.maximum, values[-1])
+
+    def discard(self, value: int) -> None:
+        """Count a *value* no longer that was counted; least and greatest stay what they were."""
+        bucket = bisect_left(_BOUNDS, value)
+        self._buckets[bucket] -= 1
+        if not self._buckets[bucket]:
+            del self._buckets[bucket]
+        self.count -= 1
+        self.total -= value
 
     def merge(self, other: Sketch) -> None:
         """Count all that *other* has counted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import Status, StatusCode
@@ -12,6 +13,7 @@ from ._context import attach_body, context_beneath, current
 from ._exceptions import exception_attributes
 from ._outcome import Outcome
 from ._spans import RunKind, metadata_attributes, span_start
+from ._stream_attributes import speed_attributes, stream_attributes, stream_events
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -24,9 +26,7 @@ if TYPE_CHECKING:
     from ._diagnostics import Diagnostics
     from ._ending import Ending
     from ._runs import Run
-    from ._stream import StreamClock, Window
 
-_NS: Final = 1e9
 _FAILURES: Final = (Outcome.ERROR, Outcome.LOST)
 
 
@@ -39,25 +39,30 @@ class SpanWriter:
         edition: of the conventions.
         diagnostics: counts what could not be written.
         metadata_keys: of the metadata that spans carry.
+        stall_threshold: how long a chunk may be waited for in mid-stream, in ns.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last two are settings
         self,
         tracer: Tracer,
         door: ContentDoor,
         edition: semconv.Edition,
         diagnostics: Diagnostics,
+        *,
         metadata_keys: Collection[str] = (),
+        stall_threshold: float = inf,
     ) -> None:
         self._tracer = tracer
         self._door = door
         self._edition = edition
         self._diagnostics = diagnostics
         self._metadata_keys = metadata_keys
+        self._stall_threshold = stall_threshold
 
     def open(self, run: Run, content: Content) -> None:
         """Start the span of a run, and make it current where the run has a body."""
         told = span_start(run.kind, run.start)
+        run.attributes = told.attributes
         run.span = span = self._tracer.start_span(
             told.name,
             context=_context_above(run),
@@ -70,7 +75,7 @@ class SpanWriter:
         if run.kind.has_body:
             run.body = attach_body(run.run_id, span, run.waiting)
         if run.kind.is_model:
-            run.chunks = ChunkCounter(run.started_at, run.begin_stream)
+            run.chunks = ChunkCounter(run.started_at, run.begin_stream, self._stall_threshold)
         if span.is_recording():
             span.set_attributes(told.details(self._edition))
             if run.attempt is not None:
@@ -100,10 +105,10 @@ class SpanWriter:
 
     def _write_result(self, run: Run, span: Span, ending: Ending) -> None:
         try:
-            self._write_stream(run, span)
-            span.set_attributes(ending.attributes(run.start))
+            span.set_attributes(ending.told(run.start))
         except Exception as error:  # noqa: BLE001 - a result of any shape must not keep a span open
             self._diagnostics.report("result could not be read", error)
+        self._write_stream(run, span, ending.told(run.start))
         self._write_content(span, ending.content, semconv.OUTPUT_DROPPED)
 
     def _write_content(self, span: Span, content: Content, dropped_name: str) -> None:
@@ -116,16 +121,14 @@ class SpanWriter:
         if dropped:
             span.set_attribute(dropped_name, dropped)
 
-    def _write_stream(self, run: Run, span: Span) -> None:
-        clock = run.chunks.clock if run.chunks is not None else None
-        first = clock.first_chunk_at if clock is not None else None
-        if clock is None or first is None:
+    def _write_stream(self, run: Run, span: Span, told: Mapping[str, AttributeValue]) -> None:
+        if run.chunks is None:
             return
-        for window in clock.windows:
-            attributes = _window_attributes(window)
-            started = run.time(window.started_at)
-            span.add_event(semconv.EVENT_MODEL_STREAM, attributes, started)
-        span.set_attributes(_stream_attributes(clock, first))
+        clock = run.chunks.clock
+        span.set_attributes(stream_attributes(clock))
+        span.set_attributes(speed_attributes(clock, told.get(semconv.USAGE_OUTPUT_TOKENS)))
+        for at, name, attributes in stream_events(clock):
+            span.add_event(name, attributes, run.time(at))
 
     def _write_outcome(
         self, run: Run, span: Span, ending: Ending, *, records_exception: bool
@@ -155,30 +158,3 @@ def _context_above(run: Run) -> Context:
 
 def _attempt_name(run: Run) -> str:
     return semconv.LANGGRAPH_ATTEMPT if run.kind is RunKind.NODE else semconv.LANGCHAIN_ATTEMPT
-
-
-def _stream_attributes(clock: StreamClock, first: int) -> Mapping[str, AttributeValue]:
-    attributes: dict[str, AttributeValue] = {
-        semconv.REQUEST_STREAM: True,
-        semconv.RESPONSE_TIME_TO_FIRST_CHUNK: (first - clock.started_at) / _NS,
-        semconv.STREAM_CHUNKS: clock.chunks,
-        semconv.STREAM_DURATION: (clock.windows[-1].ended_at - first) / _NS,
-    }
-    gaps = clock.gaps
-    if gaps.count:
-        attributes |= {
-            semconv.STREAM_GAP_MEAN: gaps.mean / _NS,
-            semconv.STREAM_GAP_P50: gaps.quantile(0.5) / _NS,
-            semconv.STREAM_GAP_P95: gaps.quantile(0.95) / _NS,
-            semconv.STREAM_GAP_MAX: gaps.maximum / _NS,
-        }
-    return attributes
-
-
-def _window_attributes(window: Window) -> Mapping[str, AttributeValue]:
-    return {
-        semconv.WINDOW_FIRST_CHUNK: window.first_chunk,
-        semconv.WINDOW_CHUNKS: window.chunks,
-        semconv.WINDOW_DURATION: (window.ended_at - window.started_at) / _NS,
-        semconv.WINDOW_GAP_MAX: window.max_gap / _NS,
-    }

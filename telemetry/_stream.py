@@ -154,6 +154,11 @@ class StreamClock:
         self.fold()
         return tuple(self._stalls)
 
+    def is_stalled(self, now: int) -> bool:
+        """Say whether the next chunk is waited for too long at *now*. In any thread, as above."""
+        last = self.last_chunk_at
+        return last is not None and now - last > self._stall_threshold
+
     def fold(self) -> None:
         """Take the times that are pending into the timeline and the sketch of gaps."""
         # A chunk that comes meanwhile, in another thread, is appended, and waits.

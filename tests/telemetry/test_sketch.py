@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodespan.telemetry._semconv import (
-    AGENT_BOUNDARIES,
-    FAST_BOUNDARIES,
-    TOKEN_BOUNDARIES,
-    WORKFLOW_BOUNDARIES,
+from nodespan.telemetry._instruments import (
+    AGENT_SECONDS,
+    FAST_SECONDS,
+    TOKENS,
+    WORKFLOW_SECONDS,
 )
 from nodespan.telemetry._sketch import MAX_VALUE, Sketch
 
@@ -23,7 +23,7 @@ durations = st.one_of(
     st.integers(0, MAX_VALUE),
     st.integers(0, 10**11),
     # On a boundary, and just beside it.
-    st.sampled_from([*FAST_BOUNDARIES, *AGENT_BOUNDARIES, *WORKFLOW_BOUNDARIES]).flatmap(
+    st.sampled_from([*FAST_SECONDS, *AGENT_SECONDS, *WORKFLOW_SECONDS]).flatmap(
         lambda bound: st.integers(round(bound * NS) - 1, round(bound * NS) + 1)
     ),
 )
@@ -55,7 +55,7 @@ def test_count_sum_least_and_greatest_are_exact(values: list[int]) -> None:
     assert sum(count for _, count in sketch.counts()) == len(values)
 
 
-@pytest.mark.parametrize("boundaries", [FAST_BOUNDARIES, AGENT_BOUNDARIES, WORKFLOW_BOUNDARIES])
+@pytest.mark.parametrize("boundaries", [FAST_SECONDS, AGENT_SECONDS, WORKFLOW_SECONDS])
 @given(values=st.lists(durations))
 def test_durations_fall_into_the_conventions_buckets_as_they_are(
     boundaries: tuple[float, ...], values: list[int]
@@ -69,8 +69,8 @@ def test_durations_fall_into_the_conventions_buckets_as_they_are(
 @given(st.lists(st.integers(0, 10**9)))
 def test_tokens_fall_into_the_conventions_buckets_as_they_are(values: list[int]) -> None:
     """The same holds for counts of tokens."""
-    exact = histogram([(value, 1) for value in values], TOKEN_BOUNDARIES)
-    assert histogram(list(sketch_of(values).counts()), TOKEN_BOUNDARIES) == exact
+    exact = histogram([(value, 1) for value in values], TOKENS)
+    assert histogram(list(sketch_of(values).counts()), TOKENS) == exact
 
 
 @given(st.lists(durations, min_size=1), st.floats(0, 1))

@@ -1,0 +1,111 @@
+"""Measures runs: how long they took, the tokens they used, how their streams flowed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry import metrics
+
+from . import _instruments as instruments
+from . import _semconv as semconv
+from ._diagnostics import RUN_EVICTED
+from ._instruments import Measure
+from ._measurements import (
+    Recorded,
+    answer_attributes,
+    kind_attributes,
+    request_attributes,
+    run_measurements,
+)
+from ._version import VERSION
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import SpanContext
+
+    from ._content import Content
+    from ._diagnostics import Diagnostics
+    from ._ending import Ending
+    from ._run_meter import RunMeter
+    from ._runs import Run
+    from ._semconv import Edition
+
+
+class Metrics:
+    """Measures every run that a handler is told of; a run that two are told of, once.
+
+    Args:
+        provider: of meters; by default the global one, as soon as there is one. Without one, or
+            with one that measures nothing, a run costs a look at it.
+        edition: of the conventions.
+        diagnostics: whose counts are measured too.
+    """
+
+    def __init__(
+        self, provider: MeterProvider | None, edition: Edition, diagnostics: Diagnostics
+    ) -> None:
+        self._provider = provider
+        self._edition = edition
+        self._meter: RunMeter | None = None
+        self._is_settled = False
+        diagnostics.listener = self._note_trouble
+
+    def opened(self, run: Run, _content: Content) -> None:
+        """Take note of a run that has started."""
+        meter = self._meter if self._is_settled else self._find_meter()
+        if meter is None:
+            return
+        if run.chunks is None:
+            meter.open(run.run_id, kind_attributes(run))
+        else:
+            clock = run.chunks.clock
+            meter.open_stream(run.run_id, kind_attributes(run), request_attributes(run), clock)
+
+    def closed(self, run: Run, ending: Ending) -> None:
+        """Measure a run that has ended."""
+        if self._meter is not None and self._meter.close(run.run_id):
+            self._measure(self._meter, run, ending)
+
+    def _measure(self, meter: RunMeter, run: Run, ending: Ending) -> None:
+        told = ending.told(run.start)
+        span = _sampled(run)
+        for measured in run_measurements(run, ending, told, self._edition):
+            if isinstance(measured, Recorded):
+                meter.record(measured.measure, measured.attributes, measured.value, span)
+            else:
+                meter.count(measured.counter, measured.attributes, measured.amount)
+        if run.chunks is not None:
+            gaps, attributes = run.chunks.clock.gaps, answer_attributes(run, told)
+            meter.record_all(Measure.TIME_PER_OUTPUT_CHUNK, attributes, gaps, span)
+
+    def _note_trouble(self, trouble: str) -> None:
+        if self._meter is None:
+            return
+        if trouble == RUN_EVICTED:
+            self._meter.count(instruments.EVICTED_RUNS, {}, 1)
+        else:
+            self._meter.count(instruments.TROUBLES, {semconv.TROUBLE: trouble}, 1)
+
+    def _find_meter(self) -> RunMeter | None:
+        provider = self._provider or metrics.get_meter_provider()
+        if _measures_nothing(provider):
+            return None
+        self._is_settled = True
+        meter = provider.get_meter("nodespan.telemetry", VERSION, self._edition.schema_url)
+        if not _measures_nothing(meter):
+            # Imported late: it brings the SDK's metrics, which many programs do without.
+            from ._run_meter import run_meter_of  # noqa: PLC0415
+
+            self._meter = run_meter_of(provider, meter, self._edition)
+        return self._meter
+
+
+def _measures_nothing(maker: object) -> bool:
+    """Say whether a provider or a meter is one of the API's own, which stand in for real ones."""
+    return type(maker).__module__.startswith("opentelemetry.metrics.")
+
+
+def _sampled(run: Run) -> SpanContext | None:
+    """Return the span context that exemplars of a run are told with; None for one not sampled."""
+    context = run.span.get_span_context() if run.span is not None else None
+    return context if context is not None and context.trace_flags.sampled else None

@@ -1,0 +1,88 @@
+"""What was measured, until somebody collects metrics.
+
+Nothing is recorded while runs go on or end: sums and distributions are kept here. So the caller
+of a run pays for a few additions, and memory is bounded also where nobody ever collects.
+"""
+
+from __future__ import annotations
+
+from threading import RLock
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from ._bulk_recording import record
+from ._distributions import Distribution
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.metrics import Histogram as SdkHistogram
+    from opentelemetry.trace import SpanContext
+
+    from ._instruments import Counter, Histogram
+    from ._series import Series
+    from ._sketch import Sketch
+
+# How long a collection may record values one by one, in seconds; the rest waits for the next.
+_BUDGET: Final = 2.0
+
+
+class Recorder:
+    """Keeps the sums of counters and the values of histograms."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._distributions: dict[tuple[Histogram, Series], Distribution] = {}
+        self._totals: dict[Counter, dict[Series, float]] = {}
+
+    def record(
+        self, histogram: Histogram, series: Series, value: int, span: SpanContext | None
+    ) -> None:
+        """Record a value.
+
+        Args:
+            histogram: that it is of.
+            series: that it belongs to.
+            value: as an integer, in the histogram's scale.
+            span: in which it was measured, where that one is sampled.
+        """
+        with self._lock:
+            self._distribution(histogram, series).add(value, span)
+
+    def record_all(
+        self, histogram: Histogram, series: Series, values: Sketch, span: SpanContext | None
+    ) -> None:
+        """Record all values of a sketch; the others as `record`."""
+        with self._lock:
+            self._distribution(histogram, series).merge(values, span)
+
+    def add(self, counter: Counter, series: Series, amount: float) -> None:
+        """Add an amount to a counter."""
+        with self._lock:
+            totals = self._totals.setdefault(counter, {})
+            totals[series] = totals.get(series, 0) + amount
+
+    def totals(self, counter: Counter) -> Mapping[Series, float]:
+        """Return the sums of a counter so far."""
+        with self._lock:
+            return dict(self._totals.get(counter, {}))
+
+    def drain(self, histograms: Mapping[Histogram, SdkHistogram]) -> None:
+        """Give the histograms all values that were recorded since the last time."""
+        with self._lock:
+            drained, self._distributions = self._distributions, {}
+        until = monotonic() + _BUDGET
+        for (kind, series), distribution in drained.items():
+            left = record(histograms[kind], distribution, kind.scale, dict(series), until)
+            if left is not None:
+                self.record_all(kind, series, left, None)
+
+    def clear(self) -> None:
+        """Forget all that was measured."""
+        self.__init__()  # type: ignore[misc]  # as new
+
+    def _distribution(self, histogram: Histogram, series: Series) -> Distribution:
+        key = histogram, series
+        if key not in self._distributions:
+            self._distributions[key] = Distribution(histogram)
+        return self._distributions[key]

@@ -1,0 +1,80 @@
+"""What a stream's clock has seen, as attributes of its span and of the span's events (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from . import _semconv as semconv
+
+if TYPE_CHECKING:
+    from ._attributes import Attributes
+    from ._stream import Stall, StreamClock, Window
+
+_NS: Final = 1e9
+
+
+def stream_attributes(clock: StreamClock) -> Attributes:
+    """Return the attributes of a stream as a whole; none where no chunk has come."""
+    first, last = clock.first_chunk_at, clock.last_chunk_at
+    if first is None or last is None:
+        return {}
+    attributes: Attributes = {
+        semconv.REQUEST_STREAM: True,
+        semconv.RESPONSE_TIME_TO_FIRST_CHUNK: (first - clock.started_at) / _NS,
+        semconv.STREAM_CHUNKS: clock.chunks,
+        semconv.STREAM_DURATION: (last - first) / _NS,
+    }
+    gaps = clock.gaps
+    if gaps.count:
+        attributes |= {
+            semconv.STREAM_GAP_MEAN: gaps.mean / _NS,
+            semconv.STREAM_GAP_P50: gaps.quantile(0.5) / _NS,
+            semconv.STREAM_GAP_P95: gaps.quantile(0.95) / _NS,
+            semconv.STREAM_GAP_MAX: gaps.maximum / _NS,
+        }
+    if clock.stall_count:
+        attributes[semconv.STREAM_STALLS] = clock.stall_count
+    return attributes
+
+
+def speed_attributes(clock: StreamClock, output_tokens: object) -> Attributes:
+    """Return how fast a stream gave its *output_tokens*, where that is known."""
+    speed = tokens_per_second(clock, output_tokens)
+    return {} if speed is None else {semconv.STREAM_TOKENS_PER_SECOND: speed}
+
+
+def tokens_per_second(clock: StreamClock, output_tokens: object) -> float | None:
+    """Return how many tokens a second came from the first chunk to the last.
+
+    The first chunk's own tokens came before that time: they are taken for an equal share.
+    """
+    gaps = clock.gaps
+    if not isinstance(output_tokens, int) or output_tokens <= 0 or not gaps.total:
+        return None
+    return output_tokens * gaps.count / clock.chunks / (gaps.total / _NS)
+
+
+def stream_events(clock: StreamClock) -> list[tuple[int, str, Attributes]]:
+    """Return the events of a stream, its windows and its stalls, in order of their times.
+
+    Each has its time, in ns of the clock, its name and its attributes.
+    """
+    windows = [(w.started_at, semconv.EVENT_MODEL_STREAM, _window(w)) for w in clock.windows]
+    stalls = [(s.started_at, semconv.EVENT_STALL, _stall(s)) for s in clock.stalls]
+    return sorted(windows + stalls, key=lambda event: event[0])
+
+
+def _window(window: Window) -> Attributes:
+    return {
+        semconv.WINDOW_FIRST_CHUNK: window.first_chunk,
+        semconv.WINDOW_CHUNKS: window.chunks,
+        semconv.WINDOW_DURATION: (window.ended_at - window.started_at) / _NS,
+        semconv.WINDOW_GAP_MAX: window.max_gap / _NS,
+    }
+
+
+def _stall(stall: Stall) -> Attributes:
+    return {
+        semconv.STALL_CHUNK: stall.chunk,
+        semconv.STALL_DURATION: stall.duration / _NS,
+    }
