@@ -16,7 +16,8 @@ def parted(tools: Sequence[Tool]) -> tuple[list[BaseTool], list[dict[str, Any]]]
         TypeError: *tools* is no list, or holds something else.
         ValueError: Two of them have one name.
     """
-    if not isinstance(tools, Sequence) or isinstance(tools, (str, bytes)):
+    given: object = tools  # whatever its type says
+    if not isinstance(given, Sequence) or isinstance(given, (str, bytes)):
         raise TypeError(f"tools is a list of tools, not an object of type {type(tools).__name__}")
     providers = [each for each in tools if isinstance(each, dict)]
     own = [_as_tool(each) for each in tools if not isinstance(each, dict)]

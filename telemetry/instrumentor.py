@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-defined]  # untyped
+    BaseInstrumentor,
+)
 
 from ._instrument import instrument, uninstrument
 
@@ -19,7 +21,7 @@ __all__ = ["NodespanInstrumentor"]
 _INSTRUMENTS: Final = ("langchain-core >= 1.7.2", "langgraph >= 1.2.22")
 
 
-class NodespanInstrumentor(BaseInstrumentor):
+class NodespanInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # as above
     """Instruments LangChain and LangGraph as OpenTelemetry's own tools want it done.
 
     `NodespanInstrumentor().instrument(**arguments)` takes the arguments of
