@@ -25,7 +25,8 @@ from ._diagnostics import Diagnostics
 from ._ending import Ending
 from ._guard import guarded
 from ._interrupts import Interrupts
-from ._lifecycle import Lifecycle
+from ._lifecycle import Lifecycle, RunObserver
+from ._logs import log_observers
 from ._metrics import Metrics
 from ._outcome import Outcome
 from ._prices import PriceTable
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import LLMResult
+    from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
@@ -62,6 +64,8 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     Args:
         tracer_provider: makes the spans; by default the global one.
         meter_provider: takes the metrics; by default the global one, as soon as one is set.
+        logger_provider: takes the log records that are asked for; by default the global one, as
+            soon as one is set.
         capture_content: where content may go; by default what
             `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` says, and nowhere without it.
         redact: called with an attribute's name and its content as plain data (what JSON has);
@@ -75,6 +79,8 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             `{"a-model": {"input": 2.5, "output": 10, "cached": 1.25}}`, or the path of a TOML
             file of the same. A model may have a `currency` of its own, and so may the table;
             else it is USD. Without `cached` and `cache_write` those tokens cost as input.
+        log_events: whether a log record is emitted when a model starts, once a second while it
+            streams, and when it ends, so that it can be followed while it goes on.
 
     Raises:
         ConfigurationError: a limit is not positive, a price cannot be one, or the variable has
@@ -91,12 +97,14 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         *,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
         capture_content: CaptureContent | str | None = None,
         redact: Redact | None = None,
         max_content_characters: int = DEFAULT_MAX_CHARACTERS,
         max_open_runs: int = DEFAULT_MAX_OPEN_RUNS,
         stall_threshold: float = DEFAULT_STALL_THRESHOLD,
         prices: Prices | None = None,
+        log_events: bool = False,
     ) -> None:
         super().__init__()
         edition = semconv.edition_from(os.environ)
@@ -121,9 +129,17 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         writer = SpanWriter(
             tracer, door, edition, self.diagnostics, stall_threshold=stall_threshold_ns
         )
-        observers = [
+        self._log_observers = log_observers(
+            logger_provider,
+            door,
+            self.diagnostics,
+            log_events=log_events,
+            schema_url=edition.schema_url,
+        )
+        observers: list[RunObserver] = [
             RunLog(self._runs, self.diagnostics),
             Metrics(meter_provider, edition, self.diagnostics),
+            *self._log_observers,
         ]
         self._lifecycle = Lifecycle(self._runs, writer, self.diagnostics, observers)
         self._interrupts = Interrupts(self._runs.interrupted, door)
@@ -308,6 +324,12 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         if run is not None:
             self._interrupts.resume(run, event)
 
+    def _forget(self) -> None:
+        """Forget the runs that are open: this is a forked child, and they are its parent's."""
+        self._runs.clear()
+        for observer in self._log_observers:
+            observer.forget()
+
 
 def _answer_attributes(
     response: LLMResult, edition: semconv.Edition, prices: PriceTable, start: Start
@@ -333,7 +355,7 @@ def _end_at_exit(handler: OpenTelemetryCallbackHandler) -> None:
 
     def forget() -> None:
         if (living := alive()) is not None:
-            living._runs.clear()  # noqa: SLF001 - the handler's own
+            living._forget()  # noqa: SLF001 - the handler's own
 
     atexit.register(close)
     if hasattr(os, "register_at_fork"):

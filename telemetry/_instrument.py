@@ -22,6 +22,7 @@ from ._steps import wrap_async_call, wrap_async_stream, wrap_call, wrap_stream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
@@ -67,12 +68,14 @@ def instrument(  # noqa: PLR0913 - settings, each by its keyword
     *,
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
+    logger_provider: LoggerProvider | None = None,
     capture_content: CaptureContent | str | None = None,
     redact: Redact | None = None,
     max_content_characters: int = DEFAULT_MAX_CHARACTERS,
     max_open_runs: int = DEFAULT_MAX_OPEN_RUNS,
     stall_threshold: float = DEFAULT_STALL_THRESHOLD,
     prices: Prices | None = None,
+    log_events: bool = False,
 ) -> OpenTelemetryCallbackHandler:
     """Trace every call of LangChain and LangGraph in this process.
 
@@ -83,12 +86,14 @@ def instrument(  # noqa: PLR0913 - settings, each by its keyword
     Args:
         tracer_provider: as for `OpenTelemetryCallbackHandler`, and so the others.
         meter_provider: takes the metrics.
+        logger_provider: takes the log records.
         capture_content: where content may go.
         redact: changes content before it is recorded.
         max_content_characters: how many characters of text one attribute may carry.
         max_open_runs: how many runs may be open.
         stall_threshold: how long a chunk may be waited for in mid-stream, in seconds.
         prices: what a million tokens of each model cost.
+        log_events: whether models can be followed by log records while they go on.
 
     Returns:
         The handler of this process.
@@ -101,12 +106,14 @@ def instrument(  # noqa: PLR0913 - settings, each by its keyword
             _switch.handler = OpenTelemetryCallbackHandler(
                 tracer_provider=tracer_provider,
                 meter_provider=meter_provider,
+                logger_provider=logger_provider,
                 capture_content=capture_content,
                 redact=redact,
                 max_content_characters=max_content_characters,
                 max_open_runs=max_open_runs,
                 stall_threshold=stall_threshold,
                 prices=prices,
+                log_events=log_events,
             )
             _switch_on(_switch.handler)
         return _switch.handler

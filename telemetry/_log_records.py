@@ -12,7 +12,7 @@ from . import _semconv as semconv
 from ._exceptions import full_name, stack_trace
 from ._log_lines import diagnostics, error_of
 from ._plain import Plain, Reader
-from ._run_context import run_context, run_fields, span_fields
+from ._run_context import FIELD_ATTRIBUTES, run_context, run_fields, span_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -31,9 +31,7 @@ _NOT_ATTRIBUTES: Final = frozenset(
     {"event", "level", "logger", "timestamp", "exc_info", "_record", "_from_structlog"}
 )
 _ATTRIBUTES: Final = {
-    "run_id": semconv.RUN_ID,
-    "thread_id": semconv.CONVERSATION_ID,
-    "node": semconv.LANGGRAPH_NODE,
+    **FIELD_ATTRIBUTES,
     "exception_type": semconv.EXCEPTION_TYPE,
     "exception": semconv.EXCEPTION_STACKTRACE,
 }

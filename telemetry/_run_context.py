@@ -14,6 +14,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from . import _semconv as semconv
 from ._attributes import attribute_text
 from ._context import current, run_id_in
 from ._runs import find_open_run
@@ -24,8 +25,14 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext
 
+    from ._attributes import Attributes
     from ._runs import Run
 
+FIELD_ATTRIBUTES: Final = {
+    "run_id": semconv.RUN_ID,
+    "thread_id": semconv.CONVERSATION_ID,
+    "node": semconv.LANGGRAPH_NODE,
+}
 _PLACES: Final = {"thread_id": "thread_id", "node": "langgraph_node"}
 
 
@@ -86,6 +93,11 @@ def run_fields(run: Run) -> dict[str, str]:
         if value is not None:
             told[name] = _shown(value) if type(value) is str else attribute_text(value)
     return told
+
+
+def run_attributes(run: Run) -> Attributes:
+    """Return what `run_fields` does, by the names of attributes."""
+    return {FIELD_ATTRIBUTES[name]: value for name, value in run_fields(run).items()}
 
 
 # Line after line tells the same few.

@@ -7,7 +7,6 @@ nobody listens to it they cost a look at its level.
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.context import attach, detach
@@ -24,7 +23,6 @@ from ._spans import RunKind, span_start
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._attributes import AttributeValue
     from ._chunks import ChunkCounter
     from ._content import Content
     from ._diagnostics import Diagnostics
@@ -168,9 +166,7 @@ def _stream(clock: StreamClock) -> Fields:
 
 
 def _usage(run: Run, ending: Ending) -> Fields:
-    attributes: Mapping[str, AttributeValue] = {}
-    with suppress(Exception):  # the span's writer has reported it
-        attributes = ending.attributes(run.start)
+    attributes = ending.told(run.start)
     return {name: attributes[key] for name, key in _USAGE.items() if key in attributes}
 
 

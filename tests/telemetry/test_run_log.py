@@ -15,8 +15,6 @@ from opentelemetry import trace
 from strangers import AINVOKE, ASTREAM, EVENTS_V3, INVOKE, STREAM, Call, State, Talker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from conftest import Traced
 
 # The ways in do not differ in what is logged.
@@ -52,10 +50,9 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def _log_at_info(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def _log_at_info(caplog: pytest.LogCaptureFixture) -> None:
     """The level that one would leave on in production."""
-    with caplog.at_level(logging.INFO, logger=LOGGER):
-        yield
+    caplog.set_level(logging.INFO, logger=LOGGER)
 
 
 @pytest.mark.parametrize("call", [STREAM, ASTREAM, INVOKE, AINVOKE], ids=str)

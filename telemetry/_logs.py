@@ -1,0 +1,70 @@
+"""Which OpenTelemetry log records a handler emits, where any are asked for."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final, Protocol
+
+from ._errors import ConfigurationError
+from ._lifecycle import RunObserver
+from ._version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry._logs import LoggerProvider
+
+    from ._content import CaptureContent, ContentDoor
+    from ._diagnostics import Diagnostics
+
+EMIT_EVENT_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT"
+
+
+class LogObserver(RunObserver, Protocol):
+    """Emits records of the runs that it is told of."""
+
+    def forget(self) -> None:
+        """Forget every run: this is a forked child, and they are its parent's."""
+
+
+def log_observers(
+    logger_provider: LoggerProvider | None,
+    door: ContentDoor,
+    diagnostics: Diagnostics,
+    *,
+    log_events: bool,
+    schema_url: str,
+) -> list[LogObserver]:
+    """Return what emits the records that are asked for; nothing where none are.
+
+    Args:
+        logger_provider: takes them; None is the global one, as soon as one is set.
+        door: lets content through, or not.
+        diagnostics: counts what could not be emitted.
+        log_events: whether models are to be followed while they go on.
+        schema_url: of the conventions.
+    """
+    emits_details = emits_inference_details(door.capture, os.environ)
+    if not (log_events or emits_details):
+        return []
+    # Imported late: most programs do without logs.
+    from opentelemetry._logs import get_logger  # noqa: PLC0415
+
+    from ._inference_events import InferenceEvents  # noqa: PLC0415
+    from ._log_events import LogEvents  # noqa: PLC0415
+
+    logger = get_logger("nodespan.telemetry", VERSION, logger_provider, schema_url)
+    observers: list[LogObserver] = [LogEvents(logger, diagnostics)] if log_events else []
+    return observers + ([InferenceEvents(logger, door)] if emits_details else [])
+
+
+def emits_inference_details(capture: CaptureContent, environ: Mapping[str, str]) -> bool:
+    """Say whether each model call has its event: where it has content, or the variable asks.
+
+    Raises:
+        ConfigurationError: the variable has a value that is neither `true` nor `false`.
+    """
+    told = environ.get(EMIT_EVENT_VARIABLE, "").strip().lower()
+    if told not in ("", "true", "false"):
+        raise ConfigurationError(f"{EMIT_EVENT_VARIABLE} is {told!r}; use true or false")
+    return capture.on_events if not told else told == "true"
