@@ -63,9 +63,9 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
 
     Args:
         tracer_provider: makes the spans; by default the global one.
-        meter_provider: takes the metrics; by default the global one, as soon as one is set.
-        logger_provider: takes the log records that are asked for; by default the global one, as
-            soon as one is set.
+        meter_provider: takes the metrics; by default the global one, once one is set.
+        logger_provider: takes the log records that are asked for; by default the global one,
+            once one is set.
         capture_content: where content may go; by default what
             `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` says, and nowhere without it.
         redact: called with an attribute's name and its content as plain data (what JSON has);

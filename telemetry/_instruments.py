@@ -28,7 +28,7 @@ _NS: Final = 10**9
 _MILLI: Final = 10**3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Histogram:
     """A histogram, whose values are counted as integers before they are recorded.
 
@@ -47,7 +47,7 @@ class Histogram:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Counter:
     """A sum that only grows.
 
@@ -62,7 +62,7 @@ class Counter:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class UpDownCounter(Counter):
     """A sum that grows and shrinks."""
 

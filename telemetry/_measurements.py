@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ._runs import Run
     from ._semconv import Edition
     from ._series import Value
+    from ._sketch import Sketch
     from ._stream import StreamClock
 
     Told: TypeAlias = Mapping[str, AttributeValue]
@@ -51,11 +52,11 @@ _UNKNOWN_MODALITY: Final = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A value of a histogram, as an integer in the histogram's scale."""
+    """A value of a histogram, or many, as integers in the histogram's scale."""
 
     measure: Measure
     attributes: MetricAttributes
-    value: int
+    value: int | Sketch
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +79,10 @@ def request_attributes(run: Run) -> MetricAttributes:
     return _picked(run.attributes, _REQUEST_KEYS)
 
 
-def answer_attributes(run: Run, told: Told) -> MetricAttributes:
-    """Return the attributes of a request, and those that its answer has *told*."""
-    return request_attributes(run) | _picked(told, (semconv.RESPONSE_MODEL,))
-
-
 def run_measurements(
     run: Run, ending: Ending, told: Told, edition: Edition
 ) -> Iterator[Recorded | Counted]:
-    """Give all that is measured of a run but for the gaps of its stream.
+    """Give all that is measured of a run.
 
     Args:
         run: that has ended.
@@ -94,7 +90,7 @@ def run_measurements(
         told: what its result says, as span attributes.
         edition: of the conventions.
     """
-    answer = answer_attributes(run, told) if run.kind.is_model else {}
+    answer = _answer_attributes(run, told) if run.kind.is_model else {}
     measure, keys = _DURATIONS.get(run.attributes.get(semconv.OPERATION_NAME), (None, ()))
     if measure is not None:
         attributes = answer or _picked(run.attributes, keys)
@@ -106,6 +102,11 @@ def run_measurements(
         yield from _of_usage(answer, told, edition)
 
 
+def _answer_attributes(run: Run, told: Told) -> MetricAttributes:
+    """Return the attributes of a request, and those that its answer has told."""
+    return request_attributes(run) | _picked(told, (semconv.RESPONSE_MODEL,))
+
+
 def _of_stream(
     clock: StreamClock, answer: MetricAttributes, told: Told
 ) -> Iterator[Recorded | Counted]:
@@ -114,6 +115,8 @@ def _of_stream(
         return
     waited = max(first - clock.started_at, 0)
     yield Recorded(Measure.TIME_TO_FIRST_CHUNK, answer, waited)
+    if clock.gaps.count:
+        yield Recorded(Measure.TIME_PER_OUTPUT_CHUNK, answer, clock.gaps)
     if clock.stall_count:
         yield Counted(instruments.STALLS, answer, clock.stall_count)
     speed = tokens_per_second(clock, told.get(semconv.USAGE_OUTPUT_TOKENS))

@@ -9,10 +9,8 @@ from opentelemetry import metrics
 from . import _instruments as instruments
 from . import _semconv as semconv
 from ._diagnostics import RUN_EVICTED
-from ._instruments import Measure
 from ._measurements import (
     Recorded,
-    answer_attributes,
     kind_attributes,
     request_attributes,
     run_measurements,
@@ -35,8 +33,8 @@ class Metrics:
     """Measures every run that a handler is told of; a run that two are told of, once.
 
     Args:
-        provider: of meters; by default the global one, as soon as there is one. Without one, or
-            with one that measures nothing, a run costs a look at it.
+        provider: of meters; by default the global one, once there is one. Without one, or with
+            one that measures nothing, runs cost nothing.
         edition: of the conventions.
         diagnostics: whose counts are measured too.
     """
@@ -52,7 +50,10 @@ class Metrics:
 
     def opened(self, run: Run, _content: Content) -> None:
         """Take note of a run that has started."""
-        meter = self._meter if self._is_settled else self._find_meter()
+        # A look at the global provider is dear enough to be spared all runs but roots.
+        if not self._is_settled and run.parent is None:
+            self._meter = self._find_meter()
+        meter = self._meter
         if meter is None:
             return
         if run.chunks is None:
@@ -74,9 +75,6 @@ class Metrics:
                 meter.record(measured.measure, measured.attributes, measured.value, span)
             else:
                 meter.count(measured.counter, measured.attributes, measured.amount)
-        if run.chunks is not None:
-            gaps, attributes = run.chunks.clock.gaps, answer_attributes(run, told)
-            meter.record_all(Measure.TIME_PER_OUTPUT_CHUNK, attributes, gaps, span)
 
     def _note_trouble(self, trouble: str) -> None:
         if self._meter is None:
@@ -92,12 +90,12 @@ class Metrics:
             return None
         self._is_settled = True
         meter = provider.get_meter("nodespan.telemetry", VERSION, self._edition.schema_url)
-        if not _measures_nothing(meter):
-            # Imported late: it brings the SDK's metrics, which many programs do without.
-            from ._run_meter import run_meter_of  # noqa: PLC0415
+        if _measures_nothing(meter):
+            return None
+        # Imported late: it brings the SDK's metrics, which many programs do without.
+        from ._run_meter import run_meter_of  # noqa: PLC0415
 
-            self._meter = run_meter_of(provider, meter, self._edition)
-        return self._meter
+        return run_meter_of(provider, meter, self._edition)
 
 
 def _measures_nothing(maker: object) -> bool:

@@ -36,25 +36,22 @@ class Recorder:
         self._totals: dict[Counter, dict[Series, float]] = {}
 
     def record(
-        self, histogram: Histogram, series: Series, value: int, span: SpanContext | None
+        self, histogram: Histogram, series: Series, value: int | Sketch, span: SpanContext | None
     ) -> None:
-        """Record a value.
+        """Record a value, or all values of a sketch.
 
         Args:
-            histogram: that it is of.
-            series: that it belongs to.
-            value: as an integer, in the histogram's scale.
-            span: in which it was measured, where that one is sampled.
+            histogram: that they are of.
+            series: that they belong to.
+            value: in the histogram's scale.
+            span: in which they were measured, where that one is sampled.
         """
         with self._lock:
-            self._distribution(histogram, series).add(value, span)
-
-    def record_all(
-        self, histogram: Histogram, series: Series, values: Sketch, span: SpanContext | None
-    ) -> None:
-        """Record all values of a sketch; the others as `record`."""
-        with self._lock:
-            self._distribution(histogram, series).merge(values, span)
+            distribution = self._distribution(histogram, series)
+            if isinstance(value, int):
+                distribution.add(value, span)
+            else:
+                distribution.merge(value, span)
 
     def add(self, counter: Counter, series: Series, amount: float) -> None:
         """Add an amount to a counter."""
@@ -75,7 +72,7 @@ class Recorder:
         for (kind, series), distribution in drained.items():
             left = record(histograms[kind], distribution, kind.scale, dict(series), until)
             if left is not None:
-                self.record_all(kind, series, left, None)
+                self.record(kind, series, left, None)
 
     def clear(self) -> None:
         """Forget all that was measured."""

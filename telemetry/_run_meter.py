@@ -80,19 +80,22 @@ class RunMeter:
         return self._live.close(run_id) is not None
 
     def record(
-        self, measure: Measure, attributes: Attributes, value: int, span: SpanContext | None
+        self,
+        measure: Measure,
+        attributes: Attributes,
+        value: int | Sketch,
+        span: SpanContext | None,
     ) -> None:
-        """Record a value, in its histogram's scale, that was measured in *span* if that is kept."""
+        """Record a value, or many.
+
+        Args:
+            measure: what they are of.
+            attributes: of each.
+            value: in the scale of the measure's histogram.
+            span: in which they were measured, where that one is sampled.
+        """
         series = self._limit.series(attributes)
         self._recorder.record(self._kinds[measure], series, value, span)
-
-    def record_all(
-        self, measure: Measure, attributes: Attributes, values: Sketch, span: SpanContext | None
-    ) -> None:
-        """Record many values as `record` does."""
-        if values.count:
-            series = self._limit.series(attributes)
-            self._recorder.record_all(self._kinds[measure], series, values, span)
 
     def count(self, counter: Counter, attributes: Attributes, amount: float) -> None:
         """Let a counter grow."""
