@@ -30,11 +30,12 @@ def wrap_call(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
-        token = current_call.set(Call(is_whole=True))
+        made = Call(is_whole=True)
+        token = current_call.set(made)
         try:
             return original(*args, **kwargs)
         finally:
-            _reset(token)
+            _reset(token, made)
 
     return call
 
@@ -55,7 +56,7 @@ def wrap_async_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., An
             _end(made, error)
             raise
         finally:
-            _reset(token)
+            _reset(token, made)
 
     return call
 
@@ -74,6 +75,7 @@ def wrap_stream(original: Callable[..., Generator[Any, Any, None]]) -> Callable[
                 chunk = _next(made, steps)
         finally:
             steps.close()
+            made.run = None
 
     return stream
 
@@ -92,6 +94,7 @@ def wrap_async_stream(original: Callable[..., AsyncGenerator[Any, None]]) -> Cal
                 chunk = await _async_next(made, steps)
         finally:
             await steps.aclose()
+            made.run = None
 
     return stream
 
@@ -143,7 +146,9 @@ def _end(made: Call, error: BaseException) -> None:
         made.run.owner.end_run(made.run, Ending.by(error, perf_counter_ns()))
 
 
-def _reset(token: Token[Call | None]) -> None:
+def _reset(token: Token[Call | None], made: Call | None = None) -> None:
+    if made is not None:
+        made.run = None  # copies of this context may live long
     # A coroutine that the garbage collector closes is closed in somebody else's context.
     with suppress(ValueError):
         current_call.reset(token)

@@ -17,6 +17,8 @@ from opentelemetry import trace
 from pydantic import ConfigDict, Field
 
 if TYPE_CHECKING:
+    from langchain_core.callbacks import CallbackManagerForLLMRun
+    from langchain_core.messages import BaseMessage
     from langchain_core.runnables import Runnable, RunnableConfig
 
 
@@ -47,6 +49,7 @@ class Talker(BaseChatModel):
         waits: the same, awaited, in async bodies.
         calls: tool calls of its answers, one list an answer; afterwards it only speaks.
         reports_usage: whether it counts the words that it says.
+        reports_tokens: whether it reports them itself, one by one, where it does not stream.
     """
 
     model_name: str = "talker"
@@ -57,6 +60,7 @@ class Talker(BaseChatModel):
     waits: AsyncHook | None = None
     calls: list[list[ToolCall]] = Field(default_factory=list)
     reports_usage: bool = False
+    reports_tokens: bool = False
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -72,8 +76,17 @@ class Talker(BaseChatModel):
         """Take tools along, as agents ask of their model."""
         return self.bind(tools=[tool.name for tool in tools], **kwargs)
 
-    def _generate(self, *_: Any, **__: Any) -> ChatResult:
+    def _generate(
+        self,
+        messages: list[BaseMessage],  # noqa: ARG002 - LangChain's signature
+        stop: list[str] | None = None,  # noqa: ARG002 - as above
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **_: Any,
+    ) -> ChatResult:
         self._look("_generate", 0)
+        if self.reports_tokens and run_manager is not None:
+            for word in self.answer.split():
+                run_manager.on_llm_new_token(word)
         return self._result()
 
     async def _agenerate(self, *_: Any, **__: Any) -> ChatResult:
