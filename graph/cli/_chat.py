@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ._display import Display
-from ._exit import reporting
+from ._exit import bad_value, reporting
 from ._model_choice import ECHO, choose_model
 from ._output import Output
 from ._prompt import single_prompt
@@ -22,9 +22,17 @@ def chat(  # noqa: PLR0913 - each is an option of the command
         str,
         typer.Option(
             metavar="MODEL",
-            help="echo; the path of a GGUF file; or MODULE:NAME, a chat model of your own.",
+            help="echo; the path of a GGUF file; http://HOST:PORT/v1, an OpenAI-compatible "
+            "endpoint; or MODULE:NAME, a chat model of your own.",
         ),
     ] = ECHO,
+    model_name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The model to ask an endpoint for. The key is read from OPENAI_API_KEY.",
+        ),
+    ] = None,
     n: Annotated[
         int | None,
         typer.Option("--n", metavar="N", help="Let echo answer with N characters; all by default."),
@@ -47,10 +55,10 @@ def chat(  # noqa: PLR0913 - each is an option of the command
 
     The exit code is 0, or 1 for a failed run, 2 for bad usage, 130 for Ctrl-C.
     """
-    choice = choose_model(model, n)
+    choice = choose_model(model, n=n, model_name=model_name)
     text = single_prompt(prompt)
     if text is None and as_json:
-        raise typer.BadParameter("one document needs one prompt", param_hint="'--json'")
+        raise bad_value("--json", "one document needs one prompt")
     display = Display(Output(sys.stdout), as_json=as_json, trace=not no_trace, traceback=traceback)
     with reporting(traceback=traceback):
         from ._talk import talk  # noqa: PLC0415 - takes seconds, which `--help` need not wait for

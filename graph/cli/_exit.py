@@ -31,6 +31,11 @@ def report(error: BaseException, *, traceback: bool = False) -> None:
     _print_error(_described(error))
 
 
+def bad_value(option: str, message: str) -> typer.BadParameter:
+    """Make the error that says what is wrong with what an *option* says."""
+    return typer.BadParameter(message, param_hint=f"'{option}'")
+
+
 def report_bad_usage(error: TyperException) -> None:
     """Print what is wrong with the command line, and where to read more."""
     _print_error(error.format_message())

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-import typer
+from ._exit import bad_value
+from ._own import Own
 
 ECHO: Final = "echo"
-_OWN: Final = re.compile(r"([^\W\d][\w.]*):([^\W\d]\w*)")
+MODEL: Final = "--model"
+MODEL_NAME: Final = "--model-name"
+_N: Final = "--n"
+_EXAMPLE: Final = "http://127.0.0.1:8000/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,47 +31,56 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
-    """A model of the user's own: an instance, or a class or function that makes one."""
+class Endpoint:
+    """An OpenAI-compatible endpoint, and the name of the model to ask it for."""
 
-    module: str
-    name: str
-
-
-ModelChoice: TypeAlias = Echo | File | Own
+    url: str
+    model_name: str
 
 
-def choose_model(spec: str, n: int | None = None) -> ModelChoice:
-    """Understand *spec*: `echo`, the path of a GGUF file, or `MODULE:NAME`.
+ModelChoice: TypeAlias = Echo | File | Endpoint | Own
+
+
+def choose_model(spec: str, *, n: int | None = None, model_name: str | None = None) -> ModelChoice:
+    """Understand *spec*: `echo`, the path of a GGUF file, an address, or `MODULE:NAME`.
 
     Args:
         spec: What `--model` says.
         n: What `--n` says.
+        model_name: What `--model-name` says.
 
     Raises:
-        typer.BadParameter: *spec* can be no model, or *n* is not for it.
+        typer.BadParameter: *spec* can be no model, or another option is not for it.
     """
+    is_address = "://" in spec
+    if n is not None and spec != ECHO:
+        raise bad_value(_N, f"only {MODEL} {ECHO} has it")
+    if model_name is not None and not is_address:
+        raise bad_value(MODEL_NAME, f"only an endpoint has it, such as {MODEL} {_EXAMPLE}")
     if spec == ECHO:
         return Echo(_at_least_0(n))
-    if n is not None:
-        raise typer.BadParameter(f"only --model {ECHO} has it, not {spec!r}", param_hint="'--n'")
-    if own := _OWN.fullmatch(spec):
-        return Own(*own.groups())
-    path = Path(spec).expanduser()
-    if not path.is_file():
-        raise bad_model(_missing(spec, path))
-    return File(path)
-
-
-def bad_model(message: str) -> typer.BadParameter:
-    """Make the error that says what is wrong with `--model`."""
-    return typer.BadParameter(message, param_hint="'--model'")
+    if is_address:
+        return Endpoint(spec, _given(model_name))
+    return Own.parse(spec, MODEL) or _file(spec)
 
 
 def _at_least_0(n: int | None) -> int | None:
     if n is not None and n < 0:
-        raise typer.BadParameter(f"{n} is less than 0", param_hint="'--n'")
+        raise bad_value(_N, f"{n} is less than 0")
     return n
+
+
+def _given(model_name: str | None) -> str:
+    if not model_name or model_name.isspace():
+        raise bad_value(MODEL_NAME, "it is missing; say which of the endpoint's models to ask")
+    return model_name
+
+
+def _file(spec: str) -> File:
+    path = Path(spec).expanduser()
+    if not path.is_file():
+        raise bad_value(MODEL, _missing(spec, path))
+    return File(path)
 
 
 def _missing(spec: str, path: Path) -> str:
@@ -76,4 +88,7 @@ def _missing(spec: str, path: Path) -> str:
         return f"{spec!r} is a folder; give a GGUF file in it"
     if path.suffix or path.parent != Path():
         return f"there is no file {spec!r}"
-    return f"{spec!r} is neither {ECHO!r}, nor the path of a GGUF file, nor MODULE:NAME"
+    return (
+        f"{spec!r} is neither {ECHO!r}, nor the path of a GGUF file, nor MODULE:NAME, "
+        f"nor an address such as {_EXAMPLE}"
+    )

@@ -1,14 +1,34 @@
 """From a choice to a chat model."""
 
-import sys
-from importlib import import_module
-from pathlib import Path
-from types import ModuleType
-from typing import cast
+from __future__ import annotations
 
-from ...model import EchoChatModel, LlamaCppChatModel, ModelFileError
-from .._chat_model import ChatModel, require_chat_model
-from ._model_choice import Echo, File, ModelChoice, Own, bad_model
+from typing import TYPE_CHECKING, Final, cast
+
+from pydantic import ValidationError
+
+from ...model import (
+    EchoChatModel,
+    LlamaCppChatModel,
+    ModelFileError,
+    OpenAICompatibleChatModel,
+)
+from .._chat_model import require_chat_model
+from ._exit import bad_value
+from ._model_choice import MODEL, MODEL_NAME, Echo, Endpoint, File
+from ._own import Own
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .._chat_model import ChatModel
+    from ._model_choice import ModelChoice
+
+_SOURCES: Final = {
+    "base_url": MODEL,
+    "model_name": MODEL_NAME,
+    "api_key": "OPENAI_API_KEY",
+}
+"""Where the command has a parameter of an endpoint from."""
 
 
 def make_model(choice: ModelChoice) -> ChatModel:
@@ -16,42 +36,41 @@ def make_model(choice: ModelChoice) -> ChatModel:
 
     Raises:
         typer.BadParameter: The choice is none after all.
-        MissingExtraError: What runs GGUF files is not installed.
+        MissingExtraError: What the model needs is not installed.
     """
     match choice:
         case Echo(n):
             return EchoChatModel(n=n)
         case File(path):
             return _local(path)
-        case Own(module, name):
-            return _own(module, name)
+        case Endpoint(url, model_name):
+            return _remote(url, model_name)
+        case Own():
+            return _own(choice)
 
 
 def _local(path: Path) -> ChatModel:
     try:
         return LlamaCppChatModel(model_path=str(path))
     except ModelFileError as error:
-        raise bad_model(str(error)) from error
+        raise bad_value(MODEL, str(error)) from error
 
 
-def _own(module: str, name: str) -> ChatModel:
-    found = getattr(_imported(module), name, None)
-    if found is None:
-        raise bad_model(f"the module {module!r} has no {name!r}")
+def _remote(url: str, model_name: str) -> ChatModel:
+    try:
+        return OpenAICompatibleChatModel(base_url=url, model_name=model_name)
+    except ValidationError as error:
+        # Without the value, which may be a key, or an address that holds one.
+        first = error.errors(include_url=False, include_input=False)[0]
+        source = _SOURCES.get(".".join(map(str, first["loc"])), MODEL)
+        raise bad_value(source, first["msg"].removeprefix("Value error, ")) from None
+
+
+def _own(choice: Own) -> ChatModel:
+    found = choice.load()
     model = found() if callable(found) else found
     try:
         require_chat_model(model)
     except TypeError as error:
-        raise bad_model(f"'{module}:{name}': {error}") from error
+        raise choice.bad(f"'{choice}': {error}") from error
     return cast("ChatModel", model)
-
-
-def _imported(module: str) -> ModuleType:
-    """Import *module*, from the current folder first, as `python -m` does."""
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name and module.startswith(error.name):
-            raise bad_model(f"there is no module {error.name!r}") from error
-        raise

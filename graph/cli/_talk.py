@@ -1,5 +1,7 @@
 """Talking to a model: one answer, or a conversation."""
 
+from contextlib import suppress
+
 from ._display import Display
 from ._exit import ExitCode
 from ._model_choice import ModelChoice
@@ -39,7 +41,8 @@ def _answer(session: Session, prompt: str, display: Display) -> ExitCode:
 def _converse(session: Session, display: Display) -> ExitCode:
     """Take turns until Ctrl-D; one that fails, or is stopped, does not end it."""
     for prompt in typed_prompts(display.output):
-        display.output.write("\n")
-        _answer(session, prompt, display)
-        display.output.write("\n")
+        with suppress(KeyboardInterrupt):  # too late to stop the answer, but no wish to leave
+            display.output.write("\n")
+            _answer(session, prompt, display)
+            display.output.write("\n")
     return ExitCode.OK

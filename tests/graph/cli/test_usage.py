@@ -12,7 +12,12 @@ import pytest
 
 Nodespan = Callable[..., Any]
 
-OPTIONS = {"--model", "--n", "--no-trace", "--json", "--traceback", "--help"}
+OPTIONS = {
+    *("--model", "--model-name", "--n"),
+    *("--no-trace", "--json", "--traceback", "--help"),
+}
+AT = ["--model", "http://127.0.0.1:1/v1"]
+NAMED = ["--model-name", "tiny"]
 
 
 class TestHelp:
@@ -88,6 +93,11 @@ class TestBadUsage:
             (["chat", "hi", "--n", "-1"], "-1 is less than 0"),
             (["chat", "hi", "--n", "three"], "'--n'"),
             (["chat", "hi", "--model", "own_models:shy_echo", "--n", "1"], "only --model echo"),
+            (["chat", "hi", *AT], "'--model-name': it is missing"),
+            (["chat", "hi", *AT, "--model-name", " "], "'--model-name': it is missing"),
+            (["chat", "hi", *NAMED], "'--model-name': only an endpoint has it"),
+            (["chat", "hi", *AT, *NAMED, "--n", "1"], "only --model echo"),
+            (["chat", "hi", "--model", "ftp://x", *NAMED], "'--model': give an address like http"),
             (["chat", "two", "prompts"], "extra argument"),
             (["chat", "hi", "--nope"], "--nope"),
             (["chta"], "No such command 'chta'"),
@@ -104,6 +114,24 @@ class TestBadUsage:
         assert error.startswith("error: ")
         assert message in error
         assert re.fullmatch(r"`nodespan( chat)? --help` shows what there is\.", hint)
+
+    @pytest.mark.parametrize(
+        ("model", "key", "source"),
+        [
+            ("http://user:planted@127.0.0.1:1/v1", "", "--model"),
+            ("http://127.0.0.1:1/v1?key=planted", "", "--model"),
+            ("http://127.0.0.1:planted/v1", "", "--model"),
+            ("http://127.0.0.1:1/v1", "planted\n", "OPENAI_API_KEY"),
+        ],
+        ids=["user", "query", "port", "key"],
+    )
+    def test_credentials(self, model: str, key: str, source: str, nodespan: Nodespan) -> None:
+        """An address or a key that will not do is not repeated: it may hold a credential."""
+        result = nodespan("chat", "hi", "--model", model, *NAMED, OPENAI_API_KEY=key)
+
+        assert result.code == 2
+        assert result.err.startswith(f"error: Invalid value for '{source}': ")
+        assert "planted" not in result.out + result.err
 
     def test_no_command(self, nodespan: Nodespan) -> None:
         """Without a command there is help, but nothing was done."""
