@@ -8,16 +8,15 @@ Source: https://github.com/open-telemetry/semantic-conventions-genai, the JSON s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from ._plain import Made
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 Part: TypeAlias = "dict[str, Any]"
 """One part of a message, with LangChain's values; the content door makes them plain."""
-
-_NOTHING: Final[Mapping[str, Any]] = {}
 
 # Where a block keeps what it carries, when not in itself.
 _ENVELOPES: Final = ("source", "image_url", "input_audio", "file", "audio", "video_url")
@@ -29,12 +28,17 @@ _MODALITIES: Final = ("image", "audio", "video")
 _DOCUMENT: Final = "document"
 _DATA_URL: Final = "data:"
 
+_CALL_TYPES: Final = (
+    *("tool_call", "tool_use", "tool_call_chunk", "invalid_tool_call", "function_call"),
+    "input_json_delta",
+)
 
-def block_part(block: object) -> Part | None:
-    """Return the part of a message that a content block is; None where others say the same."""
+
+def block_part(block: object) -> Part:
+    """Return the part of a message that a content block or a call of a tool is."""
     if isinstance(block, str):
         return text_part(block)
-    if not isinstance(block, Mapping):
+    if not isinstance(block, dict):
         return {"type": "unknown"}
     kind = block.get("type")
     read = _READERS.get(kind) if isinstance(kind, str) else None
@@ -46,26 +50,16 @@ def text_part(text: object) -> Part:
     return {"type": "text", "content": _text(text)}
 
 
-def reasoning_part(text: object) -> Part:
-    """Return a part in which a model thinks."""
-    return {"type": "reasoning", "content": _text(text)}
-
-
-def tool_call_part(call: Mapping[str, Any]) -> Part:
-    """Return a model's request to call a tool, from any of LangChain's forms of it."""
-    return {
-        "type": "tool_call",
-        "id": call.get("id"),
-        "name": _text(call.get("name")),
-        "arguments": call.get("args", call.get("arguments")),
-    }
-
-
 def tool_response_part(call_id: object, response: object) -> Part:
     """Return what a tool answered."""
     if isinstance(response, list):
-        response = [part for part in map(block_part, response) if part is not None]
+        response = Made(response, block_part)
     return {"type": "tool_call_response", "id": call_id, "response": response}
+
+
+def repeats_call(block: object) -> bool:
+    """Say whether a content block repeats one of its message's tool calls."""
+    return isinstance(block, dict) and block.get("type") in _CALL_TYPES
 
 
 def _text(value: object) -> str:
@@ -81,15 +75,20 @@ def _refusal(block: Mapping[str, Any]) -> Part:
 
 
 def _reasoning(block: Mapping[str, Any]) -> Part:
-    summary = block.get("summary")
-    if isinstance(summary, list):
-        said = (item.get("text") for item in summary if isinstance(item, Mapping))
-        return reasoning_part("\n".join(text for text in said if isinstance(text, str)))
-    return reasoning_part(block.get("reasoning") or block.get("thinking"))
+    text = block.get("reasoning") or block.get("thinking")
+    if isinstance(summary := block.get("summary"), list):
+        said = (_mapping(item).get("text") for item in summary)
+        text = "\n".join(line for line in said if isinstance(line, str))
+    return {"type": "reasoning", "content": _text(text)}
 
 
-def _nothing(_block: Mapping[str, Any]) -> None:
-    """Read a block that the message's `tool_calls` repeat."""
+def _tool_call(call: Mapping[str, Any]) -> Part:
+    return {
+        "type": "tool_call",
+        "id": call.get("id"),
+        "name": _text(call.get("name")),
+        "arguments": call.get("args", call.get("arguments", call.get("input"))),
+    }
 
 
 def _server_call(block: Mapping[str, Any]) -> Part:
@@ -167,7 +166,7 @@ def _is_data(value: object) -> bool:
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else _NOTHING
+    return value if isinstance(value, dict) else {}
 
 
 def _other(block: Mapping[str, Any]) -> Part:
@@ -180,19 +179,14 @@ def _measured(value: object) -> object:
     return f"<{len(value)} characters>" if isinstance(value, str) else value
 
 
-_READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Part | None]]] = {
+_READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Part]]] = {
     "text": _text_block,
     "input_text": _text_block,
     "output_text": _text_block,
     "refusal": _refusal,
     "reasoning": _reasoning,
     "thinking": _reasoning,
-    "tool_call": _nothing,
-    "tool_use": _nothing,
-    "tool_call_chunk": _nothing,
-    "invalid_tool_call": _nothing,
-    "function_call": _nothing,
-    "input_json_delta": _nothing,
+    **dict.fromkeys(_CALL_TYPES, _tool_call),
     "server_tool_call": _server_call,
     "server_tool_use": _server_call,
     "server_tool_result": _server_response,

@@ -11,7 +11,7 @@ from ._errors import ConfigurationError
 from ._prices import PriceTable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from opentelemetry.sdk.trace.sampling import Sampler
 
@@ -33,6 +33,7 @@ _PROTOCOL_VARIABLES: Final = (
 _SAMPLER_VARIABLE: Final = "OTEL_TRACES_SAMPLER"
 _SAMPLER_ARGUMENT_VARIABLE: Final = "OTEL_TRACES_SAMPLER_ARG"
 _EXPORTER_VARIABLE: Final = "OTEL_TRACES_EXPORTER"
+_MAX_NAMES: Final = 32
 _PROTOCOL: Final = "http/protobuf"
 _EXPORTERS: Final = ("otlp", "console", "none")
 _RATIO_SAMPLERS: Final = ("traceidratio", "parentbased_traceidratio")
@@ -59,6 +60,7 @@ class TelemetryConfig:
             `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`.
         redact: see `OpenTelemetryCallbackHandler`.
         max_content_characters: see `OpenTelemetryCallbackHandler`.
+        metadata_keys: see `OpenTelemetryCallbackHandler`.
         max_open_runs: see `OpenTelemetryCallbackHandler`.
         stall_threshold: see `OpenTelemetryCallbackHandler`.
         prices: see `OpenTelemetryCallbackHandler`.
@@ -73,6 +75,7 @@ class TelemetryConfig:
     capture_content: CaptureContent | str | None = None
     redact: Redact | None = None
     max_content_characters: int = DEFAULT_MAX_CHARACTERS
+    metadata_keys: Collection[str] = ()
     max_open_runs: int = DEFAULT_MAX_OPEN_RUNS
     stall_threshold: float = DEFAULT_STALL_THRESHOLD
     prices: Prices | None = None
@@ -99,6 +102,7 @@ def check(config: TelemetryConfig, environ: Mapping[str, str]) -> None:
         _check_choice(_EXPORTER_VARIABLE, name, _EXPORTERS)
     CaptureContent.chosen(config.capture_content, environ)
     positive("max_content_characters", config.max_content_characters)
+    few_names("metadata_keys", config.metadata_keys)
     positive("max_open_runs", config.max_open_runs)
     seconds("stall_threshold", config.stall_threshold)
     PriceTable.of(config.prices)
@@ -125,6 +129,19 @@ def seconds(name: str, value: object) -> float:
     if not is_number or not value > 0:  # type: ignore[operator]  # a number
         raise ConfigurationError(f"{name} is {value!r}; it must be a number of seconds above 0")
     return float(value)  # type: ignore[arg-type]  # as above
+
+
+def few_names(source: str, value: Collection[str]) -> tuple[str, ...]:
+    """Return names of which a span has room for all.
+
+    Raises:
+        ConfigurationError: they are too many, or one text instead of several.
+    """
+    names = tuple(value)
+    are_names = not isinstance(value, str) and all(isinstance(name, str) for name in names)
+    if not are_names or len(names) > _MAX_NAMES:
+        raise ConfigurationError(f"{source} is {value!r}; use a list of up to {_MAX_NAMES} names")
+    return names
 
 
 def exporter_names(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -113,6 +113,7 @@ class Telemetry:
             capture_content=self._config.capture_content,
             redact=self._config.redact,
             max_content_characters=self._config.max_content_characters,
+            metadata_keys=self._config.metadata_keys,
             max_open_runs=self._config.max_open_runs,
             stall_threshold=self._config.stall_threshold,
             prices=self._config.prices,

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # Of the room, the first message may take so much where the others would fill it.
 _SHARE_OF_FIRST: Final = 4
+# With less room than that, a message is not worth beginning.
+_LEAST_ROOM: Final = 200
 _STAND_IN_ROLE: Final = "nodespan"
 
 
@@ -46,7 +48,7 @@ def _cost(message: object, reader: Reader) -> int:
 def _newest(messages: Sequence[object], reader: Reader) -> deque[Plain]:
     newest: deque[Plain] = deque()
     for place in range(len(messages) - 1, 0, -1):
-        if reader.characters <= 0:
+        if newest and reader.characters < _LEAST_ROOM:
             break
         newest.appendleft(reader.read(messages[place]))
     return newest

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from types import NoneType, WrapperDescriptorType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from . import _semconv as semconv
-from ._outcome import error_type
+from ._outcome import class_name, error_type
+from ._plain import clean_text
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from ._content import ContentDoor
 
 _MAX_FRAMES: Final = 50
+_PLAIN_TYPES: Final = (str, int, float, bool, NoneType)
 
 Signature: TypeAlias = "tuple[int, str, CodeType | None, int]"
 
@@ -45,8 +48,18 @@ def exception_attributes(error: BaseException, door: ContentDoor) -> dict[str, A
         semconv.EXCEPTION_TYPE: full_name(type(error)),
         semconv.EXCEPTION_STACKTRACE: stack_trace(error),
     }
-    message = door.on_span(semconv.EXCEPTION_MESSAGE, lambda: str(error))
+    message = door.on_span(semconv.EXCEPTION_MESSAGE, lambda: _message(error))
     return attributes | ({semconv.EXCEPTION_MESSAGE: message.text} if message else {})
+
+
+def _message(error: BaseException) -> object:
+    """Return what an exception says: its text where its author wrote one, or what it was given."""
+    writes_itself = not isinstance(type(error).__str__, WrapperDescriptorType)
+    is_plain = all(type(arg) in _PLAIN_TYPES for arg in error.args)
+    if writes_itself or is_plain:
+        return str(error)
+    # Python's own exceptions would ask for the `repr` of each.
+    return error.args[0] if len(error.args) == 1 else error.args
 
 
 def stack_trace(error: BaseException) -> str:
@@ -54,13 +67,12 @@ def stack_trace(error: BaseException) -> str:
     frames = traceback.walk_tb(error.__traceback__)
     summary = traceback.StackSummary.extract(frames, limit=-_MAX_FRAMES, lookup_lines=False)
     lines = [f'  File "{f.filename}", line {f.lineno}, in {f.name}' for f in summary]
-    return "\n".join(["Traceback (most recent call last):", *lines, full_name(type(error))])
+    told = ["Traceback (most recent call last):", *lines, full_name(type(error))]
+    # Names of files may have half characters in them.
+    return clean_text("\n".join(told))
 
 
 def full_name(kind: type[BaseException]) -> str:
     """Return the name of an exception's class, with its module."""
-    return (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    name, module = class_name(kind), kind.__module__
+    return name if module == "builtins" else f"{module}.{name}"

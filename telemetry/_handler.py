@@ -14,7 +14,13 @@ from opentelemetry import trace
 
 from . import _payload as payload
 from . import _semconv as semconv
-from ._config import DEFAULT_MAX_OPEN_RUNS, DEFAULT_STALL_THRESHOLD, positive, seconds
+from ._config import (
+    DEFAULT_MAX_OPEN_RUNS,
+    DEFAULT_STALL_THRESHOLD,
+    few_names,
+    positive,
+    seconds,
+)
 from ._content import (
     DEFAULT_MAX_CHARACTERS,
     CaptureContent,
@@ -40,7 +46,7 @@ from ._start import Start
 from ._version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from uuid import UUID
 
     from langchain_core.documents import Document
@@ -71,6 +77,8 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         redact: called with an attribute's name and its content as plain data (what JSON has);
             what it returns is recorded instead. When it returns None or raises, nothing is.
         max_content_characters: how long one attribute may be; its JSON stays valid.
+        metadata_keys: which of a call's metadata spans carry, as `langchain.metadata.<key>`; by
+            default none. What looks like a credential is never carried.
         max_open_runs: how many runs may be open; beyond it the oldest are ended as abandoned.
             Handlers of one tracer provider share their open runs, and the first one's limit.
         stall_threshold: how long a chunk may be waited for in mid-stream, in seconds, before the
@@ -83,8 +91,8 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             streams, and when it ends, so that it can be followed while it goes on.
 
     Raises:
-        ConfigurationError: a limit is not positive, a price cannot be one, or the variable has
-            an unknown value.
+        ConfigurationError: a limit is not positive, a price cannot be one, there are too many
+            keys, or the variable has an unknown value.
 
     Source: https://github.com/open-telemetry/semantic-conventions-genai
     """
@@ -101,6 +109,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         capture_content: CaptureContent | str | None = None,
         redact: Redact | None = None,
         max_content_characters: int = DEFAULT_MAX_CHARACTERS,
+        metadata_keys: Collection[str] = (),
         max_open_runs: int = DEFAULT_MAX_OPEN_RUNS,
         stall_threshold: float = DEFAULT_STALL_THRESHOLD,
         prices: Prices | None = None,
@@ -127,7 +136,12 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         self._counters = self._runs.counters
         stall_threshold_ns = seconds("stall_threshold", stall_threshold) * 1e9
         writer = SpanWriter(
-            tracer, door, edition, self.diagnostics, stall_threshold=stall_threshold_ns
+            tracer,
+            door,
+            edition,
+            self.diagnostics,
+            stall_threshold=stall_threshold_ns,
+            metadata_keys=few_names("metadata_keys", metadata_keys),
         )
         self._log_observers = log_observers(
             logger_provider,

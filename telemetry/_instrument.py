@@ -20,7 +20,7 @@ from ._patches import Patches
 from ._steps import wrap_async_call, wrap_async_stream, wrap_call, wrap_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
@@ -72,6 +72,7 @@ def instrument(  # noqa: PLR0913 - settings, each by its keyword
     capture_content: CaptureContent | str | None = None,
     redact: Redact | None = None,
     max_content_characters: int = DEFAULT_MAX_CHARACTERS,
+    metadata_keys: Collection[str] = (),
     max_open_runs: int = DEFAULT_MAX_OPEN_RUNS,
     stall_threshold: float = DEFAULT_STALL_THRESHOLD,
     prices: Prices | None = None,
@@ -89,7 +90,8 @@ def instrument(  # noqa: PLR0913 - settings, each by its keyword
         logger_provider: takes the log records.
         capture_content: where content may go.
         redact: changes content before it is recorded.
-        max_content_characters: how many characters of text one attribute may carry.
+        max_content_characters: how long one attribute may be.
+        metadata_keys: of the metadata that spans carry.
         max_open_runs: how many runs may be open.
         stall_threshold: how long a chunk may be waited for in mid-stream, in seconds.
         prices: what a million tokens of each model cost.
@@ -110,6 +112,7 @@ def instrument(  # noqa: PLR0913 - settings, each by its keyword
                 capture_content=capture_content,
                 redact=redact,
                 max_content_characters=max_content_characters,
+                metadata_keys=metadata_keys,
                 max_open_runs=max_open_runs,
                 stall_threshold=stall_threshold,
                 prices=prices,

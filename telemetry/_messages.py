@@ -7,9 +7,9 @@ Source: https://github.com/open-telemetry/semantic-conventions-genai, the JSON s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.messages import (
     AIMessage,
@@ -21,18 +21,12 @@ from langchain_core.messages import (
 )
 
 from ._attributes import drop_none
-from ._blocks import (
-    Part,
-    block_part,
-    reasoning_part,
-    text_part,
-    tool_call_part,
-    tool_response_part,
-)
+from ._blocks import Part, block_part, repeats_call, text_part, tool_response_part
 from ._numbers import as_float
+from ._plain import Made
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from langchain_core.documents import Document
     from pydantic import BaseModel
@@ -54,38 +48,20 @@ _FINISH_REASONS: Final = {
 _SCORES: Final = ("score", "relevance_score", "similarity_score", "_score")
 
 
-class Conversation(Sequence[Part]):
-    """LangChain messages, each read as one of the conventions' when it is asked for.
-
-    Args:
-        messages: of which all need not be read, where only some can be kept.
-    """
-
-    def __init__(self, messages: Sequence[BaseMessage]) -> None:
-        self._messages = messages
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    @overload
-    def __getitem__(self, place: int) -> Part: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Part]: ...
-    def __getitem__(self, place: int | slice) -> Part | list[Part]:
-        if isinstance(place, slice):
-            return [message_part(message) for message in self._messages[place]]
-        return message_part(self._messages[place])
+def conversation(messages: Sequence[BaseMessage]) -> Made:
+    """Return messages as the conventions' own, each made when it is read."""
+    return Made(messages, message_part)
 
 
-def system_instructions(messages: Iterable[BaseMessage]) -> list[Part]:
+def system_instructions(messages: Iterable[BaseMessage]) -> list[object]:
     """Return the parts of the system messages that come before all others."""
-    return [part for message in takewhile(_is_system, messages) for part in _content_parts(message)]
+    return [part for message in takewhile(_is_system, messages) for part in _parts(message)]
 
 
-def after_instructions(messages: Sequence[BaseMessage]) -> Conversation:
+def after_instructions(messages: Sequence[BaseMessage]) -> Made:
     """Return the conversation without the system messages that come before it."""
     opening = sum(1 for _ in takewhile(_is_system, messages))
-    return Conversation(messages[opening:])
+    return conversation(messages[opening:] if opening else messages)
 
 
 def output_message(message: BaseMessage, finish_reason: str | None) -> Part:
@@ -175,31 +151,37 @@ def _role(message: BaseMessage) -> str:
     return _ROLES.get(kind, kind)
 
 
-def _parts(message: BaseMessage) -> list[Part]:
+def _parts(message: BaseMessage) -> Sequence[object]:
     if isinstance(message, ToolMessage):
         return [tool_response_part(message.tool_call_id, message.content)]
     if isinstance(message, FunctionMessage):
         return [tool_response_part(message.name, message.content)]
     if isinstance(message, AIMessage):
-        return [*_thoughts(message), *_content_parts(message), *_tool_calls(message)]
-    return _content_parts(message)
+        return Made([*_thoughts(message), *_said(message), *_calls(message)], block_part)
+    return Made(_blocks(message), block_part)
 
 
-def _content_parts(message: BaseMessage) -> list[Part]:
-    if isinstance(message.content, str):
-        return [text_part(message.content)] if message.content else []
-    return [part for part in map(block_part, message.content) if part is not None]
+def _blocks(message: BaseMessage) -> list[Any]:
+    content = message.content
+    if isinstance(content, list):
+        return content
+    return [content] if isinstance(content, str) and content != "" else []
 
 
-def _thoughts(message: AIMessage) -> list[Part]:
+def _said(message: AIMessage) -> list[Any]:
+    return [block for block in _blocks(message) if not repeats_call(block)]
+
+
+def _thoughts(message: AIMessage) -> list[Any]:
     """Return the reasoning that providers give beside the content."""
     thoughts = message.additional_kwargs.get("reasoning_content")
-    return [reasoning_part(thoughts)] if isinstance(thoughts, str) and thoughts else []
+    is_told = isinstance(thoughts, str) and thoughts != ""
+    return [{"type": "reasoning", "reasoning": thoughts}] if is_told else []
 
 
-def _tool_calls(message: AIMessage) -> list[Part]:
+def _calls(message: AIMessage) -> list[Any]:
     calls: list[Any] = [*message.tool_calls, *message.invalid_tool_calls]
     single = message.additional_kwargs.get("function_call")
-    if not calls and isinstance(single, Mapping):
+    if not calls and isinstance(single, dict):
         calls.append(single)
-    return [tool_call_part(call) for call in calls]
+    return [{**call, "type": "tool_call"} if isinstance(call, dict) else call for call in calls]

@@ -9,6 +9,10 @@ from typing import Final
 
 from langgraph.errors import GraphBubbleUp, GraphInterrupt
 
+from ._plain import clean_text
+
+_MAX_NAME_CHARACTERS: Final = 256
+
 # A person at the keyboard or a process that is told to go did not find a fault in the run.
 _CANCELLATIONS: Final = (
     asyncio.CancelledError,
@@ -51,4 +55,9 @@ def error_type(error: BaseException) -> str:
 
     Source: https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/
     """
-    return type(error).__qualname__
+    return class_name(type(error))
+
+
+def class_name(kind: type[BaseException]) -> str:
+    """Return the name of an exception's class, of which its author may have made anything."""
+    return clean_text(kind.__qualname__[:_MAX_NAME_CHARACTERS])

@@ -54,7 +54,7 @@ def state_input(state: object) -> dict[str, object]:
     """Return the state that a graph, a node or another runnable is given."""
     messages, rest = _parted(state)
     told: dict[str, object] = {semconv.INPUT_VALUE: rest} if _is_told(rest) else {}
-    return told | ({semconv.INPUT_MESSAGES: parts.Conversation(messages)} if messages else {})
+    return told | ({semconv.INPUT_MESSAGES: parts.conversation(messages)} if messages else {})
 
 
 def state_output(state: object) -> dict[str, object]:

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -19,7 +20,7 @@ from itertools import islice
 from numbers import Integral, Real
 from pathlib import PurePath
 from types import GetSetDescriptorType, MappingProxyType, MemberDescriptorType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, overload
 from uuid import UUID
 
 from pydantic import BaseModel, SecretBytes, SecretStr
@@ -63,6 +64,36 @@ def clean_text(text: str) -> str:
 def to_json(value: Plain) -> str:
     """Return plain data as compact JSON text."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+class Made(Sequence[Any]):
+    """A list whose items are made when they are read: of a long one, no more than are kept.
+
+    Args:
+        items: of which to make them.
+        make: makes one.
+    """
+
+    __slots__ = ("_items", "_make")
+
+    def __init__(self, items: Sequence[Any], make: Callable[[Any], object]) -> None:
+        self._items = items
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, place: int) -> object: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[object]: ...
+    def __getitem__(self, place: int | slice) -> object:
+        if isinstance(place, slice):
+            return [self._make(item) for item in self._items[place]]
+        return self._make(self._items[place])
+
+    def __iter__(self) -> Iterator[object]:
+        return map(self._make, self._items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +208,23 @@ class Reader:
         for base in (list, tuple, deque, set, frozenset):
             if issubclass(kind, base):
                 return self._sequence(base.__iter__(value), base.__len__(value))
+        if kind is Made:
+            return self._sequence(iter(value), len(value))
         if kind is MappingProxyType:
             return self._mapping(value.items(), len(value))
+        return self._object(value, kind)
+
+    def _object(self, value: Any, kind: type) -> Plain:
         if issubclass(kind, BaseModel):
             return self._model(value, kind)
         if dataclasses.is_dataclass(kind):
             state = dict(_record_state(value, kind))
             return self._mapping(state.items(), len(state))
-        return self._other(value, kind)
+        if issubclass(kind, Integral):
+            return self._number(int(value), int)
+        if issubclass(kind, Real):
+            return self._number(float(value), float)
+        return self._class_name(kind)
 
     def _model(self, value: BaseModel, kind: type[BaseModel]) -> Plain:
         for base, adapter in self.rules.adapters.items():
@@ -194,13 +234,6 @@ class Reader:
         told = {name: state.get(name) for name in kind.model_fields}
         told |= _model_extra(value) or {}
         return self._mapping(told.items(), len(told))
-
-    def _other(self, value: Any, kind: type) -> Plain:
-        if issubclass(kind, Integral):
-            return self._number(int(value), int)
-        if issubclass(kind, Real):
-            return self._number(float(value), float)
-        return self._class_name(kind)
 
     def _mapping(self, items: Iterable[tuple[object, object]], size: int) -> dict[str, Plain]:
         kept: dict[str, Plain] = {}

@@ -34,10 +34,10 @@ class Reporter(Nameless):
         output: what it tells of a request beside the answers.
     """
 
-    params: dict[Any, Any] = Field(default_factory=dict)
-    ls_params: dict[str, Any] = Field(default_factory=dict)
-    replies: list[AIMessage] = Field(default_factory=lambda: [AIMessage("so it is")])
-    output: dict[str, Any] = Field(default_factory=dict)
+    params: dict[Any, Any] = Field(default_factory=dict, repr=False)
+    ls_params: dict[str, Any] = Field(default_factory=dict, repr=False)
+    replies: list[AIMessage] = Field(default_factory=lambda: [AIMessage("so it is")], repr=False)
+    output: dict[str, Any] = Field(default_factory=dict, repr=False)
 
     @property
     def _identifying_params(self) -> dict[Any, Any]:
@@ -69,7 +69,7 @@ class StreamingReporter(Reporter):
 class Completer(LLM):
     """A completion model."""
 
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: dict[str, Any] = Field(default_factory=dict, repr=False)
 
     @property
     def _llm_type(self) -> str:

@@ -13,7 +13,8 @@ from values import PLAIN, VALUES
 
 from nodespan.telemetry import CaptureContent, ConfigurationError
 from nodespan.telemetry._content import ContentDoor, Passed, within_sdk_limit
-from nodespan.telemetry._messages import Conversation
+from nodespan.telemetry._messages import conversation
+from nodespan.telemetry._plain import Made
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +30,10 @@ def passed(value: object, limit: int = 100_000, name: str = "state", **door: Any
     )
 
 
-def conversation(*texts: str) -> Conversation:
+def talk(*texts: str) -> Made:
     """Return a conversation of a person with a model."""
     kinds = (HumanMessage, AIMessage)
-    return Conversation([kinds[place % 2](text) for place, text in enumerate(texts)])
+    return conversation([kinds[place % 2](text) for place, text in enumerate(texts)])
 
 
 def told(found: Passed | None) -> list[str]:
@@ -58,7 +59,7 @@ class TestSize:
         self, texts: list[str], limit: int
     ) -> None:
         """A conversation of any length is cut to a valid conversation."""
-        found = passed(conversation(*texts), limit, INPUT)
+        found = passed(talk(*texts), limit, INPUT)
         assert found is not None
         assert len(found.text) <= limit
         assert all({"role", "parts"} <= message.keys() for message in json.loads(found.text))
@@ -78,7 +79,7 @@ class TestSize:
     def test_a_long_conversation_keeps_its_first_message_and_the_newest(self) -> None:
         """Of 10,000 messages the first and the newest pass, and one that says what is left out."""
         texts = [f"message {place} " + "x" * 100 for place in range(10_000)]
-        found = passed(conversation(*texts), 10_000, INPUT)
+        found = passed(talk(*texts), 10_000, INPUT)
         first, stand_in, *newest = told(found)
         assert first == texts[0]
         assert len(newest) > 30
@@ -89,10 +90,10 @@ class TestSize:
 
     def test_a_first_message_of_any_size_leaves_room_for_the_newest(self) -> None:
         """A first message that would fill the room gets a quarter of it, or what is left over."""
-        first, newest = told(passed(conversation("a" * 10**6, "b" * 10**6), 4_000, INPUT))
+        first, newest = told(passed(talk("a" * 10**6, "b" * 10**6), 4_000, INPUT))
         assert 700 < len(first) < 1_000
         assert 2_500 < len(newest) < 3_000
-        first, newest = told(passed(conversation("a" * 10**6, "b"), 4_000, INPUT))
+        first, newest = told(passed(talk("a" * 10**6, "b"), 4_000, INPUT))
         assert len(first) > 3_500
         assert newest == "b"
 
@@ -100,12 +101,11 @@ class TestSize:
         """Of a conversation that is cut, the messages in the middle are not even looked at."""
         seen: list[int] = []
 
-        class Watched(Conversation):
-            def __getitem__(self, place: Any) -> Any:
-                seen.append(place)
-                return super().__getitem__(place)
+        def make(place: int) -> Any:
+            seen.append(place)
+            return {"role": "user", "parts": [{"type": "text", "content": "x" * 100}]}
 
-        passed(Watched([HumanMessage("x" * 100)] * 10_000), 5_000, INPUT)
+        passed(Made(range(10_000), make), 5_000, INPUT)
         assert len(set(seen)) < 100
 
 

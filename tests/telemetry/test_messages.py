@@ -56,7 +56,7 @@ def recorded(content: object, limit: int = 100_000, name: str = "gen_ai.input.me
 
 def message(*messages: BaseMessage) -> Any:
     """Return one message as it stands on a span."""
-    (found,) = recorded(parts.Conversation(messages))
+    (found,) = recorded(parts.conversation(messages))
     return found
 
 
