@@ -89,6 +89,8 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             else it is USD. Without `cached` and `cache_write` those tokens cost as input.
         log_events: whether a log record is emitted when a model starts, once a second while it
             streams, and when it ends, so that it can be followed while it goes on.
+        all_runnables: whether every runnable has a span, such as the steps of a chain and what
+            LangGraph runs beside a node's own work; else only a root has one.
 
     Raises:
         ConfigurationError: a limit is not positive, a price cannot be one, there are too many
@@ -114,6 +116,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         stall_threshold: float = DEFAULT_STALL_THRESHOLD,
         prices: Prices | None = None,
         log_events: bool = False,
+        all_runnables: bool = False,
     ) -> None:
         super().__init__()
         edition = semconv.edition_from(os.environ)
@@ -155,7 +158,9 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             Metrics(meter_provider, edition, self.diagnostics),
             *self._log_observers,
         ]
-        self._lifecycle = Lifecycle(self._runs, writer, self.diagnostics, observers)
+        self._lifecycle = Lifecycle(
+            self._runs, writer, self.diagnostics, observers, shows_all=all_runnables
+        )
         self._interrupts = Interrupts(self._runs.interrupted, door)
         _end_at_exit(self)
 
@@ -323,6 +328,14 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     def on_retriever_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
         """End the run of a retriever that an exception left."""
         self._lifecycle.end(run_id, Ending.by(error, perf_counter_ns()))
+
+    @guarded
+    def on_cached_node(self, task: Any, manager: Any) -> None:
+        """Record a node that LangGraph did not run; `instrument` has it told."""
+        metadata = {**manager.metadata, **task.config.get("metadata", {})}
+        start = Start(None, task.name, manager.tags, metadata)
+        marked = {semconv.CACHED: True}
+        self._lifecycle.pass_by(manager.parent_run_id, start, chain_kind, marked)
 
     @guarded
     def on_interrupt(self, event: GraphInterruptEvent) -> None:

@@ -11,8 +11,10 @@ from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.tools import BaseTool
 from langchain_core.tracers import context as tracers_context
+from langgraph.pregel import _loop as loops
 from langgraph.pregel import main as pregel
 
+from ._cached_nodes import wrap_put_writes
 from ._config import DEFAULT_MAX_OPEN_RUNS, DEFAULT_STALL_THRESHOLD
 from ._content import DEFAULT_MAX_CHARACTERS
 from ._handler import OpenTelemetryCallbackHandler
@@ -40,6 +42,8 @@ _WRAPPERS: Final[tuple[tuple[type, str, Callable[[Any], Any]], ...]] = (
     (BaseLLM, "astream", wrap_async_stream),
     (BaseTool, "arun", wrap_async_call),
     (BaseRetriever, "ainvoke", wrap_async_call),
+    (loops.SyncPregelLoop, "put_writes", wrap_put_writes),
+    (loops.AsyncPregelLoop, "put_writes", wrap_put_writes),
 )
 _GRAPH_CALLBACKS: Final = (
     "get_sync_graph_callback_manager_for_config",
@@ -77,12 +81,14 @@ def instrument(  # noqa: PLR0913 - settings, each by its keyword
     stall_threshold: float = DEFAULT_STALL_THRESHOLD,
     prices: Prices | None = None,
     log_events: bool = False,
+    all_runnables: bool = False,
 ) -> OpenTelemetryCallbackHandler:
     """Trace every call of LangChain and LangGraph in this process.
 
     Beyond what a handler sees that is passed to a call, spans of the application in mid-stream
-    of a model's body are beneath the model's, and a model or tool whose call is cancelled ends
-    at that moment whoever called it. Instrumenting twice is instrumenting once.
+    of a model's body are beneath the model's, a model or tool whose call is cancelled ends at
+    that moment whoever called it, and nodes that a cache answers for have spans. Instrumenting
+    twice is instrumenting once.
 
     Args:
         tracer_provider: as for `OpenTelemetryCallbackHandler`, and so the others.
@@ -96,6 +102,7 @@ def instrument(  # noqa: PLR0913 - settings, each by its keyword
         stall_threshold: how long a chunk may be waited for in mid-stream, in seconds.
         prices: what a million tokens of each model cost.
         log_events: whether models can be followed by log records while they go on.
+        all_runnables: whether every step of a chain has a span.
 
     Returns:
         The handler of this process.
@@ -117,6 +124,7 @@ def instrument(  # noqa: PLR0913 - settings, each by its keyword
                 stall_threshold=stall_threshold,
                 prices=prices,
                 log_events=log_events,
+                all_runnables=all_runnables,
             )
             _switch_on(_switch.handler)
         return _switch.handler

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Final, Protocol
+from uuid import uuid4
 
 from langchain_core.runnables.config import var_child_runnable_config
 
@@ -25,9 +26,10 @@ from ._spans import RunKind, graph_kind, is_graph_step
 from ._unreported import watch_id, watch_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from uuid import UUID
 
+    from ._attributes import AttributeValue
     from ._content import Content
     from ._diagnostics import Diagnostics
     from ._span_writer import SpanWriter
@@ -62,6 +64,7 @@ class Lifecycle:
         writer: of their spans.
         diagnostics: counts what gave way.
         observers: are told of starts and ends.
+        shows_all: whether every run has a span.
     """
 
     def __init__(
@@ -70,11 +73,14 @@ class Lifecycle:
         writer: SpanWriter,
         diagnostics: Diagnostics,
         observers: Sequence[RunObserver] = (),
+        *,
+        shows_all: bool = False,
     ) -> None:
         self.diagnostics = diagnostics
         self._runs = runs
         self._writer = writer
         self._observers = observers
+        self._shows_all = shows_all
         self._gone: deque[tuple[int, int]] = deque()
 
     @property
@@ -108,6 +114,19 @@ class Lifecycle:
         if run.kind is not RunKind.HIDDEN:
             self._open(run, content)
         self._watch(run, run_id)
+
+    def pass_by(
+        self,
+        parent_run_id: UUID | None,
+        start: Start,
+        kind_of: KindOf,
+        attributes: Mapping[str, AttributeValue],
+    ) -> None:
+        """Record a run that did not take place, beneath one that is open."""
+        if self._runs.get(parent_run_id) is not None:
+            run_id = uuid4()
+            self.start(run_id, parent_run_id, start, kind_of, dict)
+            self.end(run_id, Ending(perf_counter_ns(), attributes=lambda _: attributes))
 
     def end(self, run_id: UUID, ending: Ending) -> None:
         """End a run of this handler, if it is open."""
@@ -174,6 +193,8 @@ class Lifecycle:
         now = perf_counter_ns()
         epoch = parent.epoch if parent is not None else time_ns() - now
         kind = kind_of(start, parent.start if parent is not None else None)
+        if kind is RunKind.HIDDEN and self._shows_all:
+            kind = RunKind.RUNNABLE
         caller = Caller.here()
         run = Run(run_id.int, kind, start, self, caller, parent, now, epoch)
         if kind in _AWAITED and caller.task is not None and waits_for_body():
@@ -200,6 +221,8 @@ class Lifecycle:
             was_hidden, run.kind = run.kind is RunKind.HIDDEN, kind
             if was_hidden:
                 self._open(run, dict)
+            else:
+                self._writer.rename(run)
 
     def _open(self, run: Run, content: Content) -> None:
         self._writer.open(run, content)

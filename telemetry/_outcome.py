@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError as FutureCancelledError
 from enum import StrEnum
 from typing import Final
 
-from langgraph.errors import GraphBubbleUp, GraphInterrupt
+from langgraph.errors import GraphBubbleUp, GraphDrained, GraphInterrupt
 
 from ._plain import clean_text
 
@@ -36,10 +36,11 @@ def outcome_of(error: BaseException) -> Outcome | None:
     """Return the outcome that an exception stands for; None where it is plain control flow.
 
     Args:
-        error: What left the run's body, as LangChain reports it. A LangGraph interrupt, a
-            `Command` to a parent graph, a cancellation and a closed generator are not failures.
+        error: What left the run's body, as LangChain reports it. A LangGraph interrupt, a graph
+            that was asked to stop and may be resumed, a `Command` to a parent graph, a
+            cancellation and a closed generator are not failures.
     """
-    if isinstance(error, GraphInterrupt):
+    if isinstance(error, GraphInterrupt | GraphDrained):
         return Outcome.INTERRUPTED
     if isinstance(error, GraphBubbleUp):
         return None

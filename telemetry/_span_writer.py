@@ -85,6 +85,14 @@ class SpanWriter:
             if run.kind.is_model:
                 span.add_event(semconv.EVENT_MODEL_START, timestamp=run.time(run.started_at))
 
+    def rename(self, run: Run) -> None:
+        """Tell of a run that is open what it has turned out to be."""
+        if run.span is not None and run.span.is_recording():
+            told = span_start(run.kind, run.start)
+            run.attributes = told.attributes
+            run.span.update_name(told.name)
+            run.span.set_attributes(told.attributes)
+
     def close(self, run: Run, ending: Ending, *, records_exception: bool) -> None:
         """End the span of a run.
 

@@ -11,8 +11,10 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import GraphDrained
 from langgraph.func import entrypoint, task
 from langgraph.graph import StateGraph
+from langgraph.runtime import RunControl
 from langgraph.types import Command, interrupt
 from strangers import AINVOKE, ASTREAM, INVOKE, STREAM, Call, State, Talker, streaming
 
@@ -370,3 +372,27 @@ def test_another_handler_of_the_process_may_see_the_resumption(traced: Traced) -
     graph.invoke(Command(resume="yes"), traced.thread("thread-1", callbacks=[other]))
     [resumed] = [span for span in traced.spans if span.links]
     assert resumed.name == "invoke_workflow LangGraph"
+
+
+@pytest.mark.parametrize("call", [INVOKE, AINVOKE], ids=str)
+def test_a_graph_that_is_asked_to_stop_is_interrupted(traced: Traced, call: Call) -> None:
+    """A graph that was drained between its steps has not failed, and may go on later."""
+    control = RunControl()
+
+    def first(_: State) -> State:
+        control.request_drain()
+        return {"messages": ["done"]}
+
+    graph, config = graph_of(("first", first), ("second", goes_on)), traced.thread("thread-1")
+    sync = Call("invoke", lambda r, given, c: r.invoke(given, c, control=control))
+    async_ = Call("ainvoke", None, lambda r, given, c: r.ainvoke(given, c, control=control))
+    drained = sync if call.sync else async_
+    with pytest.raises(GraphDrained):
+        drained.run(graph, GREETING, config)
+    call.run(graph, None, config)
+    assert traced.tree == [
+        "invoke_workflow LangGraph [interrupted]",
+        "  node first",
+        "invoke_workflow LangGraph",
+        "  node second",
+    ]

@@ -19,10 +19,11 @@ from langchain_core.runnables import (
     RunnableParallel,
 )
 from langchain_core.tools import tool
+from langgraph.cache.memory import InMemoryCache as NodeCache
 from langgraph.func import entrypoint, task
 from langgraph.graph import StateGraph
 from langgraph.prebuilt import ToolNode, create_react_agent
-from langgraph.types import Command, Send
+from langgraph.types import CachePolicy, Command, Send
 from strangers import (
     AINVOKE,
     ASTREAM,
@@ -38,7 +39,7 @@ from strangers import (
     drain,
 )
 
-from nodespan.telemetry.testing import span_tree
+from nodespan.telemetry.testing import capture_spans, span_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -483,3 +484,89 @@ def test_a_call_with_callbacks_of_its_own_is_beneath_its_node(traced: Traced, wa
 
     of_one_node(ask).invoke(GREETING, traced.config())
     assert traced.tree == GRAPH_ASKS
+
+
+def caching() -> Any:
+    """Return a graph of two nodes, of which a cache has the first from a call before."""
+    graph = StateGraph(Count)
+    graph.add_node("work", lambda _: {"total": 1}, cache_policy=CachePolicy())
+    graph.add_node("after", lambda _: {"total": 1})
+    graph.set_entry_point("work")
+    graph.add_edge("work", "after")
+    return graph.compile(cache=NodeCache())
+
+
+def caching_task() -> Any:
+    """Return an entrypoint whose task a cache has from a call before."""
+
+    @task(cache_policy=CachePolicy())
+    def double(number: int) -> int:
+        return 2 * number
+
+    @entrypoint(cache=NodeCache())
+    def flow(number: int) -> int:
+        return double(number).result()
+
+    return flow
+
+
+@pytest.mark.parametrize("call", [INVOKE, AINVOKE, STREAM, ASTREAM], ids=str)
+@pytest.mark.parametrize("traced", ["instrument"], indirect=True)
+def test_a_cached_node_is_marked(traced: Traced, call: Call) -> None:
+    """A node or a task that a cache answers for has a span, marked as cached."""
+    graph, flow = caching(), caching_task()
+    for _ in range(2):
+        traced.collector.clear()
+        call.run(graph, {"total": 0}, traced.config())
+        call.run(flow, 2, traced.config())
+    assert span_tree(traced.collector, "nodespan.cached", "langgraph.step") == [
+        "invoke_workflow LangGraph",
+        "  node work [nodespan.cached=True, langgraph.step=1]",
+        "  node after [langgraph.step=2]",
+        "invoke_workflow LangGraph",
+        "  node flow [langgraph.step=0]",
+        "    node double [nodespan.cached=True, langgraph.step=0]",
+    ]
+
+
+@pytest.mark.parametrize("traced", ["handler"], indirect=True)
+def test_a_cached_node_is_told_to_no_handler(traced: Traced) -> None:
+    """LangGraph tells no callback of a node that it does not run: that takes `instrument`."""
+    graph = caching()
+    for _ in range(2):
+        traced.collector.clear()
+        graph.invoke({"total": 0}, traced.config())
+    assert traced.tree == ["invoke_workflow LangGraph", "  node after"]
+
+
+@pytest.mark.parametrize("call", [INVOKE, AINVOKE], ids=str)
+def test_noise_has_spans_where_it_is_asked_for(call: Call) -> None:
+    """Every runnable has a span then, under its own name, and what is known keeps its own."""
+    inner = of_one_node(lambda _: {"messages": [prompting().invoke({"question": "why?"})]})
+    graph = StateGraph(State)
+
+    def call_inner(state: State) -> Any:
+        return inner.invoke(state)
+
+    graph.add_node("sub", RunnableLambda(call_inner))
+    graph.add_conditional_edges("sub", branch)
+    graph.set_entry_point("sub")
+    with capture_spans(all_runnables=True) as captured:
+        call.run(graph.compile(), GREETING, {"callbacks": [captured.handler]})
+    assert captured.tree == [
+        "invoke_workflow LangGraph",
+        "  node sub",
+        "    call_inner",
+        "      invoke_workflow LangGraph",
+        "        node ask",
+        "          RunnableSequence",
+        "            ChatPromptTemplate",
+        "            chat talker",
+        "            StrOutputParser",
+        "    branch",
+    ]
+
+
+def branch(_: State) -> str:
+    """Choose the end."""
+    return "__end__"
