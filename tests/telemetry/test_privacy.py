@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +13,15 @@ import pytest
 from everything import CONTENT, CREDENTIALS, OTHERS
 from jsonschema import Draft202012Validator
 from langchain_core.messages import HumanMessage
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.sdk.trace import TracerProvider
 from reporters import Nameless
-from strangers import AEVENTS_V3, AINVOKE, ASTREAM, EVENTS_V2, EVENTS_V3, INVOKE, STREAM, Call
+from signals import record_signals
+from strangers import AEVENTS_V3, AINVOKE, ASTREAM, EVENTS_V2, EVENTS_V3, INVOKE, STREAM
 
-from nodespan.telemetry import (
-    OpenTelemetryCallbackHandler,
-    SpanCollector,
-    instrument,
-    uninstrument,
-)
-from nodespan.telemetry.testing import CapturedSpans, capture_spans
+from nodespan.telemetry.testing import capture_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_core.runnables import RunnableConfig
+    from signals import Signals
+    from strangers import Call
 
 pytestmark = [
     # LangChain says so of each of its v3 streams.
@@ -42,39 +33,10 @@ MODEL_STREAMS = (EVENTS_V3, AEVENTS_V3)
 VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 
-@contextmanager
-def traced(way_in: str, **settings: Any) -> Iterator[CapturedSpans]:
-    """Trace by one of the ways in, with settings of the handler's."""
-    collector = SpanCollector()
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(collector)
-    make = instrument if way_in == "instrument" else OpenTelemetryCallbackHandler
-    handler = make(tracer_provider=provider, **settings)
-    handler.raise_error = True
-    try:
-        yield CapturedSpans(handler, provider, collector)
-        assert handler.open_runs == 0
-        assert handler.diagnostics.counts == {}
-    finally:
-        uninstrument()
-        provider.shutdown()
-
-
-def run_everything(call: Call, captured: CapturedSpans, way_in: str) -> None:
+def run_everything(call: Call, signals: Signals) -> None:
     """Have the application do everything, called like this."""
-    callbacks: RunnableConfig = {"callbacks": [captured.handler]}
-    config = callbacks if way_in == "handler" else {}
     for scenario in everything.scenarios(call):
-        scenario.run(call, everything.config_of(config))
-
-
-def exported(captured: CapturedSpans) -> str:
-    """Return all that is sent of the spans, as text."""
-    spans = captured.collector.spans()
-    assert spans
-    sent = encode_spans(spans).SerializeToString()
-    assert not [span for span in spans if span.dropped_attributes or span.dropped_events]
-    return sent.decode(errors="replace") + json.dumps([each.to_json() for each in captured.spans])
+        scenario.run(call, everything.config_of(signals.config))
 
 
 def found_in(text: str, planted: dict[str, str]) -> set[str]:
@@ -87,25 +49,30 @@ def found_in(text: str, planted: dict[str, str]) -> set[str]:
 def test_nothing_is_told_unless_it_was_asked_for(
     call: Call, way_in: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With content off, none of the planted words is on a span, in an event or in a log line."""
-    with caplog.at_level(logging.DEBUG), traced(way_in) as captured:
-        run_everything(call, captured, way_in)
+    """With content off, none of the planted words is in any signal, or in a log line."""
+    with caplog.at_level(logging.DEBUG), record_signals(way_in) as captured:
+        run_everything(call, captured)
     ours = [record for record in caplog.records if record.name.startswith("nodespan")]
     assert ours
-    told = exported(captured) + "".join(str(vars(record)) for record in ours)
+    assert captured.log_records
+    assert captured.metrics
+    told = captured.sent() + "".join(str(vars(record)) for record in ours)
     assert found_in(told, CONTENT) == set()
     assert found_in(told, OTHERS) == set()
     assert found_in(told, CREDENTIALS) == set()
     assert "planted" not in told
 
 
-@pytest.mark.parametrize("mode", ["NO_CONTENT", "EVENT_ONLY"])
-def test_modes_that_keep_spans_clean(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Content that is to go nowhere, or to events alone, is on no span."""
-    monkeypatch.setenv(VARIABLE, mode)
-    with traced("handler") as captured:
-        run_everything(INVOKE, captured, "handler")
-    assert "planted" not in exported(captured)
+def test_content_that_is_to_go_to_events_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the official variable asks for content on events, events have it, and no span has."""
+    monkeypatch.setenv(VARIABLE, "EVENT_ONLY")
+    with record_signals() as captured:
+        run_everything(INVOKE, captured)
+    assert "planted" not in str(captured.spans)
+    told = captured.sent()
+    assert {"prompt", "system", "answer", "thought"} <= found_in(told, CONTENT)
+    assert found_in(told, OTHERS) == set()
+    assert found_in(told, CREDENTIALS) == set()
 
 
 @pytest.mark.parametrize(
@@ -115,9 +82,9 @@ def test_modes_that_keep_spans_clean(mode: str, monkeypatch: pytest.MonkeyPatch)
 )
 def test_all_is_told_where_it_was_asked_for(call: Call, way_in: str) -> None:
     """With content on, all planted words are on spans, but for credentials and the like."""
-    with traced(way_in, capture_content="SPAN_ONLY") as captured:
-        run_everything(call, captured, way_in)
-    told = exported(captured)
+    with record_signals(way_in, capture_content="SPAN_ONLY") as captured:
+        run_everything(call, captured)
+    told = captured.sent()
     assert found_in(told, CONTENT) == CONTENT.keys()
     assert found_in(told, OTHERS) == set()
     assert found_in(told, CREDENTIALS) == set()
@@ -127,12 +94,12 @@ def test_all_is_told_where_it_was_asked_for(call: Call, way_in: str) -> None:
 @pytest.mark.parametrize("mode", ["NO_CONTENT", "SPAN_AND_EVENT"])
 def test_streams_of_events(call: Call, mode: str) -> None:
     """Streams of the newer protocol keep to the same rules."""
-    with capture_spans(capture_content=mode) as captured:
-        config = everything.config_of({"callbacks": [captured.handler]})
+    with record_signals(capture_content=mode) as captured:
+        config = everything.config_of(captured.config)
         for scenario in everything.scenarios(call):
             if scenario.name in ("agent", "picture", "workflow", "failing node"):
                 scenario.run(call, config)
-    told = exported(captured)
+    told = captured.sent()
     assert ("planted-answer" in told) == (mode == "SPAN_AND_EVENT")
     assert ("planted" in told) == (mode == "SPAN_AND_EVENT")
     assert found_in(told, CREDENTIALS) == set()
@@ -148,10 +115,8 @@ class TestForm:
     )
     def test_it_is_valid_by_the_conventions_schemas(self, call: Call, limit: int) -> None:
         """What has a schema is valid by it, at any size; and each kind of content is there."""
-        with traced(
-            "handler", capture_content="SPAN_ONLY", max_content_characters=limit
-        ) as captured:
-            run_everything(call, captured, "handler")
+        with record_signals(capture_content="SPAN_ONLY", max_content_characters=limit) as captured:
+            run_everything(call, captured)
         schemas = {
             "gen_ai.input.messages": "input-messages",
             "gen_ai.output.messages": "output-messages",
@@ -171,8 +136,8 @@ class TestForm:
 
     def test_of_a_model(self) -> None:
         """A model's span has its instructions, its input, its output and its tools."""
-        with traced("handler", capture_content="SPAN_ONLY") as captured:
-            run_everything(INVOKE, captured, "handler")
+        with record_signals(capture_content="SPAN_ONLY") as captured:
+            run_everything(INVOKE, captured)
         chats = [span for span in captured.spans if span.name == "chat speaker-1"]
         told = {key: json.loads(str(value)) for key, value in chats[1].attributes.items()
                 if key in ("gen_ai.input.messages", "gen_ai.output.messages")}  # fmt: skip
@@ -192,7 +157,7 @@ class TestForm:
 
     def test_of_a_tool(self) -> None:
         """A tool's arguments are JSON, its result is what it said."""
-        with traced("handler", capture_content="SPAN_ONLY") as captured:
+        with record_signals(capture_content="SPAN_ONLY") as captured:
             everything.weather.invoke(everything.CALL, {"callbacks": [captured.handler]})
         (span,) = captured.spans
         arguments = json.loads(str(span.attributes["gen_ai.tool.call.arguments"]))
@@ -202,7 +167,7 @@ class TestForm:
 
     def test_of_a_state(self) -> None:
         """A state that is no conversation is told as JSON, with its type."""
-        with traced("handler", capture_content="SPAN_ONLY") as captured:
+        with record_signals(capture_content="SPAN_ONLY") as captured:
             config = everything.config_of({"callbacks": [captured.handler]})
             graph = everything.SYNC[3]
             assert graph.name == "workflow"
@@ -214,7 +179,7 @@ class TestForm:
 
     def test_of_an_exception(self) -> None:
         """An exception's message is content; its type and its frames are not."""
-        with traced("handler", capture_content="SPAN_ONLY") as captured:
+        with record_signals(capture_content="SPAN_ONLY") as captured:
             everything.SYNC[5].run(INVOKE, {"callbacks": [captured.handler]})
         span = next(span for span in captured.spans if span.name == "chat speaker-1")
         (event,) = (event for event in span.events if event.name == "exception")
@@ -234,9 +199,9 @@ class TestRedaction:
             seen.add(name)
             return json.loads(json.dumps(content).replace("planted", "removed"))
 
-        with traced("handler", capture_content="SPAN_ONLY", redact=redact) as captured:
-            run_everything(INVOKE, captured, "handler")
-        told = exported(captured)
+        with record_signals(capture_content="SPAN_ONLY", redact=redact) as captured:
+            run_everything(INVOKE, captured)
+        told = captured.sent()
         assert "planted" not in told
         assert "removed-answer" in told
         assert {"gen_ai.input.messages", "gen_ai.tool.call.result", "input.value"} <= seen
@@ -248,12 +213,13 @@ class TestRedaction:
         def redact(_name: str, _content: Any) -> Any:
             raise RuntimeError(CONTENT["exception"])
 
-        with capture_spans() as plain:
-            run_everything(ASTREAM, plain, "handler")
-        with capture_spans(capture_content="SPAN_ONLY", redact=redact) as captured:
-            run_everything(ASTREAM, captured, "handler")
+        with record_signals() as plain:
+            run_everything(ASTREAM, plain)
+        with capture_spans(capture_content="SPAN_AND_EVENT", redact=redact) as captured:
+            for scenario in everything.scenarios(ASTREAM):
+                scenario.run(ASTREAM, everything.config_of({"callbacks": [captured.handler]}))
         assert captured.tree == plain.tree
-        assert "planted" not in exported(captured)
+        assert "planted" not in str(captured.spans)
         assert captured.handler.diagnostics.counts.keys() == {"content could not be recorded"}
 
 
@@ -263,14 +229,14 @@ class TestMetadata:
     def test_only_what_was_asked_for(self) -> None:
         """Of metadata those keys are told that were asked for, and never a credential."""
         keys = ["user", "tier", "Authorization"]
-        with traced("handler", metadata_keys=keys) as captured:
+        with record_signals(metadata_keys=keys) as captured:
             metadata = {"user": "bob", "Authorization": "planted", "other": "planted", "tier": 3}
             config: Any = {"callbacks": [captured.handler], "metadata": metadata}
             Nameless().invoke([HumanMessage("x")], config)
         (span,) = captured.spans
         told = {key: value for key, value in span.attributes.items() if "metadata" in key}
         assert told == {"langchain.metadata.user": "bob", "langchain.metadata.tier": 3}
-        assert "planted" not in exported(captured)
+        assert "planted" not in captured.sent()
 
 
 def test_a_call_that_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +253,7 @@ def test_a_call_that_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
         running.cancel(CONTENT["exception"])
         await asyncio.gather(running, return_exceptions=True)
 
-    with traced("handler") as captured:
+    with record_signals() as captured:
         asyncio.run(cancel({"callbacks": [captured.handler]}))
     assert captured.tree == ["chat Slow [cancelled]"]
-    assert "planted" not in exported(captured)
+    assert "planted" not in captured.sent()
