@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -21,18 +22,10 @@ if TYPE_CHECKING:
 DEFAULT_MAX_OPEN_RUNS: Final = 10_000
 DEFAULT_STALL_THRESHOLD: Final = 2.0
 
-ENDPOINT_VARIABLES: Final = (
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-)
-_HEADER_VARIABLES: Final = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
-_PROTOCOL_VARIABLES: Final = (
-    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
-    "OTEL_EXPORTER_OTLP_PROTOCOL",
-)
+EMIT_EVENT_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT"
+
 _SAMPLER_VARIABLE: Final = "OTEL_TRACES_SAMPLER"
 _SAMPLER_ARGUMENT_VARIABLE: Final = "OTEL_TRACES_SAMPLER_ARG"
-_EXPORTER_VARIABLE: Final = "OTEL_TRACES_EXPORTER"
 _MAX_NAMES: Final = 32
 _PROTOCOL: Final = "http/protobuf"
 _EXPORTERS: Final = ("otlp", "console", "none")
@@ -46,6 +39,22 @@ _SAMPLERS: Final = (
 )
 
 
+class Signal(StrEnum):
+    """What the standard variables name apart."""
+
+    TRACES = "TRACES"
+    LOGS = "LOGS"
+
+    @property
+    def exporter_variable(self) -> str:
+        """The variable that names the signal's exporters."""
+        return f"OTEL_{self}_EXPORTER"
+
+    def otlp_variables(self, name: str) -> tuple[str, str]:
+        """Return the variables that tell *name* of the OTLP exporter: the signal's, and all's."""
+        return f"OTEL_EXPORTER_OTLP_{self}_{name}", f"OTEL_EXPORTER_OTLP_{name}"
+
+
 @dataclass(frozen=True, slots=True)
 class TelemetryConfig:
     """What `configure` sets up; what is left out, the standard variables say.
@@ -53,7 +62,8 @@ class TelemetryConfig:
     Args:
         service_name: of the resource; `OTEL_SERVICE_NAME`.
         endpoint: base URL of an OTLP/HTTP receiver, for example `http://localhost:4318`;
-            `OTEL_EXPORTER_OTLP_ENDPOINT`. Without one nothing is sent anywhere.
+            `OTEL_EXPORTER_OTLP_ENDPOINT`. Without one nothing is sent anywhere. Log records go
+            there where *log_events*, content on events or `OTEL_LOGS_EXPORTER` ask for them.
         headers: of each export; `OTEL_EXPORTER_OTLP_HEADERS`.
         sampler: of traces; `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
         capture_content: where content may go;
@@ -64,6 +74,7 @@ class TelemetryConfig:
         max_open_runs: see `OpenTelemetryCallbackHandler`.
         stall_threshold: see `OpenTelemetryCallbackHandler`.
         prices: see `OpenTelemetryCallbackHandler`.
+        log_events: see `OpenTelemetryCallbackHandler`.
 
     Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
     """
@@ -79,6 +90,7 @@ class TelemetryConfig:
     max_open_runs: int = DEFAULT_MAX_OPEN_RUNS
     stall_threshold: float = DEFAULT_STALL_THRESHOLD
     prices: Prices | None = None
+    log_events: bool = False
 
 
 def check(config: TelemetryConfig, environ: Mapping[str, str]) -> None:
@@ -89,18 +101,11 @@ def check(config: TelemetryConfig, environ: Mapping[str, str]) -> None:
     """
     if config.endpoint is not None:
         _check_endpoint("endpoint", config.endpoint)
-    for variable in ENDPOINT_VARIABLES:
-        if environ.get(variable):
-            _check_endpoint(variable, environ[variable])
-    for variable in _HEADER_VARIABLES:
-        _check_headers(variable, environ.get(variable, ""))
-    for variable in _PROTOCOL_VARIABLES:
-        _check_choice(variable, environ.get(variable) or _PROTOCOL, (_PROTOCOL,))
+    for signal in Signal:
+        _check_signal(signal, environ)
     _check_choice(_SAMPLER_VARIABLE, environ.get(_SAMPLER_VARIABLE) or _SAMPLERS[0], _SAMPLERS)
     _check_sampler_argument(environ)
-    for name in exporter_names(environ):
-        _check_choice(_EXPORTER_VARIABLE, name, _EXPORTERS)
-    CaptureContent.chosen(config.capture_content, environ)
+    emits_inference_details(CaptureContent.chosen(config.capture_content, environ), environ)
     positive("max_content_characters", config.max_content_characters)
     few_names("metadata_keys", config.metadata_keys)
     positive("max_open_runs", config.max_open_runs)
@@ -144,10 +149,46 @@ def few_names(source: str, value: Collection[str]) -> tuple[str, ...]:
     return names
 
 
-def exporter_names(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the exporters that `OTEL_TRACES_EXPORTER` asks for; by default, OTLP."""
-    names = (name.strip().lower() for name in environ.get(_EXPORTER_VARIABLE, "").split(","))
-    return tuple(name for name in names if name) or ("otlp",)
+def emits_inference_details(capture: CaptureContent, environ: Mapping[str, str]) -> bool:
+    """Say whether each model call has its event: where it has content, or the variable asks.
+
+    Raises:
+        ConfigurationError: the variable has a value that is neither `true` nor `false`.
+    """
+    told = environ.get(EMIT_EVENT_VARIABLE, "").strip().lower()
+    if told not in ("", "true", "false"):
+        raise ConfigurationError(f"{EMIT_EVENT_VARIABLE} is {told!r}; use true or false")
+    return capture.on_events if not told else told == "true"
+
+
+def exporter_names(signal: Signal, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the exporters that the signal's variable asks for; none where it asks for none."""
+    names = environ.get(signal.exporter_variable, "").split(",")
+    return tuple(name for name in (name.strip().lower() for name in names) if name)
+
+
+def sends_otlp(signal: Signal, config: TelemetryConfig, environ: Mapping[str, str]) -> bool:
+    """Say whether a signal has an endpoint, and no other exporter was chosen for it."""
+    variables = signal.otlp_variables("ENDPOINT")
+    has_endpoint = config.endpoint or any(environ.get(name) for name in variables)
+    return bool(has_endpoint) and "otlp" in (exporter_names(signal, environ) or ("otlp",))
+
+
+def otlp_endpoint(signal: Signal, config: TelemetryConfig) -> str | None:
+    """Return the URL that a config sends a signal to; None where the variables tell it."""
+    return f"{config.endpoint.rstrip('/')}/v1/{signal.lower()}" if config.endpoint else None
+
+
+def _check_signal(signal: Signal, environ: Mapping[str, str]) -> None:
+    for variable in signal.otlp_variables("ENDPOINT"):
+        if environ.get(variable):
+            _check_endpoint(variable, environ[variable])
+    for variable in signal.otlp_variables("HEADERS"):
+        _check_headers(variable, environ.get(variable, ""))
+    for variable in signal.otlp_variables("PROTOCOL"):
+        _check_choice(variable, environ.get(variable) or _PROTOCOL, (_PROTOCOL,))
+    for name in exporter_names(signal, environ):
+        _check_choice(signal.exporter_variable, name, _EXPORTERS)
 
 
 def _check_endpoint(source: str, value: str) -> None:

@@ -15,7 +15,16 @@ from opentelemetry.sdk.trace.export import (
     SimpleSpanProcessor,
 )
 
-from ._config import ENDPOINT_VARIABLES, TelemetryConfig, check, exporter_names
+from ._config import (
+    Signal,
+    TelemetryConfig,
+    check,
+    emits_inference_details,
+    exporter_names,
+    otlp_endpoint,
+    sends_otlp,
+)
+from ._content import CaptureContent
 from ._handler import OpenTelemetryCallbackHandler
 from ._sending import CountingExporter, shut_down
 
@@ -23,9 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from opentelemetry._logs import LoggerProvider
     from opentelemetry.sdk.trace import SpanProcessor
 
-_TRACES_PATH = "/v1/traces"
+    from ._log_export import Logs
+
 _DEFAULT_TIMEOUT = 10.0
 
 
@@ -47,6 +58,7 @@ class Telemetry:
         config: of the handler.
         owned: the provider again, where `configure` made it and is to shut it down.
         exporters: of that provider.
+        logs: where log records go; None where none are asked for.
     """
 
     def __init__(
@@ -55,16 +67,29 @@ class Telemetry:
         config: TelemetryConfig,
         owned: TracerProvider | None = None,
         exporters: Sequence[CountingExporter] = (),
+        logs: Logs | None = None,
     ) -> None:
         self.tracer_provider = tracer_provider
         self._config = config
         self._owned = owned
+        self._is_shut_down = False
         self._exporters = exporters
+        self._logs = logs
+
+    @property
+    def logger_provider(self) -> LoggerProvider | None:
+        """What takes log records, for `configure_logging`; None where they go nowhere."""
+        return self._logs.provider if self._logs is not None else None
 
     @property
     def unsent(self) -> int:
         """How many spans the endpoint did not take."""
         return sum(exporter.unsent for exporter in self._exporters)
+
+    @property
+    def unsent_log_records(self) -> int:
+        """How many log records the endpoint did not take."""
+        return sum(exporter.unsent for exporter in self._logs.exporters) if self._logs else 0
 
     def handler(self) -> OpenTelemetryCallbackHandler:
         """Return the callback handler of this process; the same one each time."""
@@ -80,9 +105,8 @@ class Telemetry:
             Whether nothing is waiting any longer; what a receiver then refused is logged by the
             exporter.
         """
-        if isinstance(self.tracer_provider, _FlushableProvider):
-            return self.tracer_provider.force_flush(int(timeout * 1000))
-        return True
+        spans = _flushed(self.tracer_provider, timeout)
+        return _flushed(self.logger_provider, timeout) and spans
 
     def shutdown(self, timeout: float = _DEFAULT_TIMEOUT) -> None:
         """End open runs, send what is waiting, and stop; a provider of the application goes on.
@@ -91,9 +115,16 @@ class Telemetry:
             timeout: how long sending may take, in seconds; `unsent` tells what was not taken.
         """
         self._handler.close()
-        owned, self._owned = self._owned, None
-        if owned is not None:
-            shut_down(owned, self._exporters, timeout)
+        if self._is_shut_down:
+            return
+        self._is_shut_down = True
+        logs = self._logs
+        providers = (self._owned, logs.owned if logs is not None else None)
+        shut_down(
+            [provider for provider in providers if provider is not None],
+            [*self._exporters, *(logs.exporters if logs is not None else ())],
+            timeout,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -110,6 +141,7 @@ class Telemetry:
     def _handler(self) -> OpenTelemetryCallbackHandler:
         return OpenTelemetryCallbackHandler(
             tracer_provider=self.tracer_provider,
+            logger_provider=self.logger_provider,
             capture_content=self._config.capture_content,
             redact=self._config.redact,
             max_content_characters=self._config.max_content_characters,
@@ -117,6 +149,7 @@ class Telemetry:
             max_open_runs=self._config.max_open_runs,
             stall_threshold=self._config.stall_threshold,
             prices=self._config.prices,
+            log_events=self._config.log_events,
         )
 
 
@@ -126,7 +159,8 @@ def configure(
     """Set OpenTelemetry up from a config and the standard `OTEL_*` variables.
 
     A tracer provider that the application has set before stays as it is, but for the
-    *span_processors* that are added to it. Without an endpoint nothing is sent anywhere.
+    *span_processors* that are added to it; a logger provider stays as it is. Without an endpoint
+    nothing is sent anywhere.
 
     Args:
         config: what the variables do not say, or shall not.
@@ -139,26 +173,49 @@ def configure(
     """
     config = config or TelemetryConfig()
     check(config, os.environ)
+    resource = _resource(config)
+    logs = _logs(config, resource, os.environ)
     provider = trace.get_tracer_provider()
     if isinstance(provider, trace.ProxyTracerProvider):
         exporters = list(_otlp_exporters(config, os.environ))
-        made = _tracer_provider(config, exporters)
-        telemetry = Telemetry(made, config, made, exporters)
+        made = _tracer_provider(config, resource, exporters)
+        telemetry = Telemetry(made, config, made, exporters, logs)
         trace.set_tracer_provider(made)
     else:
-        telemetry = Telemetry(provider, config)
+        telemetry = Telemetry(provider, config, logs=logs)
     if isinstance(telemetry.tracer_provider, _ProcessorProvider):
         for processor in span_processors:
             telemetry.tracer_provider.add_span_processor(processor)
     return telemetry
 
 
+def _flushed(provider: object, timeout: float) -> bool:
+    if isinstance(provider, _FlushableProvider):
+        return provider.force_flush(int(timeout * 1000))
+    return True
+
+
+def _resource(config: TelemetryConfig) -> Resource:
+    return Resource.create({SERVICE_NAME: config.service_name} if config.service_name else {})
+
+
+def _logs(config: TelemetryConfig, resource: Resource, environ: Mapping[str, str]) -> Logs | None:
+    capture = CaptureContent.chosen(config.capture_content, environ)
+    chosen = exporter_names(Signal.LOGS, environ)
+    is_asked_for = config.log_events or emits_inference_details(capture, environ) or chosen
+    if not is_asked_for:
+        return None
+    # Imported late: most programs do without logs.
+    from ._log_export import set_up_logs  # noqa: PLC0415
+
+    return set_up_logs(config, resource, environ)
+
+
 def _tracer_provider(
-    config: TelemetryConfig, exporters: Sequence[CountingExporter]
+    config: TelemetryConfig, resource: Resource, exporters: Sequence[CountingExporter]
 ) -> TracerProvider:
-    attributes = {SERVICE_NAME: config.service_name} if config.service_name else {}
-    provider = TracerProvider(sampler=config.sampler, resource=Resource.create(attributes))
-    if "console" in exporter_names(os.environ):
+    provider = TracerProvider(sampler=config.sampler, resource=resource)
+    if "console" in exporter_names(Signal.TRACES, os.environ):
         provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
     for exporter in exporters:
         provider.add_span_processor(BatchSpanProcessor(exporter))
@@ -168,13 +225,12 @@ def _tracer_provider(
 def _otlp_exporters(
     config: TelemetryConfig, environ: Mapping[str, str]
 ) -> Iterator[CountingExporter]:
-    has_endpoint = config.endpoint or any(environ.get(name) for name in ENDPOINT_VARIABLES)
-    if "otlp" in exporter_names(environ) and has_endpoint:
+    if sends_otlp(Signal.TRACES, config, environ):
         # Imported late: it brings an HTTP client that most programs do without.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
             OTLPSpanExporter,
         )
 
-        endpoint = config.endpoint.rstrip("/") + _TRACES_PATH if config.endpoint else None
         headers = dict(config.headers) if config.headers is not None else None
+        endpoint = otlp_endpoint(Signal.TRACES, config)
         yield CountingExporter(OTLPSpanExporter(endpoint, headers=headers))

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ._errors import ConfigurationError
+from ._config import emits_inference_details
 from ._lifecycle import RunObserver
 from ._version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from opentelemetry._logs import LoggerProvider
 
-    from ._content import CaptureContent, ContentDoor
+    from ._content import ContentDoor
     from ._diagnostics import Diagnostics
-
-EMIT_EVENT_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT"
 
 
 class LogObserver(RunObserver, Protocol):
@@ -56,15 +52,3 @@ def log_observers(
     logger = get_logger("nodespan.telemetry", VERSION, logger_provider, schema_url)
     observers: list[LogObserver] = [LogEvents(logger, diagnostics)] if log_events else []
     return observers + ([InferenceEvents(logger, door)] if emits_details else [])
-
-
-def emits_inference_details(capture: CaptureContent, environ: Mapping[str, str]) -> bool:
-    """Say whether each model call has its event: where it has content, or the variable asks.
-
-    Raises:
-        ConfigurationError: the variable has a value that is neither `true` nor `false`.
-    """
-    told = environ.get(EMIT_EVENT_VARIABLE, "").strip().lower()
-    if told not in ("", "true", "false"):
-        raise ConfigurationError(f"{EMIT_EVENT_VARIABLE} is {told!r}; use true or false")
-    return capture.on_events if not told else told == "true"

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from threading import Thread
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+    from opentelemetry.sdk.trace import ReadableSpan
+
+
+class _Stoppable(Protocol):
+    def shutdown(self) -> None: ...
+
 
 # What an exporter that was told to stop may still need to give up a request that is under way.
 _GRACE = 0.5
@@ -44,16 +50,27 @@ class CountingExporter(SpanExporter):
 
 
 def shut_down(
-    provider: TracerProvider, exporters: Sequence[CountingExporter], timeout: float
+    providers: Sequence[_Stoppable], exporters: Sequence[_Stoppable], timeout: float
 ) -> None:
-    """Send what is waiting and stop, within *timeout* seconds.
+    """Send what is waiting and stop, all within *timeout* seconds.
 
     The SDK's own way waits for as long as the exporters try again.
     """
-    stopping = Thread(target=provider.shutdown, name="nodespan-shutdown", daemon=True)
-    stopping.start()
-    stopping.join(timeout)
-    if stopping.is_alive():
-        for exporter in exporters:
-            exporter.shutdown()
-        stopping.join(_GRACE)
+    deadline = monotonic() + timeout
+    threads = [
+        Thread(target=provider.shutdown, name="nodespan-shutdown", daemon=True)
+        for provider in providers
+    ]
+    for thread in threads:
+        thread.start()
+    if _are_done(threads, deadline):
+        return
+    for exporter in exporters:
+        exporter.shutdown()
+    _are_done(threads, monotonic() + _GRACE)
+
+
+def _are_done(threads: Sequence[Thread], deadline: float) -> bool:
+    for thread in threads:
+        thread.join(max(deadline - monotonic(), 0))
+    return not any(thread.is_alive() for thread in threads)

@@ -12,11 +12,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
     from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
 _VERSIONS = ("langchain-core", "langgraph", "opentelemetry-sdk")
@@ -40,7 +42,26 @@ class OtlpReceiver:
 
     endpoint: str
     requests: list[ExportTraceServiceRequest] = field(default_factory=list)
+    log_requests: list[ExportLogsServiceRequest] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+
+    def receive(self, path: str, body: bytes) -> None:
+        """Keep a request."""
+        if path.endswith("/v1/logs"):
+            self.log_requests.append(ExportLogsServiceRequest.FromString(body))
+        else:
+            self.requests.append(ExportTraceServiceRequest.FromString(body))
+
+    @property
+    def log_records(self) -> list[LogRecord]:
+        """Every log record that was received."""
+        return [
+            record
+            for request in self.log_requests
+            for group in request.resource_logs
+            for scope in group.scope_logs
+            for record in scope.log_records
+        ]
 
     @property
     def resource_spans(self) -> list[ResourceSpans]:
@@ -66,7 +87,7 @@ def otlp_receiver() -> Iterator[OtlpReceiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            receiver.requests.append(ExportTraceServiceRequest.FromString(body))
+            receiver.receive(self.path, body)
             receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
             self.send_response(200)
             self.send_header("Content-Length", "0")
