@@ -12,8 +12,10 @@ from ._exceptions import full_name, stack_trace
 from ._plain import Plain, Reader, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Mapping, MutableMapping, Sequence
     from typing import TextIO
+
+    from structlog.typing import Processor
 
     EventDict = MutableMapping[str, Any]
 
@@ -21,7 +23,7 @@ diagnostics: Final = Diagnostics()
 
 _MAX_CHARACTERS: Final = 100_000
 _FIRST: Final = ("timestamp", "level", "event", "logger")
-_NOT_NEXT: Final = frozenset({*_FIRST, "_record", "_from_structlog"})
+_NOT_NEXT: Final = frozenset({*_FIRST, "_record"})
 
 
 # What every record has.
@@ -80,16 +82,16 @@ def error_of(exc_info: object) -> BaseException | None:
     return sys.exc_info()[1] if exc_info else None
 
 
-def tell_extras(_logger: Any, _method_name: str, event_dict: EventDict) -> EventDict:
-    """Take over what a record of the standard library's logging carries beside its message."""
-    record: logging.LogRecord = event_dict["_record"]
-    if stack := event_dict.pop("stack_info", None):
-        event_dict["stack"] = stack
+def line_of(record: logging.LogRecord) -> EventDict:
+    """Return a record of the standard library's logging as a line for structlog's processors."""
+    said = record.msg.event if isinstance(record.msg, Line) else record.getMessage()
     extras = {name: value for name, value in vars(record).items() if name not in _OF_RECORDS}
-    event_dict.update(extras)
-    if isinstance(record.msg, Line):
-        event_dict["event"] = record.msg.event
-    return event_dict
+    line: EventDict = {"event": said, **extras, "_record": record}
+    if record.exc_info:
+        line["exc_info"] = record.exc_info
+    if record.stack_info:
+        line["stack"] = record.stack_info
+    return line
 
 
 def add_logger_name(logger: Any, _method_name: str, event_dict: EventDict) -> EventDict:
@@ -122,10 +124,14 @@ class LineWriter(logging.Handler):
 
     Args:
         stream: to write to; None is whatever `sys.stderr` is at the time.
+
+    Attributes:
+        processors: make text of the lines of the standard library's loggers.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
         super().__init__()
+        self.processors: Sequence[Processor] = ()
         self._stream = stream
 
     @property
@@ -141,7 +147,10 @@ class LineWriter(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record of the standard library's logging."""
         try:
-            self._write(self.format(record))
+            line: Any = line_of(record)
+            for processor in self.processors:
+                line = processor(None, record.levelname.lower(), line)
+            self._write(line)
         except Exception as error:  # noqa: BLE001 - the application goes on without the line
             diagnostics.report("line could not be written", error)
 

@@ -27,9 +27,7 @@ _MAX_CHARACTERS: Final = 100_000
 _DEFAULT_LOGGER: Final = "nodespan.telemetry"
 _OF_OPENTELEMETRY: Final = "opentelemetry"
 # What a record has a place for.
-_NOT_ATTRIBUTES: Final = frozenset(
-    {"event", "level", "logger", "timestamp", "exc_info", "_record", "_from_structlog"}
-)
+_NOT_ATTRIBUTES: Final = frozenset({"event", "level", "logger", "timestamp", "exc_info", "_record"})
 _ATTRIBUTES: Final = {
     **FIELD_ATTRIBUTES,
     "exception_type": semconv.EXCEPTION_TYPE,

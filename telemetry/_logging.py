@@ -14,7 +14,6 @@ from ._log_lines import (
     add_logger_name,
     as_json,
     as_plain,
-    tell_extras,
 )
 from ._log_records import OpenTelemetryLogProcessor
 from ._run_context import add_run_context
@@ -75,28 +74,24 @@ def configure_logging(  # noqa: PLR0913 - keywords, each with a default
 
     least = _level(level)
     writer = LineWriter(stream)
-    chain = _chain(_renderer(format, writer), exception_messages, logger_provider)
+    processors = _processors(_renderer(format, writer), exception_messages, logger_provider)
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, *chain],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(least),
         context_class=dict,
         logger_factory=writer.logger,
         cache_logger_on_first_use=False,
     )
     writer.setLevel(least)
-    writer.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=chain,
-            foreign_pre_chain=[structlog.contextvars.merge_contextvars, tell_extras],
-        )
-    )
+    writer.processors = processors
     _attachment.replace(writer, to_root=standard_library)
 
 
-def _chain(
+def _processors(
     renderer: Processor, exception_messages: bool, logger_provider: LoggerProvider | None
 ) -> Sequence[Processor]:
     """Return the processors of a line, wherever it comes from."""
+    from structlog.contextvars import merge_contextvars  # noqa: PLC0415 - as above
     from structlog.processors import (  # noqa: PLC0415 - as above
         StackInfoRenderer,
         TimeStamper,
@@ -105,6 +100,7 @@ def _chain(
 
     sender = [OpenTelemetryLogProcessor(logger_provider)] if logger_provider is not None else []
     return [
+        merge_contextvars,
         add_log_level,
         add_logger_name,
         TimeStamper(fmt="iso", utc=True),

@@ -122,7 +122,7 @@ class FirstChunk:
 def _log(level: int, event: str, run: Run, told: Fields) -> None:
     if run.span is None:
         return
-    name = span_start(run.kind, run.start).name
+    name = getattr(run.span, "name", None) or span_start(run.kind, run.start).name
     ids = span_fields(run.span.get_span_context()) | run_fields(run)
     fields = {"run": name, **told, **ids}
     token = attach(set_span_in_context(run.span, current()))
