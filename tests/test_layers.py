@@ -15,6 +15,14 @@ MAY_SEE = {"graph": {"model", "telemetry"}, "model": set(), "telemetry": set()}
 
 # Data in, data out: neither a signal nor a callback is at hand here.
 PURE = {
+    "model": {
+        "_errors",
+        "_openai_errors",
+        "_openai_messages",
+        "_openai_request",
+        "_retry",
+        "_stop",
+    },
     "telemetry": {
         "_attributes",
         "_blocks",
@@ -30,6 +38,7 @@ PURE = {
         "_outcome",
         "_payload",
         "_plain",
+        "_prices",
         "_request",
         "_response",
         "_semconv",
