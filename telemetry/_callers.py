@@ -6,6 +6,7 @@ import asyncio
 import sys
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from weakref import ref
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import BaseTool
@@ -40,21 +41,24 @@ class Caller(NamedTuple):
 
     Attributes:
         thread: its identifier.
-        task: of asyncio.
+        task: of asyncio; a task keeps all alive that it awaits, and is not kept alive itself.
     """
 
     thread: int
-    task: asyncio.Task[Any] | None
+    task: ref[asyncio.Task[Any]] | None
 
     @classmethod
     def here(cls) -> Self:
         """Return who is calling."""
-        return cls(get_ident(), current_task())
+        task = current_task()
+        return cls(get_ident(), ref(task) if task is not None else None)
 
     @property
     def is_elsewhere(self) -> bool:
         """Whether it is another than who is calling now, and may still be at work."""
         if self.task is None:
             return self.thread != get_ident()
-        is_at_work = not self.task.done() and not self.task.cancelling()
-        return is_at_work and self.task is not current_task()
+        task = self.task()
+        if task is None or task is current_task():
+            return False
+        return not task.done() and not task.cancelling()

@@ -9,7 +9,6 @@ beneath it afterwards, in whatever task or thread copies of it live.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
-from weakref import ref
 
 from opentelemetry.context import Context, attach, create_key, get_current
 from opentelemetry.trace import Span, set_span_in_context
@@ -19,6 +18,7 @@ from ._callers import current_task
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+    from weakref import ref
 
 _RUN_KEY: Final = create_key("nodespan-run")
 
@@ -33,9 +33,9 @@ class Body:
 
     __slots__ = ("_context", "_waiting")
 
-    def __init__(self, context: Context, waiting: asyncio.Task[Any] | None = None) -> None:
+    def __init__(self, context: Context, waiting: ref[asyncio.Task[Any]] | None = None) -> None:
         self._context: Context | None = context
-        self._waiting = ref(waiting) if waiting is not None else None
+        self._waiting = waiting
 
     def leave(self) -> None:
         """Say that the body is left for good, and let go of the span."""
@@ -126,7 +126,7 @@ class RunContext(Context):
         return repr(self.copy())
 
 
-def attach_body(run_id: int, span: Span, waiting: asyncio.Task[Any] | None = None) -> Body:
+def attach_body(run_id: int, span: Span, waiting: ref[asyncio.Task[Any]] | None = None) -> Body:
     """Make *span* current for the body that the caller is about to run.
 
     Args:

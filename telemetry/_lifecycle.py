@@ -23,7 +23,7 @@ from ._guard import guarded
 from ._outcome import Outcome
 from ._runs import OpenRuns, Run
 from ._spans import RunKind, graph_kind, is_graph_step
-from ._unreported import watch_id, watch_task
+from ._unreported import watch_current_task, watch_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -245,7 +245,7 @@ class Lifecycle:
         run.id_watch = watch_id(run_id, self._note_gone)
         is_root = run.parent is None or run.parent not in self._runs
         if is_root and run.kind in _RUN_IN_TASK_OF_START:
-            run.task_watch = watch_task(run.caller.task, partial(self._end_with_task, run))
+            run.task_watch = watch_current_task(partial(self._end_with_task, run))
 
     def _end_with_task(self, run: Run) -> None:
         self.end_run(run, Ending(perf_counter_ns(), Outcome.CANCELLED))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any, Final, Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from opentelemetry.trace import NonRecordingSpan
 
@@ -90,7 +90,7 @@ class Run:
     epoch: int
     span: Span | None = None
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
-    waiting: asyncio.Task[Any] | None = None
+    waiting: ref[asyncio.Task[Any]] | None = None
     body: Body | None = None
     id_watch: IdWatch | None = None
     task_watch: TaskWatch | None = None

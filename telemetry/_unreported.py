@@ -11,6 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
+from ._callers import current_task
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
@@ -27,20 +29,23 @@ class TaskWatch:
     __slots__ = ("_on_done", "_task")
 
     def __init__(self, task: asyncio.Task[Any], on_done: Callable[[], None]) -> None:
-        self._task: Final = task
+        self._task: Final = ref(task)
         self._on_done: Final = on_done
         task.add_done_callback(self._done)
 
     def stop(self) -> None:
         """Watch no longer; a task that lives long must not collect those that watched it."""
-        self._task.remove_done_callback(self._done)
+        task = self._task()
+        if task is not None:
+            task.remove_done_callback(self._done)
 
     def _done(self, _task: asyncio.Task[Any]) -> None:
         self._on_done()
 
 
-def watch_task(task: asyncio.Task[Any] | None, on_done: Callable[[], None]) -> TaskWatch | None:
-    """Watch a task; None where there is none."""
+def watch_current_task(on_done: Callable[[], None]) -> TaskWatch | None:
+    """Watch the task that is running here; None where there is none."""
+    task = current_task()
     return TaskWatch(task, on_done) if task is not None else None
 
 

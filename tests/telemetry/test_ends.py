@@ -299,6 +299,20 @@ def test_an_interrupt_at_the_keyboard_is_not_an_error(
     ]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1)], ids=repr)
+def test_an_interrupt_at_the_keyboard_leaves_an_event_loop(
+    traced: Traced, error: BaseException
+) -> None:
+    """Ctrl-C in an async body leaves the loop at once; whatever is open there is cancelled."""
+    with pytest.raises(type(error)):
+        AINVOKE.run(asking(Talker(fails_with=error)), GREETING, traced.config())
+    assert traced.tree == [
+        "invoke_workflow LangGraph [cancelled]",
+        "  node ask [cancelled]",
+        "    chat talker [cancelled]",
+    ]
+
+
 # Cancellation
 
 
@@ -736,6 +750,21 @@ def test_a_stream_that_is_finished_in_another_loop(traced: Traced) -> None:
 
     assert len(list(chunks(Talker().astream("hello", traced.config())))) == 4
     assert traced.tree == ["chat talker"]
+
+
+@pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
+def test_a_stream_whose_loop_is_gone(traced: Traced, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that nobody can close any more ends when it is dropped."""
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # pytest's keeps the stream alive
+    loop = asyncio.new_event_loop()
+    stream = Talker().astream("hello", traced.config())
+    loop.run_until_complete(anext(stream))
+    loop.close()
+    assert traced.handler.open_runs == 1
+    del stream
+    gc.collect()
+    assert traced.handler.open_runs == 0
+    assert traced.tree == ["chat talker [abandoned]"]
 
 
 # The process
