@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from heapq import nsmallest
 from threading import Lock
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry._logs import SeverityNumber
@@ -18,7 +19,7 @@ from ._stream_attributes import speed_attributes, stream_attributes
 from ._ticker import Ticker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry._logs import Logger
     from opentelemetry.context import Context
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ._diagnostics import Diagnostics
     from ._ending import Ending
     from ._runs import Run
+    from ._stream import StreamClock
 
 LOOK_EVERY: Final = 1.0
 # A look tells of no more streams; those that it leaves out come first the next time.
@@ -41,8 +43,9 @@ _FAILURES: Final = (Outcome.ERROR, Outcome.LOST)
 class LogEvents:
     """Emits a record when a model starts, once a second while it streams, and when it ends.
 
-    Nothing of it is on the token path: a thread looks at the streams that are open. The records
-    of a stream tell of each of its chunks once, in order, and follow their trace's sampling.
+    And one when a stream has stalled, while it is still waited for. Nothing of it is on the
+    token path: a thread looks at the streams that are open. The records of a stream tell of each
+    of its chunks once, in order, and follow their trace's sampling.
 
     Args:
         logger: of OpenTelemetry.
@@ -83,12 +86,20 @@ class LogEvents:
         self._ticker.forget()
 
     def _look(self) -> None:
-        moved = [followed for followed in list(self._followed.values()) if followed.has_moved]
-        for followed in nsmallest(MAX_RECORDS_A_LOOK, moved, key=lambda one: one.told_at):
-            try:
-                self._tell_chunks(followed)
-            except Exception as error:  # noqa: BLE001 - the other streams are told of
-                self._diagnostics.report("LogEvents missed chunks", error)
+        now = perf_counter_ns()
+        followed = list(self._followed.values())
+        moved = [one for one in followed if one.has_moved]
+        stalled = [one for one in followed if one.has_stalled(now)]
+        for one in nsmallest(MAX_RECORDS_A_LOOK, moved, key=lambda one: one.told_at):
+            self._tell(self._tell_chunks, one)
+        for one in stalled[:MAX_RECORDS_A_LOOK]:
+            self._tell(self._tell_stall, one)
+
+    def _tell(self, tell: Callable[[_Followed], None], followed: _Followed) -> None:
+        try:
+            tell(followed)
+        except Exception as error:  # noqa: BLE001 - the other streams are told of
+            self._diagnostics.report("LogEvents missed a look", error)
 
     def _tell_chunks(self, followed: _Followed) -> None:
         # The end of a run and a look may meet.
@@ -96,6 +107,11 @@ class LogEvents:
             told, at = followed.advance(), followed.told_at
         if told:
             self._emit(followed, semconv.EVENT_MODEL_STREAM, at, told)
+
+    def _tell_stall(self, followed: _Followed) -> None:
+        now = perf_counter_ns()
+        told = followed.stall(now)
+        self._emit(followed, semconv.EVENT_STALL, now, told, SeverityNumber.WARN)
 
     def _emit(
         self,
@@ -125,6 +141,7 @@ class _Followed:
         attributes: of all its records.
         chunks: how many were told.
         told_at: when the last of them came, in ns of the monotonic clock.
+        stalled_at: index of the last chunk of which was told that it is waited for.
     """
 
     run: Run
@@ -132,16 +149,35 @@ class _Followed:
     attributes: Attributes
     chunks: int = 0
     told_at: int = 0
+    stalled_at: int | None = None
+
+    @property
+    def clock(self) -> StreamClock | None:
+        """The stream's clock."""
+        return self.run.chunks.clock if self.run.chunks is not None else None
 
     @property
     def has_moved(self) -> bool:
         """Whether there are chunks that were not told."""
-        counter = self.run.chunks
-        return counter is not None and counter.clock.chunks > self.chunks
+        return self.clock is not None and self.clock.chunks > self.chunks
+
+    def has_stalled(self, now: int) -> bool:
+        """Whether a chunk is waited for too long, of which that was not told."""
+        clock = self.clock
+        return clock is not None and self.stalled_at != clock.chunks and clock.is_stalled(now)
+
+    def stall(self, now: int) -> Attributes:
+        """Return which chunk is waited for, and how long it is by now, and take it as told."""
+        clock = self.clock
+        if clock is None:
+            return {}
+        self.stalled_at = clock.chunks
+        waited = now - (clock.last_chunk_at or now)
+        return {semconv.STALL_CHUNK: self.stalled_at, semconv.STALL_DURATION: waited / _NS}
 
     def advance(self) -> Attributes:
         """Return what is new, as attributes, and take it as told; nothing where nothing is."""
-        clock = self.run.chunks.clock if self.run.chunks is not None else None
+        clock = self.clock
         last = clock.last_chunk_at if clock is not None else None
         if clock is None or last is None or not self.has_moved:
             return {}
