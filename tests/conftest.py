@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import socket
 import subprocess
 import sys
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+    from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
     from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
+
+HERE = Path(__file__).parent
+SECONDS = 60
+IMPORTED_ONCE = ("nodespan.graph.cli._app", "nodespan.graph.cli._talk", "langchain.agents")
+SET_UP_HERE = re.compile(r"OTEL_|LANG|LC_|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|GITHUB_|PY_COLORS")
 
 _VERSIONS = ("langchain-core", "langgraph", "opentelemetry-sdk")
 
@@ -43,12 +57,15 @@ class OtlpReceiver:
     endpoint: str
     requests: list[ExportTraceServiceRequest] = field(default_factory=list)
     log_requests: list[ExportLogsServiceRequest] = field(default_factory=list)
+    metric_requests: list[ExportMetricsServiceRequest] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
     def receive(self, path: str, body: bytes) -> None:
         """Keep a request."""
         if path.endswith("/v1/logs"):
             self.log_requests.append(ExportLogsServiceRequest.FromString(body))
+        elif path.endswith("/v1/metrics"):
+            self.metric_requests.append(ExportMetricsServiceRequest.FromString(body))
         else:
             self.requests.append(ExportTraceServiceRequest.FromString(body))
 
@@ -62,6 +79,17 @@ class OtlpReceiver:
             for scope in group.scope_logs
             for record in scope.log_records
         ]
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """What was received last of each metric, by its name."""
+        return {
+            metric.name: metric
+            for request in self.metric_requests
+            for group in request.resource_metrics
+            for scope in group.scope_metrics
+            for metric in scope.metrics
+        }
 
     @property
     def resource_spans(self) -> list[ResourceSpans]:
@@ -103,21 +131,101 @@ def otlp_receiver() -> Iterator[OtlpReceiver]:
         server.shutdown()
 
 
+class Processes:
+    """Starts programs in processes of their own, one after the other; see `process_server`."""
+
+    def __init__(self) -> None:
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._channel.settimeout(SECONDS)
+        self._server = subprocess.Popen(
+            [sys.executable, "-W", "error", HERE / "process_server.py", *IMPORTED_ONCE],
+            stdin=theirs,
+            env=environment_of_programs(),
+        )
+        theirs.close()
+
+    def start(
+        self,
+        code: str,
+        arguments: tuple[str, ...],
+        streams: list[int],
+        *,
+        folder: Path = HERE,
+        terminal: bool = False,
+        **variables: str,
+    ) -> int:
+        """Start a program, and return its process id."""
+        request = {
+            "code": code,
+            "arguments": arguments,
+            "environment": environment_of_programs(**variables),
+            "folder": str(folder),
+            "terminal": terminal,
+        }
+        socket.send_fds(self._channel, [json.dumps(request).encode()], streams)
+        return int(self._channel.recv(64))
+
+    def exit_code(self, process: int) -> int:
+        """Wait for the process to end."""
+        ended, code = self._channel.recv(64).split()
+        assert int(ended) == process
+        return int(code)
+
+    def close(self) -> None:
+        """Stop."""
+        self._server.kill()
+        self._server.wait()
+        self._channel.close()
+
+
+def environment_of_programs(**variables: str) -> dict[str, str]:
+    """What a process gets: nothing of what is set up on this machine."""
+    kept = {name: value for name, value in os.environ.items() if not SET_UP_HERE.match(name)}
+    return kept | {"PYTHONUTF8": "1"} | variables
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[Processes]:
+    """One server of processes for all tests."""
+    processes = Processes()
+    yield processes
+    processes.close()
+
+
 @pytest.fixture
 def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run a program in a process of its own: what is global there does not stay."""
+    """Run a program in a fresh interpreter: what is global there does not stay."""
 
     def run(
         code: str, *arguments: str, timeout: float = 60, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
         return subprocess.run(
             [sys.executable, "-W", "error", "-c", code, *arguments],
-            env=kept | environment,
+            env=environment_of_programs(**environment),
             capture_output=True,
             text=True,
             timeout=timeout,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def run_program(processes: Processes) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a program as `run_python` does, but where nodespan is imported already."""
+
+    def run(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        with (
+            TemporaryFile("r+") as out,
+            TemporaryFile("r+") as err,
+            Path(os.devnull).open() as null,
+        ):
+            streams = [nothing.fileno(), out.fileno(), err.fileno()]
+            process = processes.start(code, arguments, streams, **environment)
+            ended = processes.exit_code(process)
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(code, ended, out.read(), err.read())
 
     return run

@@ -42,10 +42,10 @@ COMMANDS = [block for block in blocks() if block.language == "sh"]
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=str)
 def test_programs_print_what_readme_says(
-    program: Block, run_python: Callable[..., subprocess.CompletedProcess[str]]
+    program: Block, run_program: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     """A Python block runs on its own, without a warning, and prints the text block after it."""
-    result = run_python(program.text)
+    result = run_program(program.text)
     assert (result.returncode, result.stderr) == (0, "")
     if program.printed is not None:
         assert measured_out(result.stdout) == measured_out(program.printed)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from subprocess import CompletedProcess
 
-    RunPython = Callable[..., CompletedProcess[str]]
+    RunProgram = Callable[..., CompletedProcess[str]]
 
 ONE_SPAN = """
 from nodespan.telemetry import TelemetryConfig, configure
@@ -25,10 +25,10 @@ with configure({config}) as telemetry:
 
 
 def test_spans_go_to_the_endpoint_with_name_and_headers(
-    run_python: RunPython, otlp_receiver: Any
+    run_program: RunProgram, otlp_receiver: Any
 ) -> None:
     """Endpoint, headers and service name come from the standard variables."""
-    result = run_python(
+    result = run_program(
         ONE_SPAN.format(config=""),
         OTEL_EXPORTER_OTLP_ENDPOINT=otlp_receiver.endpoint,
         OTEL_EXPORTER_OTLP_HEADERS="x-team=cats",
@@ -42,13 +42,13 @@ def test_spans_go_to_the_endpoint_with_name_and_headers(
     assert service["service.name"] == "echo-service"
 
 
-def test_arguments_win_over_variables(run_python: RunPython, otlp_receiver: Any) -> None:
+def test_arguments_win_over_variables(run_program: RunProgram, otlp_receiver: Any) -> None:
     """What the config says is taken, whatever the variables say."""
     config = (
         f"TelemetryConfig(endpoint={otlp_receiver.endpoint!r}, service_name='mine', "
         "headers={'x-key': 'k'})"
     )
-    result = run_python(
+    result = run_program(
         ONE_SPAN.format(config=config),
         OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
         OTEL_SERVICE_NAME="theirs",
@@ -60,7 +60,7 @@ def test_arguments_win_over_variables(run_python: RunPython, otlp_receiver: Any)
     assert "mine" in {item.value.string_value for item in resource.attributes}
 
 
-def test_without_an_endpoint_nothing_connects(run_python: RunPython) -> None:
+def test_without_an_endpoint_nothing_connects(run_program: RunProgram) -> None:
     """No socket is opened, not even to the standard's default endpoint."""
     guard = (
         "import socket\n"
@@ -68,7 +68,7 @@ def test_without_an_endpoint_nothing_connects(run_python: RunPython) -> None:
         "socket.socket.connect = socket.create_connection = refuse\n"
     )
     for exporter in ("", "otlp"):
-        result = run_python(guard + ONE_SPAN.format(config=""), OTEL_TRACES_EXPORTER=exporter)
+        result = run_program(guard + ONE_SPAN.format(config=""), OTEL_TRACES_EXPORTER=exporter)
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
@@ -84,10 +84,10 @@ def test_without_an_endpoint_nothing_connects(run_python: RunPython) -> None:
     ids=str,
 )
 def test_sampler_and_switches(
-    run_python: RunPython, otlp_receiver: Any, environment: dict[str, str], sent: int
+    run_program: RunProgram, otlp_receiver: Any, environment: dict[str, str], sent: int
 ) -> None:
     """The standard sampler variables and switches decide what is sent."""
-    result = run_python(
+    result = run_program(
         ONE_SPAN.format(config=""),
         OTEL_EXPORTER_OTLP_ENDPOINT=otlp_receiver.endpoint,
         **environment,
@@ -96,7 +96,7 @@ def test_sampler_and_switches(
     assert len(otlp_receiver.spans) == sent
 
 
-def test_a_provider_of_the_application_is_respected(run_python: RunPython) -> None:
+def test_a_provider_of_the_application_is_respected(run_program: RunProgram) -> None:
     """A provider that was set before makes the spans, and is not shut down."""
     code = """
 from opentelemetry import trace
@@ -114,11 +114,11 @@ with configure(span_processors=[after]) as telemetry:
 own.get_tracer("application").start_span("later").end()
 print([span.name for span in before.spans()], [span.name for span in after.spans()])
 """
-    result = run_python(code)
+    result = run_program(code)
     assert (result.stdout, result.stderr) == ("['first', 'later'] ['first', 'later']\n", "")
 
 
-def test_a_dead_endpoint_costs_little_time(run_python: RunPython) -> None:
+def test_a_dead_endpoint_costs_little_time(run_program: RunProgram) -> None:
     """When nobody listens at the endpoint, the application ends in the time it gave."""
     code = """
 from time import monotonic
@@ -131,7 +131,7 @@ before = monotonic()
 telemetry.shutdown(timeout=0.5)
 print(monotonic() - before < 2, telemetry.unsent)
 """
-    result = run_python(code, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+    result = run_program(code, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
     assert (result.returncode, result.stdout) == (0, "True 1\n")
     assert "Traceback" not in result.stderr
 

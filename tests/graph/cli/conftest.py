@@ -11,8 +11,6 @@ import select
 import signal
 import socket
 import struct
-import subprocess
-import sys
 import tempfile
 import termios
 import threading
@@ -30,60 +28,34 @@ import pytest
 HERE = Path(__file__).parent
 SECONDS = 60
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|[\x01\x02]")
-SET_UP_HERE = re.compile(r"OTEL_|LANG|LC_|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|GITHUB_|PY_COLORS")
-
-
-def environment(**variables: str) -> dict[str, str]:
-    """What a process gets: nothing of what is set up on this machine."""
-    kept = {name: value for name, value in os.environ.items() if not SET_UP_HERE.match(name)}
-    return kept | {"PYTHONUTF8": "1"} | variables
+COMMAND = "from nodespan.graph.cli import main; main()"
 
 
 class Server:
-    """Starts processes, one after the other; see `process_server`."""
+    """Starts the command, one process after the other."""
 
-    def __init__(self) -> None:
-        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._channel.settimeout(SECONDS)
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", HERE / "process_server.py"],
-            stdin=theirs,
-            env=environment(),
-        )
-        theirs.close()
+    def __init__(self, processes: Any) -> None:
+        self._processes = processes
 
     def start(
         self, arguments: tuple[str, ...], streams: list[int], *, terminal: bool, **variables: str
     ) -> int:
         """Start the command, and return its process id."""
-        request = {
-            "arguments": arguments,
-            "environment": environment(**variables),
-            "folder": str(HERE),
-            "terminal": terminal,
-        }
-        socket.send_fds(self._channel, [json.dumps(request).encode()], streams)
-        return int(self._channel.recv(64))
+        return int(
+            self._processes.start(
+                COMMAND, arguments, streams, folder=HERE, terminal=terminal, **variables
+            )
+        )
 
     def exit_code(self, process: int) -> int:
         """Wait for the process to end."""
-        ended, code = self._channel.recv(64).split()
-        assert int(ended) == process
-        return int(code)
-
-    def close(self) -> None:
-        """Stop."""
-        self._process.kill()
-        self._process.wait()
-        self._channel.close()
+        return int(self._processes.exit_code(process))
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def server(processes: Any) -> Server:
     """One server for all tests."""
-    server = Server()
-    yield server
-    server.close()
+    return Server(processes)
 
 
 @dataclass(frozen=True)

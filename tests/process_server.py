@@ -1,9 +1,9 @@
-"""Starts the command in processes of its own that need not import it again.
+"""Starts programs in processes of their own that need not import what takes long again.
 
-The imports take seconds, and every test wants a process. This one imports once, and forks for
-each request that comes through the socket on file descriptor 0: JSON with `arguments`,
-`environment`, `folder` and `terminal`, and the three standard streams. It answers with the
-process id at once, and with it and the exit code in the end.
+The imports take seconds, and many tests want a process. This one imports once what its
+arguments name, and forks for each request that comes through the socket on file descriptor 0:
+JSON with `code`, `arguments`, `environment`, `folder` and `terminal`, and the three standard
+streams. It answers with the process id at once, and with it and the exit code in the end.
 """
 
 import fcntl
@@ -13,11 +13,8 @@ import os
 import socket
 import sys
 import termios
+from importlib import import_module
 from typing import Any
-
-import nodespan.graph.cli._app
-import nodespan.graph.cli._talk  # noqa: F401 - imported for every process to come
-from nodespan.graph.cli import main
 
 
 def serve(channel: socket.socket) -> dict[str, Any]:
@@ -52,10 +49,12 @@ def use_streams(streams: list[int], *, terminal: bool) -> None:
 
 
 if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        import_module(name)
     gc.freeze()  # or each process would go through all of it as it ends
     request = serve(socket.socket(fileno=os.dup(0)))
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
     sys.argv = ["nodespan", *request["arguments"]]
-    main()
+    exec(request["code"], {"__name__": "__main__"})  # noqa: S102 - a test's own program
