@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from langchain_core.runnables import RunnableConfig
     from opentelemetry.sdk.metrics.export import Metric
+    from opentelemetry.sdk.trace.sampling import Sampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +77,16 @@ class Signals(CapturedSpans):
 
 
 @contextmanager
-def record_signals(way_in: str = "handler", **settings: Any) -> Iterator[Signals]:
+def record_signals(
+    way_in: str = "handler", sampler: Sampler | None = None, **settings: Any
+) -> Iterator[Signals]:
     """Record everything that a handler of these settings sends, and fail where it meets trouble."""
     collector, records, reader = (
         SpanCollector(),
         InMemoryLogRecordExporter(),
         InMemoryMetricReader(),
     )
-    tracer_provider = TracerProvider(shutdown_on_exit=False)
+    tracer_provider = TracerProvider(sampler, shutdown_on_exit=False)
     tracer_provider.add_span_processor(collector)
     logger_provider = LoggerProvider(shutdown_on_exit=False)
     logger_provider.add_log_record_processor(SimpleLogRecordProcessor(records))
