@@ -216,12 +216,9 @@ def run_program(processes: Processes) -> Callable[..., subprocess.CompletedProce
     """Run a program as `run_python` does, but where nodespan is imported already."""
 
     def run(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        with (
-            TemporaryFile("r+") as out,
-            TemporaryFile("r+") as err,
-            Path(os.devnull).open() as null,
-        ):
-            streams = [nothing.fileno(), out.fileno(), err.fileno()]
+        nothing = Path(os.devnull)
+        with nothing.open() as given, TemporaryFile("r+") as out, TemporaryFile("r+") as err:
+            streams = [given.fileno(), out.fileno(), err.fileno()]
             process = processes.start(code, arguments, streams, **environment)
             ended = processes.exit_code(process)
             out.seek(0)
