@@ -20,6 +20,7 @@ _SECONDS: Final = 1.5
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _EXPORTERS: Final = "opentelemetry.exporter"
+_SPAN_EXPORTER: Final = f"{_EXPORTERS}.otlp.proto.http.trace_exporter"
 _MAX_REASON: Final = 100
 
 
@@ -32,7 +33,9 @@ def sending(collector: SpanCollector, note: Callable[[str], None]) -> Iterator[T
         note: Is told once, in the end, how many spans could not be sent, where to, and why.
     """
     reason = _Reason()
-    logging.getLogger(_EXPORTERS).addHandler(reason)
+    # What has a handler is no longer printed on standard error; one of the user's gets it still.
+    logging.getLogger(_EXPORTERS).addHandler(logging.NullHandler())
+    logging.getLogger(_SPAN_EXPORTER).addHandler(reason)
     telemetry = configure(span_processors=[collector])
     try:
         yield telemetry
@@ -43,11 +46,7 @@ def sending(collector: SpanCollector, note: Callable[[str], None]) -> Iterator[T
 
 
 class _Reason(logging.Handler):
-    """Keeps why an exporter failed the last time.
-
-    Only its log tells. Because the log has a handler now, Python no longer prints it on standard
-    error; handlers that a module of the user's sets up get it as before.
-    """
+    """Keeps why the exporter of spans failed the last time: it tells its log alone."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

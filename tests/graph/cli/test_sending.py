@@ -22,35 +22,36 @@ def test_dead_port(nodespan: Nodespan, dead_port: int) -> None:
 def test_refused(nodespan: Nodespan, refusing: Any) -> None:
     """What a receiver said is told."""
     with refusing(500) as receiver:
-        traces = f"{receiver.url}/otlp/v1/traces"
-        result = nodespan("chat", "Meow!", "--json", OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=traces)
+        result = nodespan("chat", "Meow!", "--json", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
 
     assert result.out.startswith("{")
-    assert result.err == f"3 spans were not sent to {traces}: 500 Internal Server Error\n"
+    assert result.err == f"3 spans were not sent to {receiver.url}: 500 Internal Server Error\n"
     assert result.code == 0
 
 
 def test_not_for_long(nodespan: Nodespan, refusing: Any) -> None:
     """A receiver that asks to try again later is tried once more, but not for long."""
     with refusing(503) as receiver:
-        result = nodespan("chat", "Meow!", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
+        traces = f"{receiver.url}/v1/traces"
+        result = nodespan("chat", "Meow!", OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=traces)
 
-    assert result.err == f"3 spans were not sent to {receiver.url}: Service Unavailable\n"
+    assert result.err == f"3 spans were not sent to {traces}: Service Unavailable\n"
     assert receiver.requests == 2
 
 
 def test_some(nodespan: Nodespan, refusing: Any) -> None:
     """Those are counted that were not taken, and no others."""
     with refusing(400, 200) as receiver:
+        traces = f"{receiver.url}/v1/traces"
         result = nodespan(
             "chat",
             "Meow!",
-            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+            OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=traces,
             OTEL_BSP_MAX_EXPORT_BATCH_SIZE="1",
         )
 
     assert receiver.requests == 3
-    assert result.err == f"1 span was not sent to {receiver.url}: 400 Bad Request\n"
+    assert result.err == f"1 span was not sent to {traces}: 400 Bad Request\n"
 
 
 def test_failed_run(nodespan: Nodespan, dead_port: int) -> None:
