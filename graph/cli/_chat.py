@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from ._choices import ECHO, choose_model, choose_tools
 from ._display import Display
 from ._exit import bad_value, reporting
-from ._model_choice import ECHO, choose_model
 from ._output import Output
 from ._prompt import single_prompt
 
@@ -33,6 +33,14 @@ def chat(  # noqa: PLR0913 - each is an option of the command
             help="The model to ask an endpoint for. The key is read from OPENAI_API_KEY.",
         ),
     ] = None,
+    tool: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE:NAME",
+            help="Give the model a tool: a function of your own with a docstring, or a LangChain "
+            "tool. Can be repeated.",
+        ),
+    ] = None,
     n: Annotated[
         int | None,
         typer.Option("--n", metavar="N", help="Let echo answer with N characters; all by default."),
@@ -56,6 +64,7 @@ def chat(  # noqa: PLR0913 - each is an option of the command
     The exit code is 0, or 1 for a failed run, 2 for bad usage, 130 for Ctrl-C.
     """
     choice = choose_model(model, n=n, model_name=model_name)
+    tools = choose_tools(tool or ())
     text = single_prompt(prompt)
     if text is None and as_json:
         raise bad_value("--json", "one document needs one prompt")
@@ -63,5 +72,5 @@ def chat(  # noqa: PLR0913 - each is an option of the command
     with reporting(traceback=traceback):
         from ._talk import talk  # noqa: PLC0415 - takes seconds, which `--help` need not wait for
 
-        code = talk(choice, text, display)
+        code = talk(choice, tools, text, display)
     raise typer.Exit(code)

@@ -13,15 +13,15 @@ from ...model import (
     OpenAICompatibleChatModel,
 )
 from .._chat_model import require_chat_model
+from ._choices import MODEL, MODEL_NAME, Echo, Endpoint, File
 from ._exit import bad_value
-from ._model_choice import MODEL, MODEL_NAME, Echo, Endpoint, File
 from ._own import Own
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .._chat_model import ChatModel
-    from ._model_choice import ModelChoice
+    from ._choices import ModelChoice
 
 _SOURCES: Final = {
     "base_url": MODEL,

@@ -2,21 +2,28 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from uuid import uuid4
 
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import AIMessage, BaseMessage, RemoveMessage
+from langchain_core.messages import AIMessage, RemoveMessage
 from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.constants import START
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
 from ...telemetry import SpanCollector, SpanRecord
 from .._agent import build_agent
 from .._agent_graph import Agent
 from .._chat_model import ChatModel
+from ._choices import TOOL
+from ._exit import bad_value
 from ._sending import sending
+from ._threads import AbandonableThreads
 from ._turn import Turn, take_turn
 
 AGENT_NAME = "assistant"
@@ -47,35 +54,53 @@ class Session:
         return spans
 
     def _settle(self, turn: Turn) -> None:
-        """Leave no question without an answer in the history: many models refuse such a one.
+        """Leave no question without an answer in the history, nor a call of a tool.
 
-        An answer that was stopped counts as far as it came. A question that was not answered at
-        all, or whose run failed, is forgotten: it could fail every turn from here on.
+        Many models refuse such ones. An answer that was stopped counts as far as it came, but
+        for its calls. A question that was not answered at all, or whose run failed, is
+        forgotten: it could fail every turn from here on.
         """
+        messages = self.agent.get_state(self.config).values.get("messages", ())
+        before = list(takewhile(lambda message: message.id != turn.question.id, messages))
+        if len(before) == len(messages):
+            return
         said = turn.answer if turn.outcome == "cancelled" else ""
-        state = self.agent.get_state(self.config)
-        asked = turn.question.id
-        if asked and asked in {message.id for message in state.values.get("messages", ())}:
-            last: BaseMessage = AIMessage(said) if said else RemoveMessage(id=asked)
-            self.agent.update_state(self.config, {"messages": [last]}, as_node="model")
+        asked = [turn.question, AIMessage(said)] if said else []
+        history = [RemoveMessage(REMOVE_ALL_MESSAGES), *before, *asked]
+        self.agent.update_state(self.config, {"messages": history}, as_node=START)
 
 
-@contextmanager
-def open_session(
-    model: ChatModel, *, remembers: bool, note: Callable[[str], None]
-) -> Iterator[Session]:
-    """Open a session with *model*, traced as the `OTEL_*` variables say; close all of it after.
+def make_agent(model: ChatModel, tools: Sequence[BaseTool], *, remembers: bool) -> Agent:
+    """Build the agent to talk to.
 
     Args:
         model: The chat model.
+        tools: What it may call.
         remembers: Whether each turn knows the ones before it.
+
+    Raises:
+        typer.BadParameter: The model cannot call these tools.
+    """
+    checkpointer = InMemorySaver() if remembers else None
+    try:
+        return build_agent(model, tools, name=AGENT_NAME, checkpointer=checkpointer)
+    except (TypeError, ValueError) as error:
+        raise bad_value(TOOL, str(error)) from error
+
+
+@contextmanager
+def open_session(agent: Agent, note: Callable[[str], None]) -> Iterator[Session]:
+    """Open a session with *agent*, traced as the `OTEL_*` variables say; close all of it after.
+
+    Args:
+        agent: The agent.
         note: Is told what went wrong beside the answers.
     """
     # The trace and the error say what this logger would say on standard error once more.
     logging.getLogger("nodespan.telemetry.runs").addHandler(logging.NullHandler())
     collector = SpanCollector()
-    checkpointer = InMemorySaver() if remembers else None
-    agent = build_agent(model, name=AGENT_NAME, checkpointer=checkpointer)
-    thread: RunnableConfig = {"configurable": {"thread_id": str(uuid4())}} if remembers else {}
+    thread: RunnableConfig = {"configurable": {"thread_id": str(uuid4())}}
+    config: RunnableConfig = thread if agent.checkpointer else {}
     with sending(collector, note) as telemetry, asyncio.Runner() as runner:
-        yield Session(agent, thread, collector, runner, telemetry.handler())
+        runner.get_loop().set_default_executor(AbandonableThreads())
+        yield Session(agent, config, collector, runner, telemetry.handler())

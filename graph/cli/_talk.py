@@ -1,13 +1,16 @@
 """Talking to a model: one answer, or a conversation."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 
+from ._choices import ModelChoice
 from ._display import Display
 from ._exit import ExitCode
-from ._model_choice import ModelChoice
 from ._models import make_model
+from ._own import Own
 from ._prompt import typed_prompts
-from ._session import Session, open_session
+from ._session import Session, make_agent, open_session
+from ._tools import make_tools
 
 _EXIT_CODES = {
     "ok": ExitCode.OK,
@@ -16,16 +19,19 @@ _EXIT_CODES = {
 }
 
 
-def talk(choice: ModelChoice, prompt: str | None, display: Display) -> ExitCode:
+def talk(
+    choice: ModelChoice, tools: Sequence[Own], prompt: str | None, display: Display
+) -> ExitCode:
     """Answer *prompt*, or where it is `None`, one after another that a person types.
 
     Args:
         choice: The model.
+        tools: What the model may call.
         prompt: The prompt.
         display: Where answers and traces go.
     """
-    model = make_model(choice)
-    with open_session(model, remembers=prompt is None, note=display.note) as session:
+    agent = make_agent(make_model(choice), make_tools(tools), remembers=prompt is None)
+    with open_session(agent, display.note) as session:
         if prompt is None:
             display.note("Ctrl-C stops an answer, Ctrl-D ends.")
             return _converse(session, display)

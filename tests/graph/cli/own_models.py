@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
-from nodespan.model import CustomChatModel, EchoChatModel
+from nodespan.model import CustomChatModel, EchoChatModel, ScriptedCall, ScriptedChatModel
 
 
 class SlowChatModel(CustomChatModel):
@@ -42,6 +42,26 @@ class RecallingChatModel(CustomChatModel):
 def shy_echo() -> EchoChatModel:
     """Make a model that echoes one character."""
     return EchoChatModel(model_name="shy", n=1)
+
+
+def tool_caller() -> ScriptedChatModel:
+    """Make a model that calls the tool that is named, and says what came of it, or of it all."""
+    return ScriptedChatModel(_call_tool, model_name="caller")
+
+
+def _call_tool(call: ScriptedCall) -> str | AIMessage:
+    *_, last = call.messages
+    if last.type == "tool":
+        return f"It is {last.text}."
+    if last.text == "recall":
+        return " ".join(map(_recalled, call.messages))
+    name, _, word = last.text.partition(" ")
+    return AIMessage("Let me see.", tool_calls=[{"name": name, "args": {"word": word}, "id": "1"}])
+
+
+def _recalled(message: BaseMessage) -> str:
+    called = [f", {each['name']}" for each in getattr(message, "tool_calls", ())]
+    return f"[{message.type}: {message.text}{''.join(called)}]"
 
 
 number = 3

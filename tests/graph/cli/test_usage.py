@@ -13,7 +13,7 @@ import pytest
 Nodespan = Callable[..., Any]
 
 OPTIONS = {
-    *("--model", "--model-name", "--n"),
+    *("--model", "--model-name", "--tool", "--n"),
     *("--no-trace", "--json", "--traceback", "--help"),
 }
 AT = ["--model", "http://127.0.0.1:1/v1"]
@@ -47,6 +47,7 @@ class TestHelp:
         assert "0, or 1 for a failed run, 2 for bad usage, 130 for Ctrl-C" in text
         assert "OTEL_EXPORTER_OTLP_ENDPOINT" in text
         assert "[default: echo]" in text
+        assert "The key is read from OPENAI_API_KEY" in re.sub(r"[│\s]+", " ", result.out)
         assert "\x1b" not in result.out
 
     def test_version(self, nodespan: Nodespan) -> None:

@@ -1,17 +1,21 @@
-"""What `--model` says, understood before anything that takes long to import."""
+"""What `--model` and `--tool` say, understood before anything that takes long to import."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ._exit import bad_value
 from ._own import Own
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 ECHO: Final = "echo"
 MODEL: Final = "--model"
 MODEL_NAME: Final = "--model-name"
+TOOL: Final = "--tool"
 _N: Final = "--n"
 _EXAMPLE: Final = "http://127.0.0.1:8000/v1"
 
@@ -62,6 +66,22 @@ def choose_model(spec: str, *, n: int | None = None, model_name: str | None = No
     if is_address:
         return Endpoint(spec, _given(model_name))
     return Own.parse(spec, MODEL) or _file(spec)
+
+
+def choose_tools(specs: Iterable[str]) -> list[Own]:
+    """Understand each of *specs*: `MODULE:NAME`.
+
+    Raises:
+        typer.BadParameter: One of them is something else.
+    """
+    return [_own_tool(spec) for spec in specs]
+
+
+def _own_tool(spec: str) -> Own:
+    chosen = Own.parse(spec, TOOL)
+    if chosen is None:
+        raise bad_value(TOOL, f"{spec!r} is not MODULE:NAME, such as tools:search for a tools.py")
+    return chosen
 
 
 def _at_least_0(n: int | None) -> int | None:
