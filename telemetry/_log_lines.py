@@ -24,8 +24,6 @@ diagnostics: Final = Diagnostics()
 _MAX_CHARACTERS: Final = 100_000
 _FIRST: Final = ("timestamp", "level", "event", "logger")
 _NOT_NEXT: Final = frozenset({*_FIRST, "_record"})
-
-
 # What every record has.
 _OF_RECORDS: Final = vars(logging.makeLogRecord({})).keys() | {"message", "asctime", "taskName"}
 
@@ -86,7 +84,7 @@ def line_of(record: logging.LogRecord) -> EventDict:
     """Return a record of the standard library's logging as a line for structlog's processors."""
     said = record.msg.event if isinstance(record.msg, Line) else record.getMessage()
     extras = {name: value for name, value in vars(record).items() if name not in _OF_RECORDS}
-    line: EventDict = {"event": said, **extras, "_record": record}
+    line: EventDict = {**extras, "event": said, "_record": record}
     if record.exc_info:
         line["exc_info"] = record.exc_info
     if record.stack_info:

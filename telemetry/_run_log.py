@@ -38,7 +38,7 @@ LOGGER.addHandler(logging.NullHandler())
 
 _NS: Final = 1e9
 _DECIMALS: Final = 6
-_STEPS: Final = (RunKind.NODE, RunKind.RETRIEVER, RunKind.RUNNABLE)
+_STEPS: Final = (RunKind.NODE, RunKind.ATTEMPTS, RunKind.RETRIEVER, RunKind.RUNNABLE)
 _FAILURES: Final = (Outcome.ERROR, Outcome.LOST)
 _USAGE: Final = {
     "input_tokens": semconv.USAGE_INPUT_TOKENS,
@@ -124,7 +124,8 @@ def _log(level: int, event: str, run: Run, told: Fields) -> None:
         return
     name = getattr(run.span, "name", None) or span_start(run.kind, run.start).name
     ids = span_fields(run.span.get_span_context()) | run_fields(run)
-    fields = {"run": name, **told, **ids}
+    attempt = {"attempt": run.attempt} if run.attempt is not None else {}
+    fields = {"run": name, **attempt, **told, **ids}
     token = attach(set_span_in_context(run.span, current()))
     try:
         LOGGER.log(level, Line(event, fields), extra=fields)

@@ -191,7 +191,9 @@ def test_lines_of_the_standard_library_are_taken_when_asked_for(out: io.StringIO
     logging.getLogger("lib").warning("one")
     assert (out.getvalue(), own.getvalue()) == ("", "one\n")
     configure_logging(format="json", stream=out, standard_library=True)
-    logging.getLogger("lib").warning("two %s", 2, extra={"size": 3}, stack_info=True)
+    logging.getLogger("lib").warning(
+        "two %s", 2, extra={"size": 3, "event": "mine"}, stack_info=True
+    )
     (line,) = lines(out)
     assert (line["event"], line["level"], line["logger"]) == ("two 2", "warning", "lib")
     assert line["size"] == 3

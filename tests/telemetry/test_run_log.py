@@ -10,7 +10,7 @@ import pytest
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
-from langgraph.types import interrupt
+from langgraph.types import RetryPolicy, interrupt
 from opentelemetry import trace
 from strangers import AINVOKE, ASTREAM, EVENTS_V3, INVOKE, STREAM, Call, State, Talker
 
@@ -136,6 +136,26 @@ def test_nodes_are_told_at_level_debug(traced: Traced, caplog: pytest.LogCapture
     asking(Talker()).invoke({"messages": [("user", "hi")]}, traced.thread("t"))
     assert "DEBUG run started: node ask" in told(caplog)
     assert "DEBUG run ended: node ask" in told(caplog)
+
+
+def test_a_line_tells_the_attempt(traced: Traced, caplog: pytest.LogCaptureFixture) -> None:
+    """Where a node is tried again, the lines of each attempt have its number."""
+    caplog.set_level(logging.DEBUG, logger=LOGGER)
+    fails = [ValueError(), ValueError()]
+
+    def body(_state: State) -> State:
+        if fails:
+            raise fails.pop()
+        return {}
+
+    graph = StateGraph(State)
+    again = RetryPolicy(max_attempts=3, initial_interval=0.001, jitter=False, retry_on=ValueError)
+    graph.add_node("try", body, retry_policy=again)
+    graph.add_edge(START, "try")
+    graph.compile().invoke({"messages": []}, traced.config())
+    ends = [vars(line) for line in lines(caplog, "run ended")]
+    tries = [(end["attempt"], end["outcome"]) for end in ends if end["run"] == "node try"]
+    assert tries == [(1, "error"), (2, "error"), (3, "ok")]
 
 
 def test_a_failure_is_a_warning_where_it_arose_and_at_the_root(
