@@ -29,6 +29,8 @@ _SAMPLER_ARGUMENT_VARIABLE: Final = "OTEL_TRACES_SAMPLER_ARG"
 _MAX_NAMES: Final = 32
 _PROTOCOL: Final = "http/protobuf"
 _EXPORTERS: Final = ("otlp", "console", "none")
+_METRICS_EXPORTERS: Final = ("otlp", "prometheus", "console", "none")
+_INTERVAL_VARIABLES: Final = ("OTEL_METRIC_EXPORT_INTERVAL", "OTEL_METRIC_EXPORT_TIMEOUT")
 _RATIO_SAMPLERS: Final = ("traceidratio", "parentbased_traceidratio")
 _SAMPLERS: Final = (
     "always_on",
@@ -43,6 +45,7 @@ class Signal(StrEnum):
     """What the standard variables name apart."""
 
     TRACES = "TRACES"
+    METRICS = "METRICS"
     LOGS = "LOGS"
 
     @property
@@ -64,6 +67,8 @@ class TelemetryConfig:
         endpoint: base URL of an OTLP/HTTP receiver, for example `http://localhost:4318`;
             `OTEL_EXPORTER_OTLP_ENDPOINT`. Without one nothing is sent anywhere. Log records go
             there where *log_events*, content on events or `OTEL_LOGS_EXPORTER` ask for them.
+            Metrics go there too, unless the receiver takes none or `OTEL_METRICS_EXPORTER` says
+            otherwise.
         headers: of each export; `OTEL_EXPORTER_OTLP_HEADERS`.
         sampler: of traces; `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
         capture_content: where content may go;
@@ -75,6 +80,10 @@ class TelemetryConfig:
         stall_threshold: see `OpenTelemetryCallbackHandler`.
         prices: see `OpenTelemetryCallbackHandler`.
         log_events: see `OpenTelemetryCallbackHandler`.
+        prometheus_port: of an endpoint where Prometheus may fetch the metrics, 0 for any that is
+            free; with `OTEL_METRICS_EXPORTER=prometheus`, `OTEL_EXPORTER_PROMETHEUS_PORT` or
+            9464. It needs the extra `prometheus`.
+        prometheus_host: to listen on; `OTEL_EXPORTER_PROMETHEUS_HOST`, or 127.0.0.1.
 
     Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
     """
@@ -91,6 +100,8 @@ class TelemetryConfig:
     stall_threshold: float = DEFAULT_STALL_THRESHOLD
     prices: Prices | None = None
     log_events: bool = False
+    prometheus_port: int | None = None
+    prometheus_host: str | None = None
 
 
 def check(config: TelemetryConfig, environ: Mapping[str, str]) -> None:
@@ -105,6 +116,8 @@ def check(config: TelemetryConfig, environ: Mapping[str, str]) -> None:
         _check_signal(signal, environ)
     _check_choice(_SAMPLER_VARIABLE, environ.get(_SAMPLER_VARIABLE) or _SAMPLERS[0], _SAMPLERS)
     _check_sampler_argument(environ)
+    for variable in _INTERVAL_VARIABLES:
+        _check_milliseconds(variable, environ.get(variable) or "1")
     emits_inference_details(CaptureContent.chosen(config.capture_content, environ), environ)
     positive("max_content_characters", config.max_content_characters)
     few_names("metadata_keys", config.metadata_keys)
@@ -188,7 +201,8 @@ def _check_signal(signal: Signal, environ: Mapping[str, str]) -> None:
     for variable in signal.otlp_variables("PROTOCOL"):
         _check_choice(variable, environ.get(variable) or _PROTOCOL, (_PROTOCOL,))
     for name in exporter_names(signal, environ):
-        _check_choice(signal.exporter_variable, name, _EXPORTERS)
+        known = _METRICS_EXPORTERS if signal is Signal.METRICS else _EXPORTERS
+        _check_choice(signal.exporter_variable, name, known)
 
 
 def _check_endpoint(source: str, value: str) -> None:
@@ -230,6 +244,11 @@ def _check_sampler_argument(environ: Mapping[str, str]) -> None:
         raise ConfigurationError(
             f"{_SAMPLER_ARGUMENT_VARIABLE} is {value!r}; use a number from 0 to 1"
         )
+
+
+def _check_milliseconds(variable: str, value: str) -> None:
+    if not value.strip().isdecimal() or not int(value):
+        raise ConfigurationError(f"{variable} is {value!r}; use a number of ms from 1 up")
 
 
 def _check_choice(source: str, value: str, choices: tuple[str, ...]) -> None:

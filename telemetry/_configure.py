@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from opentelemetry import trace
+from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import (
@@ -33,9 +34,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from opentelemetry._logs import LoggerProvider
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import SpanProcessor
 
     from ._log_export import Logs
+    from ._metric_export import ProcessMetrics
 
 _DEFAULT_TIMEOUT = 10.0
 
@@ -59,15 +63,18 @@ class Telemetry:
         owned: the provider again, where `configure` made it and is to shut it down.
         exporters: of that provider.
         logs: where log records go; None where none are asked for.
+        metrics: where metrics go; None where there is no place for them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - three signals, and what traces need
         self,
         tracer_provider: trace.TracerProvider,
         config: TelemetryConfig,
         owned: TracerProvider | None = None,
         exporters: Sequence[CountingExporter] = (),
+        *,
         logs: Logs | None = None,
+        metrics: ProcessMetrics | None = None,
     ) -> None:
         self.tracer_provider = tracer_provider
         self._config = config
@@ -75,6 +82,17 @@ class Telemetry:
         self._is_shut_down = False
         self._exporters = exporters
         self._logs = logs
+        self._metrics = metrics
+
+    @property
+    def meter_provider(self) -> MeterProvider | None:
+        """What takes metrics; None where they go nowhere."""
+        return self._metrics.provider if self._metrics is not None else None
+
+    @property
+    def scrape_url(self) -> str | None:
+        """Where Prometheus may fetch the metrics; None where it may not."""
+        return self._metrics.scrape_url if self._metrics is not None else None
 
     @property
     def logger_provider(self) -> LoggerProvider | None:
@@ -105,8 +123,9 @@ class Telemetry:
             Whether nothing is waiting any longer; what a receiver then refused is logged by the
             exporter.
         """
+        metrics = self._metrics is None or self._metrics.flush(timeout)
         spans = _flushed(self.tracer_provider, timeout)
-        return _flushed(self.logger_provider, timeout) and spans
+        return _flushed(self.logger_provider, timeout) and spans and metrics
 
     def shutdown(self, timeout: float = _DEFAULT_TIMEOUT) -> None:
         """End open runs, send what is waiting, and stop; a provider of the application goes on.
@@ -118,11 +137,13 @@ class Telemetry:
         if self._is_shut_down:
             return
         self._is_shut_down = True
-        logs = self._logs
-        providers = (self._owned, logs.owned if logs is not None else None)
+        if self._metrics is not None:
+            self._metrics.take_back()
+        others = [signal for signal in (self._logs, self._metrics) if signal is not None]
+        providers = (self._owned, *(signal.owned for signal in others))
         shut_down(
             [provider for provider in providers if provider is not None],
-            [*self._exporters, *(logs.exporters if logs is not None else ())],
+            [*self._exporters, *(exporter for signal in others for exporter in signal.exporters)],
             timeout,
         )
 
@@ -141,6 +162,7 @@ class Telemetry:
     def _handler(self) -> OpenTelemetryCallbackHandler:
         return OpenTelemetryCallbackHandler(
             tracer_provider=self.tracer_provider,
+            meter_provider=self.meter_provider,
             logger_provider=self.logger_provider,
             capture_content=self._config.capture_content,
             redact=self._config.redact,
@@ -154,17 +176,22 @@ class Telemetry:
 
 
 def configure(
-    config: TelemetryConfig | None = None, *, span_processors: Sequence[SpanProcessor] = ()
+    config: TelemetryConfig | None = None,
+    *,
+    span_processors: Sequence[SpanProcessor] = (),
+    metric_readers: Sequence[MetricReader] = (),
 ) -> Telemetry:
     """Set OpenTelemetry up from a config and the standard `OTEL_*` variables.
 
     A tracer provider that the application has set before stays as it is, but for the
-    *span_processors* that are added to it; a logger provider stays as it is. Without an endpoint
-    nothing is sent anywhere.
+    *span_processors* that are added to it; so does a meter provider, but for *metric_readers* and
+    for a scrape endpoint that the config asks for; a logger provider stays as it is. Without an
+    endpoint nothing is sent anywhere.
 
     Args:
         config: what the variables do not say, or shall not.
         span_processors: get every span, beside the exporter.
+        metric_readers: collect the metrics, beside the exporter.
 
     Raises:
         ConfigurationError: a setting has a value that cannot work.
@@ -174,15 +201,16 @@ def configure(
     config = config or TelemetryConfig()
     check(config, os.environ)
     resource = _resource(config)
+    metrics = _metrics(config, resource, metric_readers, os.environ)
     logs = _logs(config, resource, os.environ)
     provider = trace.get_tracer_provider()
     if isinstance(provider, trace.ProxyTracerProvider):
         exporters = list(_otlp_exporters(config, os.environ))
         made = _tracer_provider(config, resource, exporters)
-        telemetry = Telemetry(made, config, made, exporters, logs)
+        telemetry = Telemetry(made, config, made, exporters, logs=logs, metrics=metrics)
         trace.set_tracer_provider(made)
     else:
-        telemetry = Telemetry(provider, config, logs=logs)
+        telemetry = Telemetry(provider, config, logs=logs, metrics=metrics)
     if isinstance(telemetry.tracer_provider, _ProcessorProvider):
         for processor in span_processors:
             telemetry.tracer_provider.add_span_processor(processor)
@@ -209,6 +237,22 @@ def _logs(config: TelemetryConfig, resource: Resource, environ: Mapping[str, str
     from ._log_export import set_up_logs  # noqa: PLC0415
 
     return set_up_logs(config, resource, environ)
+
+
+def _metrics(
+    config: TelemetryConfig,
+    resource: Resource,
+    readers: Sequence[MetricReader],
+    environ: Mapping[str, str],
+) -> ProcessMetrics | None:
+    chosen = exporter_names(Signal.METRICS, environ) or sends_otlp(Signal.METRICS, config, environ)
+    is_asked_for = chosen or readers or config.prometheus_port is not None
+    if not is_asked_for or environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true":
+        return None
+    # Imported late: many programs do without metrics.
+    from ._metric_export import set_up_metrics  # noqa: PLC0415
+
+    return set_up_metrics(config, resource, readers, environ)
 
 
 def _tracer_provider(

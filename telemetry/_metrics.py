@@ -44,8 +44,8 @@ class Metrics:
     ) -> None:
         self._provider = provider
         self._edition = edition
-        self._meter: RunMeter | None = None
         self._is_settled = False
+        self._meter = self._find_meter()
         diagnostics.listener = self._note_trouble
 
     def opened(self, run: Run, _content: Content) -> None:
@@ -86,11 +86,11 @@ class Metrics:
 
     def _find_meter(self) -> RunMeter | None:
         provider = self._provider or metrics.get_meter_provider()
-        if _measures_nothing(provider):
+        if is_stand_in(provider):
             return None
         self._is_settled = True
         meter = provider.get_meter("nodespan.telemetry", VERSION, self._edition.schema_url)
-        if _measures_nothing(meter):
+        if is_stand_in(meter):
             return None
         # Imported late: it brings the SDK's metrics, which many programs do without.
         from ._run_meter import run_meter_of  # noqa: PLC0415
@@ -98,8 +98,8 @@ class Metrics:
         return run_meter_of(provider, meter, self._edition)
 
 
-def _measures_nothing(maker: object) -> bool:
-    """Say whether a provider or a meter is one of the API's own, which stand in for real ones."""
+def is_stand_in(maker: object) -> bool:
+    """Say whether a provider or a meter is one of the API's own, which measure nothing."""
     return type(maker).__module__.startswith("opentelemetry.metrics.")
 
 
