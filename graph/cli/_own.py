@@ -37,7 +37,7 @@ class Own:
     def parse(cls, spec: str, option: str) -> Self | None:
         """Read `MODULE:NAME`, or return `None` where *spec* is something else."""
         found = _SPEC.fullmatch(spec)
-        return cls(*found.groups(), option) if found else None
+        return cls(module=found[1], name=found[2], option=option) if found else None
 
     def __str__(self) -> str:
         return f"{self.module}:{self.name}"

@@ -30,13 +30,13 @@ def test_refused(nodespan: Nodespan, refusing: Any) -> None:
 
 
 def test_not_for_long(nodespan: Nodespan, refusing: Any) -> None:
-    """A receiver that asks to try again later is tried once more, but not for long."""
+    """A receiver that asks to try again later is tried once more at most: that takes a second."""
     with refusing(503) as receiver:
         traces = f"{receiver.url}/v1/traces"
         result = nodespan("chat", "Meow!", OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=traces)
 
     assert result.err == f"3 spans were not sent to {traces}: Service Unavailable\n"
-    assert receiver.requests == 2
+    assert receiver.requests in (1, 2)
 
 
 def test_some(nodespan: Nodespan, refusing: Any) -> None:
