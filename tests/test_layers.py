@@ -33,6 +33,7 @@ PURE = {
         "_errors",
         "_exceptions",
         "_identifying",
+        "_instruments",
         "_messages",
         "_numbers",
         "_outcome",
