@@ -130,7 +130,7 @@ def _of_usage(
     for side, measure in (("input", Measure.INPUT_TOKENS), ("output", Measure.OUTPUT_TOKENS)):
         tokens = _tokens(told, f"gen_ai.usage.{side}_tokens")
         if tokens is not None:
-            kind = {} if edition.is_newest else {semconv.TOKEN_TYPE: side}
+            kind: MetricAttributes = {} if edition.is_newest else {semconv.TOKEN_TYPE: side}
             yield Recorded(measure, answer | kind, tokens)
     for counter, name in instruments.token_counters(edition):
         for modality, amount in _by_modality(told, name):
