@@ -13,8 +13,9 @@ from langchain_core.documents.base import BaseMedia
 from langchain_core.messages import BaseMessage
 from langchain_core.prompt_values import PromptValue
 
-from ._credentials import is_credential_key
-from ._plain import Plain, Reader, Rules, to_json
+from ._credentials import is_credential_key, without_credentials
+from ._numbers import fits_int64
+from ._plain import Plain, Reader, Rules, clean_text, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +67,10 @@ def attribute_value(value: object) -> AttributeValue:
 
     Content and credentials within it are left out. Text that is cut ends with `…`.
     """
+    if type(value) is str and len(value) <= MAX_CHARACTERS and not value.startswith("data:"):
+        return without_credentials(clean_text(value))
+    if type(value) is bool or (type(value) is int and fits_int64(value)):
+        return value
     reader = Reader(MAX_CHARACTERS, WITHOUT_CONTENT)
     safe = reader.read(value)
     return safe + _CUT if reader.dropped and isinstance(safe, str) else as_attribute(safe)

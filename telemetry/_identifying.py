@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from . import _semconv as semconv
-from ._attributes import MAX_CHARACTERS, WITHOUT_CONTENT, as_attribute, is_content_key, short_name
+from ._attributes import (
+    MAX_CHARACTERS,
+    WITHOUT_CONTENT,
+    as_attribute,
+    attribute_value,
+    is_content_key,
+    short_name,
+)
 from ._credentials import is_credential_key
 from ._plain import Reader, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._attributes import Attributes
+    from ._attributes import Attributes, AttributeValue
 
 # A span keeps 128 attributes and drops the oldest, of which a sampler's and a backend's are.
 _MAX_OWN_ATTRIBUTES: Final = 60
 _MAX_SURPLUS_CHARACTERS: Final = 65_536
+_MAX_CACHED_CHARACTERS: Final = 100
+_SIMPLE_TYPES: Final = (bool, int, float)
 # LangChain's own, and what has an attribute of its own in the conventions.
 _NOT_IDENTIFYING: Final = frozenset({"_type", "stop"})
 
@@ -30,23 +40,41 @@ def identifying_attributes(params: Mapping[Any, Any]) -> Attributes:
     Args:
         params: LangChain's `invocation_params`: identifying parameters and call arguments.
     """
-    told = iter({key: value for key, value in params.items() if _is_told(key, value)}.items())
+    told = ((key, value) for key, value in params.items() if value is not None)
+    named = ((name, key, value) for key, value in told if (name := _name(key)) is not None)
     attributes: Attributes = {}
     dropped = 0
-    for key, value in islice(told, _MAX_OWN_ATTRIBUTES):
-        reader = Reader(MAX_CHARACTERS, WITHOUT_CONTENT)
-        attributes[f"{semconv.IDENTIFYING_PARAMS}.{short_name(key)}"] = as_attribute(
-            reader.read(value)
-        )
-        dropped += reader.dropped
-    if surplus := dict(told):
+    for name, _, value in islice(named, _MAX_OWN_ATTRIBUTES):
+        attributes[name], left_out = _read(value)
+        dropped += left_out
+    if surplus := {key: value for _, key, value in named}:
         reader = Reader(_MAX_SURPLUS_CHARACTERS, WITHOUT_CONTENT)
         attributes[semconv.MORE_IDENTIFYING_PARAMS] = to_json(reader.read(surplus))
         dropped += reader.dropped
     return attributes | ({semconv.IDENTIFYING_PARAMS_DROPPED: dropped} if dropped else {})
 
 
-def _is_told(key: object, value: object) -> bool:
-    if value is None or key in _NOT_IDENTIFYING:
-        return False
-    return not isinstance(key, str) or not (is_content_key(key) or is_credential_key(key))
+def _read(value: object) -> tuple[AttributeValue, int]:
+    """Return a parameter as an attribute, and how much of it was left out."""
+    if type(value) in _SIMPLE_TYPES or (type(value) is str and len(value) <= MAX_CHARACTERS):
+        return attribute_value(value), 0
+    reader = Reader(MAX_CHARACTERS, WITHOUT_CONTENT)
+    return as_attribute(reader.read(value)), reader.dropped
+
+
+def _name(key: object) -> str | None:
+    """Return the name of a parameter's attribute; None where it is not told."""
+    if type(key) is str and len(key) <= _MAX_CACHED_CHARACTERS:
+        return _name_of_text(key)
+    if isinstance(key, str) and not _is_told(key):
+        return None
+    return f"{semconv.IDENTIFYING_PARAMS}.{short_name(key)}"
+
+
+@lru_cache(maxsize=1_024)
+def _name_of_text(key: str) -> str | None:
+    return f"{semconv.IDENTIFYING_PARAMS}.{short_name(key)}" if _is_told(key) else None
+
+
+def _is_told(key: str) -> bool:
+    return key not in _NOT_IDENTIFYING and not is_content_key(key) and not is_credential_key(key)

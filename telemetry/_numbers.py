@@ -17,15 +17,20 @@ def fits_int64(number: int) -> bool:
 
 def as_int(value: object) -> int | None:
     """Return a number as an integer of 64 bits; None for all else."""
-    number = as_float(value) if isinstance(value, float) else _integer(value)
-    if number is None:
+    if type(value) is int:
+        return value if fits_int64(value) else None
+    if value is None or isinstance(value, bool):
         return None
-    return int(number) if fits_int64(int(number)) else None
+    number = as_float(value) if isinstance(value, float) else _integer(value)
+    return int(number) if number is not None and fits_int64(int(number)) else None
 
 
 def as_float(value: object) -> float | None:
     """Return a number as a finite float; None for all else."""
-    if isinstance(value, bool) or not isinstance(value, Real):
+    # First what comes most: abstract classes take long to ask.
+    if type(value) is float:
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool) or not isinstance(value, Real):
         return None
     try:
         number = float(value)
@@ -35,6 +40,4 @@ def as_float(value: object) -> float | None:
 
 
 def _integer(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        return None
-    return int(value)
+    return int(value) if isinstance(value, Integral) else None
