@@ -19,7 +19,8 @@ _SECONDS: Final = 1.5
 """How long sending may take in the end; a request that is under way gets a little more."""
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_EXPORTERS: Final = "opentelemetry.exporter"
+_SDK: Final = "opentelemetry"
+_EXPORTERS: Final = f"{_SDK}.exporter"
 _SPAN_EXPORTER: Final = f"{_EXPORTERS}.otlp.proto.http.trace_exporter"
 _MAX_REASON: Final = 100
 
@@ -33,16 +34,21 @@ def sending(collector: SpanCollector, note: Callable[[str], None]) -> Iterator[T
         note: Is told once, in the end, how many spans could not be sent, where to, and why.
     """
     reason = _Reason()
-    # What has a handler is no longer printed on standard error; one of the user's gets it still.
-    logging.getLogger(_EXPORTERS).addHandler(logging.NullHandler())
+    _quiet(_EXPORTERS)
     logging.getLogger(_SPAN_EXPORTER).addHandler(reason)
     telemetry = configure(span_processors=[collector])
     try:
         yield telemetry
     finally:
+        _quiet(_SDK)
         telemetry.shutdown(timeout=_SECONDS)
         if telemetry.unsent:
             note(_not_sent(telemetry.unsent, _endpoint(os.environ), reason.text))
+
+
+def _quiet(log: str) -> None:
+    """Keep a *log* from standard error, but not from handlers that the user has set up."""
+    logging.getLogger(log).addHandler(logging.NullHandler())
 
 
 class _Reason(logging.Handler):

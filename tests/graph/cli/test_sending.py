@@ -1,5 +1,6 @@
 """Spans that could not be sent: the answers come all the same, and one line says so."""
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,17 @@ def test_not_for_long(nodespan: Nodespan, refusing: Any) -> None:
 
     assert result.err == f"3 spans were not sent to {traces}: Service Unavailable\n"
     assert receiver.requests in (1, 2)
+
+
+def test_silent(nodespan: Nodespan) -> None:
+    """A receiver that takes connections, but does not answer, is not waited for."""
+    with socket.create_server(("127.0.0.1", 0)) as receiver:
+        url = f"http://127.0.0.1:{receiver.getsockname()[1]}"
+        result = nodespan("chat", "Meow!", OTEL_EXPORTER_OTLP_ENDPOINT=url)
+
+    assert result.out.startswith("Meow!\n\ntrace ")
+    assert all(line.startswith("3 spans were not sent") for line in result.err.splitlines())
+    assert result.code == 0
 
 
 def test_some(nodespan: Nodespan, refusing: Any) -> None:
