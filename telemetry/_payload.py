@@ -62,7 +62,9 @@ def state_output(state: object) -> dict[str, object]:
     messages, rest = _parted(state)
     told: dict[str, object] = {semconv.OUTPUT_VALUE: rest} if _is_told(rest) else {}
     if messages:
-        told[semconv.OUTPUT_MESSAGES] = [parts.output_message(messages[-1], None)]
+        reason = messages[-1].response_metadata.get("finish_reason")
+        told_reason = reason if isinstance(reason, str) else None
+        told[semconv.OUTPUT_MESSAGES] = [parts.output_message(messages[-1], told_reason)]
     return told
 
 

@@ -30,6 +30,9 @@ _SOURCES: Final = {
 }
 """Where the command has a parameter of an endpoint from."""
 
+# A small model may never come to an end; a few paragraphs are an answer.
+_MAX_TOKENS: Final = 512
+
 
 def make_model(choice: ModelChoice) -> ChatModel:
     """Make the chat model that was chosen.
@@ -51,7 +54,7 @@ def make_model(choice: ModelChoice) -> ChatModel:
 
 def _local(path: Path) -> ChatModel:
     try:
-        return LlamaCppChatModel(model_path=str(path))
+        return LlamaCppChatModel(model_path=str(path), max_tokens=_MAX_TOKENS)
     except ModelFileError as error:
         raise bad_value(MODEL, str(error)) from error
 

@@ -27,6 +27,8 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from values import TEXTS
 
 from nodespan.telemetry import _messages as parts
+from nodespan.telemetry import _payload
+from nodespan.telemetry import _semconv as semconv
 from nodespan.telemetry._blocks import block_part
 from nodespan.telemetry._content import CaptureContent, ContentDoor
 
@@ -358,3 +360,12 @@ def test_instructions_are_told_apart_from_the_conversation() -> None:
 def test_finish_reasons(told: str | None, reason: str) -> None:
     """Why a model stopped is told in the conventions' words, where they have one."""
     assert parts.output_message(AIMessage("hi"), told)["finish_reason"] == reason
+
+
+def test_a_graph_tells_why_its_last_answer_ended() -> None:
+    """The finish reason of a graph's output is its last message's own, where that tells one."""
+    cut = AIMessage("Once upon a", response_metadata={"finish_reason": "length"})
+    odd = AIMessage("Once upon a", response_metadata={"finish_reason": 7})
+    for message, reason in ((cut, "length"), (odd, "stop"), (AIMessage("Meow!"), "stop")):
+        told = _payload.state_output({"messages": [message]})[semconv.OUTPUT_MESSAGES]
+        assert told[0]["finish_reason"] == reason  # type: ignore[index]  # a list of messages
