@@ -35,9 +35,11 @@ class CountingExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send *spans*."""
+        # Counted before: a receiver that never answers must not hide what it did not take.
+        self.unsent += len(spans)
         result = self._exporter.export(spans)
-        if result is not SpanExportResult.SUCCESS:
-            self.unsent += len(spans)
+        if result is SpanExportResult.SUCCESS:
+            self.unsent -= len(spans)
         return result
 
     def shutdown(self) -> None:
