@@ -374,7 +374,7 @@ def slow_node(*, waits: list[float], **settings: Any) -> Any:
         return {"messages": [await Talker(waits=wait).ainvoke("hello")]}
 
     graph = StateGraph(State)
-    graph.add_node("ask", ask, timeout=TimeoutPolicy(run_timeout=0.05), **settings)
+    graph.add_node("ask", ask, timeout=TimeoutPolicy(run_timeout=0.2), **settings)
     graph.set_entry_point("ask")
     return graph.compile()
 

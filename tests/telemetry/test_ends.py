@@ -7,7 +7,7 @@ import gc
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from textwrap import dedent
 from time import time_ns
@@ -53,7 +53,7 @@ pytestmark = [
 GREETING = {"messages": ["hello"]}
 CALLS = (INVOKE, AINVOKE, STREAM, ASTREAM)
 FOREVER = 60.0
-SOON_NS = 500_000_000
+SOON_NS = 10_000_000_000
 
 
 def graph_of(node: Any, anode: Any = None, **settings: Any) -> Any:
@@ -77,15 +77,49 @@ def asking(model: Any) -> Any:
     return graph_of(ask, aask)
 
 
-async def wait(_body: str = "", _given: int = 0) -> None:
-    """Wait for longer than any test does."""
-    await asyncio.sleep(FOREVER)
+class Waits:
+    """Waits for longer than any test does, and says when it is reached.
+
+    Attributes:
+        reached: whether somebody waits.
+        then: called when somebody does.
+    """
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self, then: Callable[[], None] = lambda: None) -> None:
+        """Forget that anybody has waited."""
+        self.reached, self.then = asyncio.Event(), then
+
+    async def __call__(self, *_: Any) -> None:
+        """Wait."""
+        self.reached.set()
+        self.then()
+        await asyncio.sleep(FOREVER)
+
+
+wait = Waits()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_waits() -> None:
+    wait.begin()
 
 
 async def wait_in_stream(_body: str, given: int) -> None:
     """Wait once a chunk is out."""
     if given:
-        await asyncio.sleep(FOREVER)
+        await wait()
+
+
+@asynccontextmanager
+async def time_limit() -> AsyncIterator[None]:
+    """Limit the time of what is inside, until somebody waits in it."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+        wait.begin(lambda: limit.reschedule(loop.time()))
+        yield
 
 
 def exceptions(traced: Traced) -> list[tuple[str, Any]]:
@@ -224,7 +258,7 @@ def test_what_is_torn_down_with_a_failure_is_cancelled(traced: Traced, call: Cal
     """A node that fails is an error; those beside it that LangGraph stops for it are not."""
 
     async def fail(_: State) -> State:
-        await asyncio.sleep(0.01)
+        await wait.reached.wait()
         raise ValueError("wrong")
 
     async def ask(_: State) -> State:
@@ -439,7 +473,7 @@ def test_a_task_that_is_cancelled_ends_its_runs(traced: Traced, call: Any) -> No
     async def run() -> None:
         nonlocal cancelled_at
         task = asyncio.create_task(call(traced.config()))
-        await asyncio.sleep(0.03)
+        await wait.reached.wait()
         cancelled_at = time_ns()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -457,10 +491,10 @@ def test_a_time_limit_around_a_call_ends_its_runs(traced: Traced, call: Any) -> 
     async def run() -> None:
         before = len(asyncio.all_tasks())
         with suppress(TimeoutError):
-            async with asyncio.timeout(0.03):
+            async with time_limit():
                 await call(traced.config())
         limit_at = time_ns()
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.01)
         assert told(traced) == CANCELLED[call]
         assert all((span.end_ns or 0) - limit_at < SOON_NS for span in traced.spans)
         assert len(asyncio.all_tasks()) == before
@@ -475,7 +509,7 @@ def test_a_time_limit_leaves_nothing_current(traced: Traced, call: Any) -> None:
     async def run() -> None:
         with unchanged_context():
             try:
-                async with asyncio.timeout(0.03):
+                async with time_limit():
                     await call(traced.config())
             except TimeoutError:
                 with unchanged_context(), traced.tracer.start_as_current_span("own"):
@@ -491,7 +525,7 @@ def test_a_loop_that_shuts_down_ends_the_runs(traced: Traced, call: Any) -> None
 
     async def run() -> None:
         tasks.append(asyncio.create_task(call(traced.config())))
-        await asyncio.sleep(0.03)
+        await wait.reached.wait()
 
     tasks: list[Any] = []
     asyncio.run(run())
@@ -503,7 +537,7 @@ def test_a_time_limit_inside_a_node_is_the_nodes_to_handle(traced: Traced) -> No
 
     async def ask(_: State) -> State:
         try:
-            async with asyncio.timeout(0.02):
+            async with time_limit():
                 await Talker(waits=wait).ainvoke("hello")
         except TimeoutError:
             return {"messages": [await Talker(model_name="other").ainvoke("hello")]}
@@ -588,7 +622,6 @@ def drop_sync(runnable: Any, given: Any, config: Any, **mode: Any) -> None:
     """Take one chunk of a stream, and leave it to the garbage collector."""
     for _ in runnable.stream(given, config, **mode):
         break
-    gc.collect()
 
 
 def drop_in_thread(runnable: Any, given: Any, config: Any, **mode: Any) -> None:
@@ -598,7 +631,6 @@ def drop_in_thread(runnable: Any, given: Any, config: Any, **mode: Any) -> None:
     thread = threading.Thread(target=streams.clear)
     thread.start()
     thread.join()
-    gc.collect()
 
 
 def abandon_async(runnable: Any, given: Any, config: Any, **mode: Any) -> None:
@@ -620,8 +652,7 @@ def drop_async(runnable: Any, given: Any, config: Any, **mode: Any) -> None:
         with unchanged_context():
             async for _ in runnable.astream(given, config, **mode):
                 break
-            gc.collect()
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.02)
 
     asyncio.run(run())
 
@@ -726,8 +757,10 @@ def test_a_first_step_that_is_given_up_ends_the_stream(traced: Traced) -> None:
 
     async def run() -> None:
         stream = Talker(waits=wait).astream("hello", traced.config())
+        step = asyncio.create_task(anext(stream))
+        await wait.reached.wait()
         with suppress(TimeoutError):
-            await asyncio.wait_for(anext(stream), 0.02)
+            await asyncio.wait_for(step, 0)
 
     asyncio.run(run())
     assert traced.tree == ["chat talker [cancelled]"]

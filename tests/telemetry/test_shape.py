@@ -252,14 +252,14 @@ CASES = [
         lambda: of_one_node(lambda state: asking("inner").invoke(state), name="sub"),
         GREETING,
         ["invoke_workflow LangGraph", "  node sub", *INNER_ASKS],
-        GRAPH_CALLS,
+        PLAIN_CALLS,
     ),
     Case(
         "nodes in one step",
         side_by_side,
         {"total": 0},
         ["invoke_workflow LangGraph", "  node left", "  node right"],
-        GRAPH_CALLS,
+        PLAIN_CALLS,
         in_order=False,
     ),
     Case(
@@ -299,7 +299,7 @@ CASES = [
             "    execute_tool look_up",
             "    execute_tool weigh",
         ],
-        GRAPH_CALLS,
+        PLAIN_CALLS,
         in_order=False,
     ),
     Case(
@@ -327,7 +327,7 @@ CASES = [
             line.replace("node model", "node agent").replace("invoke_agent", "invoke_workflow")
             for line in AGENT_WORKS
         ],
-        GRAPH_CALLS,
+        PLAIN_CALLS,
         in_order=False,
     ),
     Case(
@@ -367,7 +367,7 @@ CASES = [
         ),
         GREETING,
         GRAPH_ASKS,
-        GRAPH_CALLS,
+        PLAIN_CALLS,
     ),
     Case(
         "models side by side",
