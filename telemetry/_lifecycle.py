@@ -113,6 +113,8 @@ class Lifecycle:
             claim_call(run)
         if run.kind is not RunKind.HIDDEN:
             self._open(run, content)
+        elif self._writer.wants_content:
+            run.given = content
         self._watch(run, run_id)
 
     def pass_by(
@@ -220,7 +222,8 @@ class Lifecycle:
         if run.kind in (RunKind.HIDDEN, RunKind.RUNNABLE):
             was_hidden, run.kind = run.kind is RunKind.HIDDEN, kind
             if was_hidden:
-                self._open(run, dict)
+                self._open(run, run.given)
+                run.given = dict
             else:
                 self._writer.rename(run)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ._attempts import NodeAttempts
     from ._attributes import AttributeValue
     from ._chunks import ChunkCounter
+    from ._content import Content
     from ._context import Body
     from ._exceptions import Signature
     from ._lifecycle import Lifecycle
@@ -65,6 +66,7 @@ class Run:
             that a clock that is set anew in mid-trace does not tear it.
         span: its span; None for a run without one.
         attributes: of its span, those that a sampler decides on.
+        given: makes the content of what it was given, until it has a span.
         body: whether the application's code may be executing in it.
         id_watch: of its run id.
         task_watch: of the task that it runs in, where nobody else would report its cancellation.
@@ -90,6 +92,7 @@ class Run:
     epoch: int
     span: Span | None = None
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    given: Content = dict
     waiting: ref[asyncio.Task[Any]] | None = None
     body: Body | None = None
     id_watch: IdWatch | None = None

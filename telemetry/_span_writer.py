@@ -9,6 +9,7 @@ from opentelemetry.trace import Status, StatusCode
 
 from . import _semconv as semconv
 from ._chunks import ChunkCounter
+from ._content import CaptureContent
 from ._context import attach_body, context_beneath, current
 from ._exceptions import exception_attributes
 from ._outcome import Outcome
@@ -58,6 +59,11 @@ class SpanWriter:
         self._diagnostics = diagnostics
         self._metadata_keys = metadata_keys
         self._stall_threshold = stall_threshold
+
+    @property
+    def wants_content(self) -> bool:
+        """Whether content may go anywhere."""
+        return self._door.capture is not CaptureContent.NO_CONTENT
 
     def open(self, run: Run, content: Content) -> None:
         """Start the span of a run, and make it current where the run has a body."""

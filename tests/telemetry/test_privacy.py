@@ -177,6 +177,16 @@ class TestForm:
         assert root.attributes["input.mime_type"] == "application/json"
         assert root.attributes["nodespan.input.dropped"] == 1
 
+    def test_of_a_subgraph(self) -> None:
+        """A graph within a graph is told what it was given, as any."""
+        with record_signals(capture_content="SPAN_ONLY") as captured:
+            everything.SYNC[3].run(INVOKE, everything.config_of(captured.config))
+        inner = next(span for span in captured.spans if span.name == "invoke_workflow LangGraph")
+        given = json.loads(str(inner.attributes["input.value"]))
+        assert given["topic"] == CONTENT["state"]
+        output = json.loads(str(inner.attributes["output.value"]))
+        assert output["notes"][-1] == CONTENT["subgraph-state"]
+
     def test_of_an_exception(self) -> None:
         """An exception's message is content; its type and its frames are not."""
         with record_signals(capture_content="SPAN_ONLY") as captured:
