@@ -1,6 +1,8 @@
 """A program of somebody's: an agent with a tool, traced by `configure`.
 
-Usage: `python librarian.py WORD THREAD_ID`. It asks for WORD, and prints its spans as JSON.
+Usage: `python librarian.py WORD THREAD_ID`. It asks for WORD, and prints its spans as JSON. Its
+model and its tool also serve the command: `nodespan chat --model librarian:knowing --tool
+librarian:look_up`.
 """
 
 from __future__ import annotations
@@ -24,14 +26,15 @@ def look_up(word: str) -> str:
     return f"{word[::-1]}, read backwards"
 
 
-def main(word: str, thread_id: str) -> None:
-    """Ask the agent for *word*, and print the spans of it."""
-    model = ScriptedChatModel(
+def knowing(word: str = "Meow") -> ScriptedChatModel:
+    """Make a model that looks *word* up, and then answers."""
+    call = {"name": "look_up", "args": {"word": word}, "id": "call-1"}
+    return ScriptedChatModel(
         model_name="scripted",
         answers=[
             AIMessage(
                 "",
-                tool_calls=[{"name": "look_up", "args": {"word": word}, "id": "call-1"}],
+                tool_calls=[call],
                 usage_metadata=UsageMetadata(input_tokens=1511, output_tokens=7, total_tokens=1518),
             ),
             AIMessage(
@@ -40,8 +43,12 @@ def main(word: str, thread_id: str) -> None:
             ),
         ],
     )
+
+
+def main(word: str, thread_id: str) -> None:
+    """Ask the agent for *word*, and print the spans of it."""
     agent = build_agent(
-        model,
+        knowing(word),
         [look_up],
         name="librarian",
         system_prompt=f"You know {word}.",

@@ -137,6 +137,7 @@ def run(
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     result = subprocess.run(
         command,
+        cwd=LIBRARIAN.parent,
         env={**kept, "OTEL_EXPORTER_OTLP_ENDPOINT": phoenix.endpoint, **settings},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -227,6 +228,17 @@ def test_the_command_shows_as_agent_node_and_chat(phoenix: Phoenix) -> None:
     ]
     assert_shown_as_recorded(found)
     assert not phoenix.has(word)
+
+
+def test_the_command_shows_the_tools_that_it_was_given(phoenix: Phoenix) -> None:
+    """With a model and a tool of one's own, agent, nodes, chats and tool are shown as such."""
+    own = ("--model", "librarian:knowing", "--tool", "librarian:look_up")
+    found = trace(phoenix, "Meow", chat(phoenix, "What is Meow?", *own)["spans"])
+    assert tree(found.shown) == [
+        LIBRARIAN_TREE[0].replace("librarian", "assistant"),
+        *LIBRARIAN_TREE[1:],
+    ]
+    assert_shown_as_recorded(found)
 
 
 def test_the_messages_of_the_command_show_when_they_are_asked_for(phoenix: Phoenix) -> None:
