@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from . import _semconv as semconv
@@ -25,24 +24,22 @@ class InterruptedRuns:
     """Where runs were interrupted, by checkpoint id; of those in this process, the last 1,024."""
 
     def __init__(self) -> None:
+        # No lock: one that another thread holds when this process is forked is never free again.
         self._spans: OrderedDict[str, SpanContext] = OrderedDict()
-        self._lock = Lock()
 
     def remember(self, checkpoint_id: str, span: SpanContext) -> None:
         """Remember the span of a run that was interrupted at a checkpoint."""
-        with self._lock:
-            self._spans[checkpoint_id] = span
-            self._spans.move_to_end(checkpoint_id)
-            if len(self._spans) > _MAX_REMEMBERED:
-                self._spans.popitem(last=False)
+        self._spans.pop(checkpoint_id, None)
+        self._spans[checkpoint_id] = span
+        if len(self._spans) > _MAX_REMEMBERED:
+            self._spans.popitem(last=False)
 
     def find(self, checkpoint_id: str) -> SpanContext | None:
         """Return the span of the run that was last interrupted at a checkpoint.
 
         A resumption may fail and be tried again: the checkpoint stays what it was.
         """
-        with self._lock:
-            return self._spans.get(checkpoint_id)
+        return self._spans.get(checkpoint_id)
 
 
 class Interrupts:

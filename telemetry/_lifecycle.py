@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from langchain_core.runnables.config import var_child_runnable_config
 
-from ._attempts import NodeAttempts, failed_in, is_attempt_beside, makes_attempts
+from ._attempts import NodeAttempts, is_attempt_beside, makes_attempts
 from ._callers import Caller, waits_for_body
 from ._calls import claim_call
 from ._context import application_span_in
@@ -20,6 +20,7 @@ from ._diagnostics import RUN_EVICTED
 from ._ending import Ending
 from ._exceptions import signature
 from ._guard import guarded
+from ._left_open import ending_of, goes_on, was_abandoned
 from ._outcome import Outcome
 from ._runs import OpenRuns, Run
 from ._spans import RunKind, graph_kind, is_graph_step
@@ -139,14 +140,15 @@ class Lifecycle:
 
     def end_run(self, run: Run, ending: Ending) -> None:
         """End a run and, before it, whatever is still open beneath it."""
-        taken = self._runs.take(run, lambda beneath: _goes_on(beneath, ending))
+        taken = self._runs.take(run, lambda beneath: goes_on(beneath, ending))
         if not taken:
             return
-        if ending.outcome is None and _was_abandoned(taken):
+        beneath = taken[:-1]
+        if ending.outcome is None and was_abandoned(run, beneath):
             ending = replace(ending, outcome=Outcome.ABANDONED)
-        for left in taken[:-1]:
-            left.owner.close(left, _left_open(left, ending, ending.at))
-        told = _attempt_ended(run, ending)
+        for left in beneath:
+            left.owner.close(left, ending_of(left, ending, ending.at))
+        told = self._attempt_ended(run, ending)
         if told is None:
             run.leave_body()
         else:
@@ -162,7 +164,7 @@ class Lifecycle:
         """End the span of a run that was taken out of the open ones."""
         if run.node_attempts is not None:
             for node, cancelled in run.node_attempts.close().items():
-                node.owner.close(node, _left_open(node, ending, cancelled.at))
+                node.owner.close(node, ending_of(node, ending, cancelled.at))
         run.leave_body()
         failure = signature(ending.error) if ending.error is not None else None
         is_known = failure in run.failures
@@ -183,7 +185,7 @@ class Lifecycle:
     def _told_parent(self, parent_run_id: UUID | None, start: Start) -> Run | None:
         config = var_child_runnable_config.get()
         around_id = getattr(config.get("callbacks") if config else None, "parent_run_id", None)
-        if parent_run_id is None or around_id is None:
+        if parent_run_id is None or around_id is None or around_id is parent_run_id:
             return self._runs.parent(parent_run_id or around_id, self)
         # `with_fallbacks` hands its children the outer config: of itself it tells here alone.
         around = self._runs.get(around_id)
@@ -216,6 +218,13 @@ class Lifecycle:
             run.attempt = parent.started + 1
         elif parent.span is None:
             run.attempt = parent.attempt
+
+    def _attempt_ended(self, run: Run, ending: Ending) -> Ending | None:
+        """Return how a run ended; None where only the graph above it can tell why."""
+        graph = run.parent
+        if run.kind is not RunKind.NODE or graph is None or graph not in self._runs:
+            return ending
+        return graph.node_attempts.end(run, ending) if graph.node_attempts else ending
 
     def _show(self, run: Run, kind: RunKind) -> None:
         """Take a run for what a child of it shows it to be, and give it a span."""
@@ -250,6 +259,7 @@ class Lifecycle:
         if is_root and run.kind in _RUN_IN_TASK_OF_START:
             run.task_watch = watch_current_task(partial(self._end_with_task, run))
 
+    @guarded
     def _end_with_task(self, run: Run) -> None:
         self.end_run(run, Ending(perf_counter_ns(), Outcome.CANCELLED))
 
@@ -271,43 +281,8 @@ class Lifecycle:
     def _end_unreported(self, run_id: int, at: int) -> None:
         run = self._runs.find(run_id)
         if run is not None:
-            self.end_run(run, _left_open(run, Ending(at), at))
+            self.end_run(run, ending_of(run, Ending(at), at))
 
 
 def _start_of(run: Run | None) -> Start | None:
     return run.start if run is not None else None
-
-
-def _attempt_ended(run: Run, ending: Ending) -> Ending | None:
-    """Return how a run ended; None where only the graph above it can tell why."""
-    attempts = run.parent.node_attempts if run.parent is not None else None
-    if attempts is None or run.kind is not RunKind.NODE:
-        return ending
-    return attempts.end(run, ending)
-
-
-def _was_abandoned(taken: list[Run]) -> bool:
-    """Say whether the last of these runs, which has simply ended, left a stream beneath it.
-
-    A chain whose consumer walks away reports an end like any other; its model's stream is open.
-    """
-    is_stream_open = any(run.is_in_mid_stream for run in taken[:-1])
-    return is_stream_open and taken[-1].kind is RunKind.RUNNABLE
-
-
-def _left_open(run: Run, above: Ending, at: int) -> Ending:
-    """Return the ending of a run that nobody reports, told from that of a run above it."""
-    if failed_in(run, above.error, at):
-        return Ending(at, Outcome.ERROR, above.error, above.error_type)
-    if above.outcome is Outcome.ABANDONED or (above.outcome is None and run.is_in_mid_stream):
-        return Ending(at, Outcome.ABANDONED)
-    return Ending(at, Outcome.CANCELLED)
-
-
-def _goes_on(run: Run, above: Ending) -> bool:
-    """Say whether a run outlives the one above it that has ended so: it was not waited for."""
-    if above.outcome not in (None, Outcome.ERROR) or run.kind is RunKind.NODE:
-        return False
-    # A generator that has given a chunk belongs to no thread.
-    is_generator = run.is_in_mid_stream and run.caller.task is None
-    return run.caller.is_elsewhere and not is_generator
