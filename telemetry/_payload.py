@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 # What has an attribute of its own in the conventions.
 _TOLD_ELSEWHERE = ("messages", "tools", "functions")
 _MESSAGES = "messages"
+_TOOLS = ("tools", "functions")
 
 
 def chat_input(messages: Sequence[BaseMessage], params: Mapping[str, Any]) -> dict[str, object]:
     """Return what a chat model is given."""
     instructions = parts.system_instructions(messages)
-    tools = params.get("tools") or params.get("functions")
+    tools = next(filter(_is_list, map(params.get, _TOOLS)), None)
     return {
         **({semconv.SYSTEM_INSTRUCTIONS: instructions} if instructions else {}),
         **({semconv.TOOL_DEFINITIONS: parts.tool_definitions(tools)} if tools else {}),
@@ -131,6 +132,10 @@ def _holds_message(value: object) -> bool:
     """Say whether a value that is no state is a message, or a list of them."""
     first = value[0] if isinstance(value, list) and value else value
     return isinstance(first, BaseMessage)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list | tuple)
 
 
 def _is_told(value: object) -> bool:

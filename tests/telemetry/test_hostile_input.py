@@ -117,7 +117,8 @@ def in_identifying_parameters(value: Any, config: RunnableConfig) -> Any:
 
 def in_a_call(value: Any, config: RunnableConfig) -> Any:
     """Hand it to a model, under a name of content and another."""
-    bound = Nameless().bind(thing=value, context=value, stop=["a"], temperature=value)
+    told = {"stop": ["a"], "temperature": value, "tools": value, "response_format": value}
+    bound = Nameless().bind(thing=value, context=value, **told)
     return bound.invoke("x", config).text == "so it is"
 
 
