@@ -1,0 +1,274 @@
+"""What telemetry costs: `python -m tests.benchmarks.telemetry_cost`.
+
+The same work is done bare; with a handler that does nothing, the floor that LangChain itself
+sets; and with nodespan, everything on: spans, metrics, and log lines at their default level.
+These take turns in one process. Each of four peers that is installed takes turns with bare work,
+in processes of their own, since they patch LangChain. Printed are medians of the rounds, with
+their quartiles, beside the goals; with `--markdown`, the table that README shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from . import works
+from .contestants import BARE, FLOOR, OURS, PEERS, Elsewhere, here, import_seconds, serve
+from .paired import Measured, Rounds, in_turns, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from langchain_core.runnables import RunnableConfig
+
+    from .contestants import Peer
+    from .works import Work
+
+BEGIN: Final = "<!-- python -m tests.benchmarks.telemetry_cost --markdown -->"
+END: Final = "<!-- end of telemetry_cost -->"
+IMPORT: Final = "import, after LangGraph and the SDK"
+
+_MODULE: Final = "tests.benchmarks.telemetry_cost"
+_ADDED_TO_FLOOR: Final = 0.5
+_IMPORT_GOAL: Final = 30.0
+_IMPORT_ROUNDS: Final = 7
+# Each with how many rounds it takes to tell.
+_LENGTHS: Final = ((1_000, 80), (10_000, 16), (100_000, 4))
+_STREAMS_AT_ONCE: Final = ((10, 80), (100, 20), (1_000, 4))
+_MORE: Final = "added per further token"
+_US: Final = 1e6
+_MS: Final = 1e3
+_WIDTH: Final = 220
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Something to measure with each contestant.
+
+    Attributes:
+        name: of what is measured.
+        unit: of the numbers; none for ratios.
+        goal: the most that nodespan may take; None for half a microsecond above the floor.
+        rounds: of the contestants in this process.
+        peer_rounds: of each peer; 0 where peers are not measured.
+        measure: does the work once, and returns what that took.
+        tell: what the rounds tell of a contestant beside another.
+    """
+
+    name: str
+    unit: str
+    goal: float | None
+    rounds: int
+    peer_rounds: int
+    measure: Callable[[RunnableConfig], float]
+    tell: Callable[[Rounds, str, str], Measured] = Rounds.added
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table.
+
+    Attributes:
+        name: of what was measured.
+        unit: of the numbers; none for ratios.
+        goal: the most that nodespan may take.
+        ours: what it takes.
+        floor: what the handler that does nothing takes, where there is one.
+        peers: what the peers take, by name.
+    """
+
+    name: str
+    unit: str
+    goal: float
+    ours: Measured
+    floor: Measured | None = None
+    peers: Mapping[str, Measured] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        """Whether the goal is met, or by how much it is missed."""
+        missed = self.ours.median - self.goal
+        return "met" if missed <= 0 else f"missed by {self.shown(missed)}"
+
+    @property
+    def spread(self) -> str:
+        """The quartiles of what nodespan takes."""
+        return f"{self._number(self.ours.low)} to {self._number(self.ours.high)}"
+
+    def shown(self, number: Measured | float | None) -> str:
+        """Return a number with its unit."""
+        if number is None:
+            return ""
+        told = number.median if isinstance(number, Measured) else number
+        return f"{self._number(told)} {self.unit}".rstrip()
+
+    def _number(self, number: float) -> str:
+        return f"{number:.1f}" if self.unit in ("kB", "ms") else f"{number:.2f}"
+
+
+# --- what is measured ------------------------------------------------------------------------
+
+
+def cases(open_streams: int) -> list[Case]:
+    """Return all that is measured with every contestant.
+
+    Args:
+        open_streams: whose memory is measured; one holds what any other does.
+    """
+    memory = partial(_open_stream_kilobytes, open_streams)
+    return [
+        _added("model.stream", works.stream(2_000), 40, 8),
+        _added("model.astream", works.astream(2_000), 40, 5),
+        _ratio("graph.stream", 1.12, works.graph_stream(2_000), 40, 6),
+        _ratio("graph.astream", 1.14, works.graph_astream(2_000), 40, 4),
+        _ratio("three-node invoke", 1.30, works.graph_invoke(10), 80, 20),
+        _ratio("three-node ainvoke", 1.32, works.graph_ainvoke(10), 80, 20),
+        _ratio("100 streams at once", 1.40, works.at_once(100, 200), 12, 2),
+        Case("memory per open stream", "kB", 5.0, 1, 1, memory),
+        *(_of_length(tokens, rounds) for tokens, rounds in _LENGTHS),
+        *(_of_many(streams, rounds) for streams, rounds in _STREAMS_AT_ONCE),
+    ]
+
+
+def _added(name: str, work: Work, rounds: int, peer_rounds: int) -> Case:
+    name, measure = f"added per token, {name}", partial(_per_unit, work)
+    return Case(name, "us", None, rounds, peer_rounds, measure)
+
+
+def _ratio(name: str, goal: float, work: Work, rounds: int, peer_rounds: int) -> Case:
+    name, measure = f"{name}, ratio to bare", partial(_per_unit, work)
+    return Case(name, "", goal, rounds, peer_rounds, measure, Rounds.ratio)
+
+
+def _of_length(tokens: int, rounds: int) -> Case:
+    before = tokens // 10
+    measure = partial(_per_further_token, works.stream(tokens), works.stream(before))
+    name = f"{_MORE}, stream from {before:,} to {tokens:,}"
+    return Case(name, "us", None, rounds, 0, measure)
+
+
+def _of_many(streams: int, rounds: int) -> Case:
+    measure = partial(_per_further_token, works.at_once(streams, 50), works.at_once(streams, 25))
+    return Case(f"{_MORE}, {streams:,} streams at once", "us", None, rounds, 0, measure)
+
+
+def _per_unit(work: Work, config: RunnableConfig) -> float:
+    return seconds(partial(work.run, config)) / work.units * _US
+
+
+def _per_further_token(work: Work, less: Work, config: RunnableConfig) -> float:
+    """Return what a token takes, apart from what it takes to start and to end a stream."""
+    took = seconds(partial(work.run, config)) - seconds(partial(less.run, config))
+    return took / (work.units - less.units) * _US
+
+
+def _open_stream_kilobytes(streams: int, config: RunnableConfig) -> float:
+    return works.open_stream_bytes(config, streams, tokens=100) / 1_000
+
+
+# --- the measure -----------------------------------------------------------------------------
+
+
+def measured(case: Case, elsewhere: Mapping[str, Elsewhere]) -> Row:
+    """Return what a case takes with the contestants of this process, and with those elsewhere."""
+    turns = {name: partial(case.measure, here(name)) for name in (BARE, FLOOR, OURS)}
+    rounds = in_turns(turns, case.rounds)
+    floor, ours = case.tell(rounds, FLOOR, BARE), case.tell(rounds, OURS, BARE)
+    goal = floor.median + _ADDED_TO_FLOOR if case.goal is None else case.goal
+    peers = _of_peers(case, elsewhere) if elsewhere and case.peer_rounds else {}
+    return Row(case.name, case.unit, goal, ours, floor, peers)
+
+
+def _of_peers(case: Case, elsewhere: Mapping[str, Elsewhere]) -> dict[str, Measured]:
+    turns = {name: partial(child.measure, case.name) for name, child in elsewhere.items()}
+    rounds = in_turns(turns, case.peer_rounds)
+    return {name: case.tell(rounds, name, BARE) for name in elsewhere if name != BARE}
+
+
+def imported(peers: Sequence[Peer]) -> Row:
+    """Return what the imports of nodespan's telemetry and of its peers take."""
+    modules = {OURS: "nodespan.telemetry"} | {peer.name: peer.module for peer in peers}
+    turns = {name: partial(import_seconds, module) for name, module in modules.items()}
+    rounds = in_turns(turns, _IMPORT_ROUNDS)
+    took = {name: rounds.alone(name).times(_MS) for name in modules}
+    return Row(IMPORT, "ms", _IMPORT_GOAL, took.pop(OURS), None, took)
+
+
+def rows(asked: str, peers: Sequence[Peer]) -> Iterator[Row]:
+    """Measure all of whose names *asked* is a part."""
+    names = [BARE, *(peer.name for peer in peers)] if peers else []
+    with ExitStack() as stack:
+        elsewhere = {n: stack.enter_context(Elsewhere(_MODULE, "--serve", n)) for n in names}
+        for case in cases(open_streams=1_000):
+            if asked in case.name:
+                yield measured(case, elsewhere)
+    if asked in IMPORT:
+        yield imported(peers)
+
+
+# --- what is printed -------------------------------------------------------------------------
+
+
+def table(told: Sequence[Row], peers: Sequence[Peer], *, is_markdown: bool) -> Table:
+    """Return the rows as a table."""
+    made = Table(box=box.MARKDOWN if is_markdown else box.SIMPLE)
+    for heading in ("", "floor", "goal", OURS, "quartiles", "goal is", *(p.name for p in peers)):
+        made.add_column(heading, no_wrap=True)
+    for row in told:
+        others = [row.shown(row.peers.get(peer.name)) for peer in peers]
+        ours = [row.shown(row.ours), row.spread, row.verdict]
+        made.add_row(row.name, row.shown(row.floor), row.shown(row.goal), *ours, *others)
+    return made
+
+
+def machine(peers: Sequence[Peer]) -> str:
+    """Return where this runs: the processor, and the versions of all that has a part in it."""
+    known = ("langchain-core", "langgraph", "opentelemetry-sdk")
+    versions = [f"{name} {version(name)}" for name in (*known, *(p.distribution for p in peers))]
+    python = f"Python {platform.python_version()}"
+    return f"{_processor()}, {os.cpu_count()} cores; {', '.join([python, *versions])}."
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    named = (line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
+def _serve(contestant: str) -> None:
+    measures = {case.name: case.measure for case in cases(open_streams=100)}
+    serve(contestant, lambda name, config: measures[name](config))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="measure what has this in its name")
+    parser.add_argument("--no-peers", action="store_true", help="leave the peers out")
+    parser.add_argument("--markdown", action="store_true", help="print it as README shows it")
+    parser.add_argument("--serve", metavar="CONTESTANT", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        _serve(arguments.serve)
+        return
+    peers = [] if arguments.no_peers else [peer for peer in PEERS if peer.is_installed]
+    told = list(rows(arguments.only, peers))
+    printed = [table(told, peers, is_markdown=arguments.markdown), machine(peers)]
+    console = Console(width=_WIDTH, highlight=False)
+    console.print(*([BEGIN, *printed, END] if arguments.markdown else printed), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
