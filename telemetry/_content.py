@@ -72,7 +72,7 @@ class CaptureContent(StrEnum):
         source = "capture_content" if mode is not None else CAPTURE_VARIABLE
         value = environ.get(CAPTURE_VARIABLE, "") if mode is None else mode
         try:
-            return cls(value.strip().upper() or cls.NO_CONTENT)
+            return cls(str(value).strip().upper() or cls.NO_CONTENT)
         except ValueError:
             raise ConfigurationError(
                 f"{source} is {value!r}; use one of {', '.join(cls)}"

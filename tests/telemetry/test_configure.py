@@ -184,3 +184,12 @@ def test_a_limit_must_be_positive(name: str, value: Any) -> None:
     """A limit that is not a whole number from 1 up is refused by name."""
     with pytest.raises(ConfigurationError, match=f"{name} is {value!r}"):
         configure(TelemetryConfig(**{name: value}))
+
+
+@pytest.mark.parametrize("mode", [True, "yes", 1])
+def test_a_capture_mode_must_be_one(mode: Any) -> None:
+    """A mode that is none is refused, with those that there are."""
+    with pytest.raises(
+        ConfigurationError, match=f"capture_content is {mode!r}; use one of NO_CONTENT"
+    ):
+        configure(TelemetryConfig(capture_content=mode))
