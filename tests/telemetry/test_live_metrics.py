@@ -124,24 +124,24 @@ def test_a_threshold_must_be_a_time(value: Any) -> None:
         OpenTelemetryCallbackHandler(stall_threshold=value)
 
 
-def test_a_thousand_models_make_no_thousand_series() -> None:
+def test_many_models_make_no_more_than_so_many_series() -> None:
     """Beyond a hundred values an attribute is told as another; no call is lost."""
     names = count()
     with metered() as meter:
-        for _ in range(1_000):
+        for _ in range(400):
             Talker(model_name=f"model-{next(names)}").invoke("hello", meter.config)
         points = meter.points(DURATION)
         assert len(points) == MAX_VALUES + 1
-        assert sum(point.count for point in points) == 1_000
+        assert sum(point.count for point in points) == 400
         rest = {"gen_ai.request.model": OTHER}
-        assert meter.only(DURATION, rest).count == 1_000 - MAX_VALUES
+        assert meter.only(DURATION, rest).count == 400 - MAX_VALUES
         assert len(meter.points(CHUNKS)) <= MAX_VALUES + 1
 
 
-def test_a_thousand_errors_make_no_thousand_series() -> None:
+def test_many_errors_make_no_more_than_so_many_series() -> None:
     """The same holds for the types of errors, and the names of tools."""
     with metered() as meter:
-        for number in range(300):
+        for number in range(150):
             error = type(f"Error{number}", (Exception,), {})
 
             @tool(f"tool-{number}")
@@ -153,7 +153,7 @@ def test_a_thousand_errors_make_no_thousand_series() -> None:
                 fail.invoke({}, meter.config)
         points = meter.points(TOOL_DURATION)
         assert len(points) <= MAX_VALUES + 1
-        assert sum(point.count for point in points) == 300
+        assert sum(point.count for point in points) == 150
 
 
 def test_evictions_and_troubles_are_counted() -> None:
@@ -236,7 +236,7 @@ print([point.count for point in names["gen_ai.execute_tool.duration"].data.data_
     assert (result.stdout, result.stderr) == ("[1]\n", "")
 
 
-def test_a_disabled_sdk_measures_nothing(run_python: RunPython) -> None:
+def test_a_disabled_sdk_measures_nothing(run_program: RunPython) -> None:
     """With `OTEL_SDK_DISABLED` runs are not kept for anybody."""
     code = """
 from opentelemetry.sdk.metrics import MeterProvider
@@ -249,7 +249,7 @@ handler = OpenTelemetryCallbackHandler(meter_provider=MeterProvider([reader]))
 RunnableLambda(str).invoke(1, {"callbacks": [handler]})
 print(reader.get_metrics_data())
 """
-    result = run_python(code, OTEL_SDK_DISABLED="true")
+    result = run_program(code, OTEL_SDK_DISABLED="true")
     assert (result.stdout, result.stderr) == ("None\n", "")
 
 
