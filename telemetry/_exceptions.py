@@ -7,6 +7,7 @@ from types import NoneType, WrapperDescriptorType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from . import _semconv as semconv
+from ._numbers import fits_int64
 from ._outcome import class_name, error_type
 from ._plain import clean_text
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ._content import ContentDoor
 
 _MAX_FRAMES: Final = 50
-_PLAIN_TYPES: Final = (str, int, float, bool, NoneType)
+_PLAIN_TYPES: Final = (str, float, bool, NoneType)
 
 Signature: TypeAlias = "tuple[int, str, CodeType | None, int]"
 
@@ -55,11 +56,15 @@ def exception_attributes(error: BaseException, door: ContentDoor) -> dict[str, A
 def _message(error: BaseException) -> object:
     """Return what an exception says: its text where its author wrote one, or what it was given."""
     writes_itself = not isinstance(type(error).__str__, WrapperDescriptorType)
-    is_plain = all(type(arg) in _PLAIN_TYPES for arg in error.args)
-    if writes_itself or is_plain:
+    if writes_itself or all(map(_is_plain, error.args)):
         return str(error)
     # Python's own exceptions would ask for the `repr` of each.
     return error.args[0] if len(error.args) == 1 else error.args
+
+
+def _is_plain(arg: object) -> bool:
+    # Python does not write out integers of any length.
+    return type(arg) in _PLAIN_TYPES or (type(arg) is int and fits_int64(arg))
 
 
 def stack_trace(error: BaseException) -> str:

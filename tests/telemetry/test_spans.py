@@ -6,7 +6,7 @@ import traceback
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import TracerProvider
@@ -78,6 +78,7 @@ class Saying(Exception):  # noqa: N818 - a test's own
         return str(self.args[0])
 
 
+@example(ValueError, [10**5_000], CaptureContent.SPAN_ONLY)
 @given(
     st.sampled_from([ValueError, KeyError, OSError, ExceptionGroup, Saying, SystemExit]),
     st.lists(JUNK, max_size=3),
