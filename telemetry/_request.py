@@ -191,7 +191,7 @@ def _choice_count(asked: Mapping[str, Any], provider: str) -> int | None:
 
 def _output_type(start: Start) -> str | None:
     """Return which type of output was asked for, where a format was."""
-    if start.options.get(_STRUCTURED_OUTPUT):
+    if start.options.get(_STRUCTURED_OUTPUT) is not None:
         return "json"
     for key in _OUTPUT_FORMATS:
         told = start.params.get(key)

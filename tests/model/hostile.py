@@ -170,6 +170,7 @@ class HostileServer:
 
     async def _start(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=512)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -178,10 +179,14 @@ class HostileServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # connections are closed by callbacks
+        for writer in self._writers:
+            writer.transport.abort()  # what the other side does not read would hold it open
+        closed = (writer.wait_closed() for writer in self._writers)
+        await asyncio.gather(*closed, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = self.loop.create_task(self._serve(reader, writer))
+        self._writers.append(writer)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
