@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 # These start a run in the task that calls them, and its body in tasks of their own.
 _WAITING: Final = frozenset({BaseChatModel.agenerate.__code__, BaseTool.arun.__code__})
-_REPORTING: Final = ("langchain_core.callbacks.", f"{__package__}.")
+_OWN: Final = f"{__package__}."
+_MANAGERS: Final = "langchain_core.callbacks."
 
 
 def current_task() -> asyncio.Task[Any] | None:
@@ -25,15 +26,33 @@ def current_task() -> asyncio.Task[Any] | None:
     return asyncio.current_task(loop) if loop is not None else None
 
 
+def is_told_by_manager() -> bool:
+    """Say whether it is a callback manager of LangChain that reports a start.
+
+    It keeps the id of the run for as long as it means to report the end; others may not.
+    """
+    frame = _caller_beyond(_OWN)
+    return frame is not None and _module(frame).startswith(_MANAGERS)
+
+
 def waits_for_body() -> bool:
     """Say whether the task in which LangChain reports a start only waits for the run's body.
 
     The callback is not told; the stack is.
     """
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as `logging` finds its caller
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(_REPORTING):
-        frame = frame.f_back
+    frame = _caller_beyond((_OWN, _MANAGERS))
     return frame is not None and frame.f_code in _WAITING
+
+
+def _caller_beyond(modules: str | tuple[str, ...]) -> FrameType | None:
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as `logging` finds its caller
+    while frame is not None and _module(frame).startswith(modules):
+        frame = frame.f_back
+    return frame
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__"))
 
 
 class Caller(NamedTuple):

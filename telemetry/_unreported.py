@@ -1,7 +1,8 @@
 """Learns of ends that LangChain does not report.
 
-Core sends neither end nor error for a cancelled call of a model or a tool, nor for any run
-that is cancelled while the callbacks of its start are running.
+Core sends neither end nor error for a cancelled call of a model or a tool, for any run that is
+cancelled while the callbacks of its start are running, and for a model's synchronous stream of
+events that is dropped.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
-from ._callers import current_task
+from ._callers import current_task, is_told_by_manager
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,29 +57,29 @@ class IdWatch(ref["UUID"]):
 
     Attributes:
         run_id: the integer of the id.
-        loop: in which the run was started.
+        loop: in which the run was started; None outside of any.
     """
 
     __slots__ = ("loop", "run_id")
 
     run_id: int
-    loop: asyncio.AbstractEventLoop
+    loop: asyncio.AbstractEventLoop | None
 
     def soon(self, settle: Callable[[], None]) -> None:
-        """Have *settle* called by the event loop.
+        """Have *settle* called by the event loop, if there is one.
 
         An id may go at any moment, in any code: nothing else must be done then and there.
         """
-        with suppress(RuntimeError):  # the loop is closed
-            self.loop.call_soon_threadsafe(settle)
+        if self.loop is not None:
+            with suppress(RuntimeError):  # the loop is closed
+                self.loop.call_soon_threadsafe(settle)
 
 
 def watch_id(run_id: UUID, on_gone: Callable[[IdWatch], None]) -> IdWatch | None:
-    """Watch a run's id where a call can be cancelled: in an event loop; None elsewhere."""
-    loop = asyncio._get_running_loop()  # noqa: SLF001 - the public one raises where there is none
-    if loop is None:
+    """Watch a run's id, where LangChain's own managers report the run; None elsewhere."""
+    if not is_told_by_manager():
         return None
     watch = IdWatch(run_id, on_gone)
     watch.run_id = run_id.int
-    watch.loop = loop
+    watch.loop = asyncio._get_running_loop()  # noqa: SLF001 - the public one raises without a loop
     return watch

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from textwrap import dedent
 from time import time_ns
 from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.language_models import FakeListLLM
 from langchain_core.messages import AIMessage
+from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import StructuredTool
 from langgraph.errors import GraphRecursionError, InvalidUpdateError, NodeCancelledError
@@ -38,7 +40,7 @@ from strangers import (
     unchanged_context,
 )
 
-from nodespan.telemetry.testing import span_tree
+from nodespan.telemetry.testing import capture_spans, span_tree
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -699,6 +701,26 @@ def test_a_graphs_stream_that_is_abandoned_in_mid_node(traced: Traced, abandon: 
     assert tree[0] == "invoke_workflow LangGraph [abandoned]"
     assert tree[1] in ("  node ask [abandoned]", "  node ask [cancelled]")
     assert tree[2] in ("    chat talker [abandoned]", "    chat talker [cancelled]")
+
+
+def test_a_stream_of_events_that_is_dropped(traced: Traced) -> None:
+    """A model's stream of events, of whose end nobody is told, ends when it is dropped."""
+    for _ in Talker().stream_events("hello", traced.config(), version="v3"):
+        break
+    gc.collect()
+    assert traced.handler.open_runs == 0
+    assert traced.tree == ["chat talker [abandoned]"]
+
+
+def test_a_start_that_a_program_reports_is_its_own_to_end() -> None:
+    """Whoever calls the handler itself need not keep the id that it was called with."""
+    with capture_spans() as captured:
+        run_id = uuid4()
+        captured.handler.on_chat_model_start({}, [[]], run_id=UUID(int=run_id.int))
+        gc.collect()
+        assert captured.handler.open_runs == 1
+        captured.handler.on_llm_end(LLMResult(generations=[[]]), run_id=run_id)
+    assert captured.tree == ["chat model"]
 
 
 # Streams that are driven from everywhere
