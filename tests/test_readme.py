@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from nodespan.telemetry import _own_names
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -70,6 +72,18 @@ def test_the_first_screen_has_the_two_command_lines() -> None:
     assert len(lines) == 2
     assert "nodespan chat" in lines[0]
     assert "pytest" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [("attributes", _own_names.attribute_table()), ("events", _own_names.event_table())],
+    ids=["attributes", "events"],
+)
+def test_tables_are_those_of_the_constants(name: str, table: str) -> None:
+    """README's tables of names are made from the code; where this fails, put this one there."""
+    shown = re.search(f"<!-- {name} -->\n(.*?)\n?<!-- end -->", README, re.DOTALL)
+    assert shown is not None
+    assert shown[1] == table
 
 
 def test_links_lead_somewhere() -> None:
