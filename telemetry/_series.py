@@ -42,18 +42,19 @@ class SeriesLimit:
 
     def __init__(self) -> None:
         self._values: dict[str, set[Value]] = {name: set() for name in _BOUNDED}
-        self._series: set[Series] = set()
+        self._series: dict[Series, Series] = {}
 
     def series(self, attributes: Mapping[str, Value]) -> Series:
         """Return the series that a measurement with these *attributes* belongs to."""
         series = tuple(attributes.items())
-        if series in self._series:
-            return series
+        # The one that is known is given, which open runs share, and not another like it.
+        known = self._series.get(series)
+        if known is not None:
+            return known
         series = tuple((name, self._told(name, value)) for name, value in series)
         if series not in self._series and len(self._series) >= _MAX_SERIES:
             return tuple((name, _other(name, value)) for name, value in series)
-        self._series.add(series)
-        return series
+        return self._series.setdefault(series, series)
 
     def _told(self, name: str, value: Value) -> Value:
         known = self._values.get(name)

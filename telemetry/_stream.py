@@ -11,42 +11,12 @@ from operator import sub
 from typing import Final
 
 from ._sketch import Sketch
+from ._timeline import Timeline, Window
 
-MAX_WINDOWS: Final = 32
 MAX_STALLS: Final = 16
 
 # So many times wait to be folded in together: on the token path a chunk costs one append.
 FOLD_EVERY: Final = 64
-
-
-@dataclass(slots=True)
-class Window:
-    """A piece of the timeline: neighbouring chunks of one stream.
-
-    Attributes:
-        first_chunk: index of its first chunk in the stream, from 0.
-        chunks: how many chunks it holds.
-        started_at: when its first chunk came, in ns.
-        ended_at: when its last chunk came, in ns.
-        max_gap: the longest wait for one of its chunks, in ns; the wait for the stream's
-            first chunk does not count.
-    """
-
-    first_chunk: int
-    chunks: int
-    started_at: int
-    ended_at: int
-    max_gap: int
-
-    def merged_with(self, later: Window) -> Window:
-        """Return one window for this one and the *later* one after it."""
-        return Window(
-            self.first_chunk,
-            self.chunks + later.chunks,
-            self.started_at,
-            later.ended_at,
-            max(self.max_gap, later.max_gap),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +46,11 @@ class StreamClock:
     """
 
     __slots__ = (
-        "_chunks",
         "_gaps",
         "_stall_count",
         "_stall_threshold",
         "_stalls",
-        "_width",
-        "_windows",
+        "_timeline",
         "pending",
         "started_at",
     )
@@ -96,9 +64,7 @@ class StreamClock:
     def restart(self) -> None:
         """Forget every chunk."""
         self.pending.clear()
-        self._chunks = 0
-        self._width = 1
-        self._windows: list[Window] = []
+        self._timeline = Timeline()
         self._gaps = Sketch()
         self._stalls: list[Stall] = []
         self._stall_count = 0
@@ -113,13 +79,14 @@ class StreamClock:
     @property
     def chunks(self) -> int:
         """How many chunks have come."""
-        return self._chunks + len(self.pending)
+        return self._timeline.chunks + len(self.pending)
 
     @property
     def first_chunk_at(self) -> int | None:
         """When the first chunk came, in ns; None before it."""
-        if self._windows:
-            return self._windows[0].started_at
+        first = self._timeline.first
+        if first is not None:
+            return first
         return self.pending[0] if self.pending else None
 
     @property
@@ -128,7 +95,7 @@ class StreamClock:
         waiting = self.pending[-1:]
         if waiting:
             return waiting[0]
-        return self._windows[-1].ended_at if self._windows else None
+        return self._timeline.last
 
     @property
     def gaps(self) -> Sketch:
@@ -140,7 +107,7 @@ class StreamClock:
     def windows(self) -> tuple[Window, ...]:
         """The timeline: at most `MAX_WINDOWS` windows that hold every chunk, in order."""
         self.fold()
-        return tuple(self._windows)
+        return self._timeline.windows
 
     @property
     def stall_count(self) -> int:
@@ -167,45 +134,21 @@ class StreamClock:
         if not times:
             return
         # Before the first chunk there is no gap: a zero stands for it, and sorts first.
-        previous = self._windows[-1].ended_at if self._windows else times[0]
-        gaps = [times[0] - previous, *map(sub, times[1:], times)]
+        last = self._timeline.last
+        gaps = [times[0] - last if last is not None else 0, *map(sub, times[1:], times)]
         ordered = sorted(gaps)
         if ordered[0] < 0:
             gaps = [max(gap, 0) for gap in gaps]
             ordered = sorted(gaps)
         if ordered[-1] > self._stall_threshold:
             self._note_stalls(times, gaps)
-        self._gaps.add_ordered(ordered if self._windows else ordered[1:])
-        placed = 0
-        while placed < len(times):
-            placed = self._fill(times, gaps, placed)
+        self._gaps.add_ordered(ordered if last is not None else ordered[1:])
+        self._timeline.add(times, gaps)
 
     def _note_stalls(self, times: list[int], gaps: list[int]) -> None:
         for place, gap in enumerate(gaps):
             if gap > self._stall_threshold:
                 self._stall_count += 1
-                self._stalls.append(Stall(self._chunks + place, times[place] - gap, gap))
+                self._stalls.append(Stall(self._timeline.chunks + place, times[place] - gap, gap))
                 if len(self._stalls) > MAX_STALLS:
                     self._stalls.remove(min(self._stalls, key=lambda stall: stall.duration))
-
-    def _fill(self, times: list[int], gaps: list[int], start: int) -> int:
-        """Put into the last window as many chunks as it has room for; return where it ends."""
-        if not self._windows or self._windows[-1].chunks == self._width:
-            self._open_window(times[start])
-        window = self._windows[-1]
-        end = min(start + self._width - window.chunks, len(times))
-        window.chunks += end - start
-        window.ended_at = times[end - 1]
-        window.max_gap = max(window.max_gap, *gaps[start:end])
-        self._chunks += end - start
-        return end
-
-    def _open_window(self, now: int) -> None:
-        if len(self._windows) == MAX_WINDOWS:
-            self._windows = _halved(self._windows)
-            self._width *= 2
-        self._windows.append(Window(self._chunks, 0, now, now, 0))
-
-
-def _halved(windows: list[Window]) -> list[Window]:
-    return [a.merged_with(b) for a, b in zip(windows[::2], windows[1::2], strict=True)]

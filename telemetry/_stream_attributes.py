@@ -8,7 +8,8 @@ from . import _semconv as semconv
 
 if TYPE_CHECKING:
     from ._attributes import Attributes
-    from ._stream import Stall, StreamClock, Window
+    from ._stream import Stall, StreamClock
+    from ._timeline import Window
 
 _NS: Final = 1e9
 

@@ -1,0 +1,105 @@
+"""The timeline of a stream: when which of its chunks came, in bounded memory (pure)."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_WINDOWS: Final = 32
+
+_INT64: Final = "q"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A piece of the timeline: neighbouring chunks of one stream.
+
+    Attributes:
+        first_chunk: index of its first chunk in the stream, from 0.
+        chunks: how many chunks it holds.
+        started_at: when its first chunk came, in ns.
+        ended_at: when its last chunk came, in ns.
+        max_gap: the longest wait for one of its chunks, in ns; the wait for the stream's
+            first chunk does not count.
+    """
+
+    first_chunk: int
+    chunks: int
+    started_at: int
+    ended_at: int
+    max_gap: int
+
+
+class Timeline:
+    """Keeps chunks in at most `MAX_WINDOWS` windows of one width, but for the last.
+
+    Attributes:
+        chunks: how many chunks there are.
+    """
+
+    # Thousands of streams are open at a time: numbers side by side take a third of the memory.
+    __slots__ = ("_ends", "_max_gaps", "_starts", "_width", "chunks")
+
+    def __init__(self) -> None:
+        self.chunks = 0
+        self._width = 1
+        self._starts = array(_INT64)
+        self._ends = array(_INT64)
+        self._max_gaps = array(_INT64)
+
+    @property
+    def first(self) -> int | None:
+        """When the first chunk came; None without one."""
+        return self._starts[0] if self._starts else None
+
+    @property
+    def last(self) -> int | None:
+        """When the last chunk came; None without one."""
+        return self._ends[-1] if self._ends else None
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The windows, which hold every chunk, in order."""
+        width, chunks = self._width, self.chunks
+        places = zip(self._starts, self._ends, self._max_gaps, strict=True)
+        return tuple(
+            Window(place * width, min(width, chunks - place * width), start, end, gap)
+            for place, (start, end, gap) in enumerate(places)
+        )
+
+    def add(self, times: Sequence[int], gaps: Sequence[int]) -> None:
+        """Take chunks in.
+
+        Args:
+            times: when they came, in ns, in order.
+            gaps: how long each was waited for, in ns.
+        """
+        start = 0
+        while start < len(times):
+            room = len(self._starts) * self._width - self.chunks
+            if not room:
+                room = self._open_window(times[start])
+            end = min(start + room, len(times))
+            self._ends[-1] = times[end - 1]
+            self._max_gaps[-1] = max(self._max_gaps[-1], *gaps[start:end])
+            self.chunks += end - start
+            start = end
+
+    def _open_window(self, now: int) -> int:
+        if len(self._starts) == MAX_WINDOWS:
+            self._halve()
+        for numbers, number in ((self._starts, now), (self._ends, now), (self._max_gaps, 0)):
+            numbers.append(number)
+        return self._width
+
+    def _halve(self) -> None:
+        """Merge neighbours."""
+        self._width *= 2
+        gaps = self._max_gaps
+        self._max_gaps = array(_INT64, map(max, gaps[::2], gaps[1::2]))
+        self._ends = self._ends[1::2]
+        self._starts = self._starts[::2]
