@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from ._context import Body
     from ._runs import Run
 
 
@@ -17,10 +18,12 @@ class Call:
     Attributes:
         is_whole: whether the caller gets the whole result at once, so that whatever executes
             between start and end is the run's body.
+        body: the place that is kept for the run's body, where its start is reported elsewhere.
         run: that the call has started; None before.
     """
 
     is_whole: bool
+    body: Body | None = None
     run: Run | None = None
 
 
@@ -33,3 +36,4 @@ def claim_call(run: Run) -> None:
     if call is not None and call.run is None:
         call.run = run
         run.is_whole = call.is_whole
+        run.body = call.body

@@ -27,15 +27,18 @@ class Body:
     """What is current in a run's body, for as long as that may be executing.
 
     Args:
-        context: with the run's span in it.
         waiting: a task that only waits for the body, which other tasks execute.
     """
 
     __slots__ = ("_context", "_waiting")
 
-    def __init__(self, context: Context, waiting: ref[asyncio.Task[Any]] | None = None) -> None:
-        self._context: Context | None = context
+    def __init__(self, waiting: ref[asyncio.Task[Any]] | None = None) -> None:
+        self._context: Context | None = None
         self._waiting = waiting
+
+    def enter(self, context: Context) -> None:
+        """Say what is current from now on: *context*, with the run's span in it."""
+        self._context = context
 
     def leave(self) -> None:
         """Say that the body is left for good, and let go of the span."""
@@ -126,18 +129,33 @@ class RunContext(Context):
         return repr(self.copy())
 
 
-def attach_body(run_id: int, span: Span, waiting: ref[asyncio.Task[Any]] | None = None) -> Body:
+def reserve_body() -> Body:
+    """Keep a place in the context of here for the body of a run that will be reported elsewhere."""
+    body = Body()
+    attach(RunContext(body, current()))
+    return body
+
+
+def attach_body(
+    run_id: int,
+    span: Span,
+    waiting: ref[asyncio.Task[Any]] | None = None,
+    reserved: Body | None = None,
+) -> Body:
     """Make *span* current for the body that the caller is about to run.
 
     Args:
         run_id: the integer of the run's id.
         span: of the run; all else that is current stays visible.
         waiting: see `Body`.
+        reserved: the place that was kept for it, if one was.
     """
     beneath = current()
     inside = set_span_in_context(span, Context({**beneath.copy(), _RUN_KEY: run_id}))
-    body = Body(inside, waiting)
-    attach(RunContext(body, beneath))
+    body = reserved if reserved is not None else Body(waiting)
+    body.enter(inside)
+    if reserved is None:
+        attach(RunContext(body, beneath))
     return body
 
 

@@ -19,7 +19,13 @@ from ._config import DEFAULT_MAX_OPEN_RUNS, DEFAULT_STALL_THRESHOLD
 from ._content import DEFAULT_MAX_CHARACTERS
 from ._handler import OpenTelemetryCallbackHandler
 from ._patches import Patches
-from ._steps import wrap_async_call, wrap_async_stream, wrap_call, wrap_stream
+from ._steps import (
+    wrap_async_call,
+    wrap_async_completion,
+    wrap_async_stream,
+    wrap_call,
+    wrap_stream,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -37,7 +43,7 @@ _WRAPPERS: Final[tuple[tuple[type, str, Callable[[Any], Any]], ...]] = (
     (BaseChatModel, "stream", wrap_stream),
     (BaseChatModel, "astream", wrap_async_stream),
     (BaseLLM, "invoke", wrap_call),
-    (BaseLLM, "ainvoke", wrap_async_call),
+    (BaseLLM, "ainvoke", wrap_async_completion),
     (BaseLLM, "stream", wrap_stream),
     (BaseLLM, "astream", wrap_async_stream),
     (BaseTool, "arun", wrap_async_call),

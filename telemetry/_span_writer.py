@@ -79,7 +79,7 @@ class SpanWriter:
             set_status_on_exception=False,
         )
         if run.kind.has_body:
-            run.body = attach_body(run.run_id, span, run.waiting)
+            run.body = attach_body(run.run_id, span, run.waiting, run.body)
         if run.kind.is_model:
             run.chunks = ChunkCounter(run.started_at, run.begin_stream, self._stall_threshold)
         if span.is_recording():

@@ -13,7 +13,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from ._calls import Call, current_call
-from ._context import attach_body
+from ._context import attach_body, reserve_body
 from ._ending import Ending
 
 if TYPE_CHECKING:
@@ -48,17 +48,34 @@ def wrap_async_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., An
 
     @wraps(original)
     async def call(*args: Any, **kwargs: Any) -> Any:
-        made = Call(is_whole=True)
-        token = current_call.set(made)
-        try:
-            return await original(*args, **kwargs)
-        except BaseException as error:
-            _end(made, error)
-            raise
-        finally:
-            _reset(token, made)
+        return await _finish(Call(is_whole=True), original(*args, **kwargs))
 
     return call
+
+
+def wrap_async_completion(original: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+    """Wrap an asynchronous call of a completion model.
+
+    Core reports its start in a task of its own, whose context the model's body never sees.
+    """
+
+    @wraps(original)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        made = Call(is_whole=True, body=reserve_body())
+        return await _finish(made, original(*args, **kwargs))
+
+    return call
+
+
+async def _finish(made: Call, result: Awaitable[Any]) -> Any:
+    token = current_call.set(made)
+    try:
+        return await result
+    except BaseException as error:
+        _end(made, error)
+        raise
+    finally:
+        _reset(token, made)
 
 
 def wrap_stream(original: Callable[..., Generator[Any, Any, None]]) -> Callable[..., Any]:

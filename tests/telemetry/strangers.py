@@ -8,10 +8,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import LLM, BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, ToolCall
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.outputs import (
+    ChatGeneration,
+    ChatGenerationChunk,
+    ChatResult,
+    GenerationChunk,
+)
 from langgraph.graph.message import add_messages
 from opentelemetry import trace
 from pydantic import ConfigDict, Field
@@ -141,6 +146,40 @@ class Talker(BaseChatModel):
         if self.waits is not None:
             await self.waits(body, given)
         self._look(body, given)
+
+
+class Completer(LLM):
+    """Completes text, natively in all four bodies, and lets a test look into each of them.
+
+    Args:
+        looks: called in each body with its name and the number of chunks given so far.
+    """
+
+    looks: Hook = lambda _body, _given: None
+
+    @property
+    def _llm_type(self) -> str:
+        return "completing"
+
+    def _call(self, *_: Any, **__: Any) -> str:
+        self.looks("_call", 0)
+        return "so it is"
+
+    async def _acall(self, *_: Any, **__: Any) -> str:
+        await asyncio.sleep(0)
+        self.looks("_acall", 0)
+        return "so it is"
+
+    def _stream(self, *_: Any, **__: Any) -> Iterator[GenerationChunk]:
+        for given, word in enumerate(("so", "it", "is")):
+            self.looks("_stream", given)
+            yield GenerationChunk(text=word)
+
+    async def _astream(self, *_: Any, **__: Any) -> AsyncIterator[GenerationChunk]:
+        for given, word in enumerate(("so", "it", "is")):
+            await asyncio.sleep(0)
+            self.looks("_astream", given)
+            yield GenerationChunk(text=word)
 
 
 @dataclass(frozen=True, slots=True)

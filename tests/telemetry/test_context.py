@@ -27,6 +27,7 @@ from strangers import (
     MODEL_CALLS,
     STREAM,
     Call,
+    Completer,
     State,
     Talker,
     unchanged_context,
@@ -152,6 +153,35 @@ def test_a_span_opened_in_a_models_body_is_beneath_it(traced: Traced, call: Call
     call.run(Talker(looks=look), "hello", traced.config())
     assert traced.tree == ["chat talker", f"  {BODIES[call]}"]
     assert set(seen) == {BODIES[call]}
+
+
+COMPLETIONS = {INVOKE: "_call", AINVOKE: "_acall", STREAM: "_stream", ASTREAM: "_astream"}
+
+
+@pytest.mark.parametrize("call", COMPLETIONS, ids=str)
+@pytest.mark.parametrize("way", ["alone", "in a node"])
+def test_a_span_opened_in_a_completion_models_body(traced: Traced, call: Call, way: str) -> None:
+    """So it is with completion models; the start of an async call is told to `instrument` alone."""
+
+    def look(body: str, given: int) -> None:
+        if given == 0:
+            opens(traced, body)
+
+    model = Completer(looks=look)
+    if way == "alone":
+        call.run(model, "hello", traced.config())
+    else:
+        graph_of(lambda _: call.run(model, "hello", {}) and None).invoke(GREETING, traced.config())
+    is_lost = call is AINVOKE and traced.way_in == "handler"
+    expected = ["text_completion Completer", f"  {COMPLETIONS[call]}"]
+    if way == "in a node":
+        expected = [
+            "invoke_workflow LangGraph",
+            "  node ask",
+            *(f"    {line}" for line in expected),
+        ]
+    assert (traced.tree == expected) is not is_lost
+    assert sorted(line.strip() for line in traced.tree) == sorted(line.strip() for line in expected)
 
 
 @pytest.mark.parametrize("call", MODEL_CALLS, ids=str)
