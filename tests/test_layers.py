@@ -47,6 +47,7 @@ PURE = {
         "_spans",
         "_start",
         "_stream",
+        "_timeline",
         "_usage",
     },
 }
