@@ -257,7 +257,16 @@ AEVENTS_V3 = Call("astream_events v3", None, _aevents_v3)
 
 PLAIN_CALLS = (INVOKE, AINVOKE, STREAM, ASTREAM, EVENTS_V2)
 MODEL_CALLS = (*PLAIN_CALLS, EVENTS_V3, AEVENTS_V3)
-STREAM_MODES = ("values", "updates", "messages", "custom", "debug", "tasks", "checkpoints")
+STREAM_MODES = (
+    "values",
+    "updates",
+    "messages",
+    "custom",
+    "debug",
+    "tasks",
+    "checkpoints",
+    "tools",
+)
 GRAPH_CALLS = (
     *MODEL_CALLS,
     *(way for mode in STREAM_MODES for way in streaming(stream_mode=mode)),

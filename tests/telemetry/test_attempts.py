@@ -364,7 +364,13 @@ def test_a_batch_numbers_the_attempts_of_each_input(traced: Traced, way: str) ->
     assert span_tree(traced.collector, "langchain.attempt", in_order=False) == FALLEN_BACK * 2
 
 
-def slow_node(*, waits: list[float], **settings: Any) -> Any:
+LIMITS = {
+    "run_timeout": TimeoutPolicy(run_timeout=0.2),
+    "idle_timeout": TimeoutPolicy(idle_timeout=0.2),
+}
+
+
+def slow_node(*, waits: list[float], limit: str = "run_timeout", **settings: Any) -> Any:
     """Return a graph with a node that waits so long, one time after another, for its model."""
 
     async def wait(_body: str, _given: int) -> None:
@@ -374,15 +380,18 @@ def slow_node(*, waits: list[float], **settings: Any) -> Any:
         return {"messages": [await Talker(waits=wait).ainvoke("hello")]}
 
     graph = StateGraph(State)
-    graph.add_node("ask", ask, timeout=TimeoutPolicy(run_timeout=0.2), **settings)
+    graph.add_node("ask", ask, timeout=LIMITS[limit], **settings)
     graph.set_entry_point("ask")
     return graph.compile()
 
 
+@pytest.mark.parametrize("limit", LIMITS)
 @pytest.mark.parametrize("call", [AINVOKE, ASTREAM], ids=str)
-def test_a_node_that_times_out_and_is_retried_is_an_error(traced: Traced, call: Call) -> None:
+def test_a_node_that_times_out_and_is_retried_is_an_error(
+    traced: Traced, call: Call, limit: str
+) -> None:
     """The attempt that timed out failed, what ran beneath it was cancelled, the graph is fine."""
-    graph = slow_node(waits=[9.0], retry_policy=AT_ONCE)
+    graph = slow_node(waits=[9.0], limit=limit, retry_policy=AT_ONCE)
     call.run(graph, GREETING, traced.config())
     assert span_tree(traced.collector, "langgraph.attempt") == [
         "invoke_workflow LangGraph",
@@ -401,6 +410,20 @@ def test_a_node_that_times_out_takes_its_graph_along(traced: Traced, call: Call)
     assert traced.tree == [
         "invoke_workflow LangGraph [error: NodeTimeoutError]",
         "  node ask [error: NodeTimeoutError]",
+        "    chat talker [cancelled]",
+    ]
+
+
+def test_a_node_that_times_out_each_time_is_an_error_each_time(traced: Traced) -> None:
+    """Every attempt that timed out is an error, and so is the graph when there is none left."""
+    policy = RetryPolicy(initial_interval=0.0, jitter=False, max_attempts=2)
+    with pytest.raises(NodeTimeoutError):
+        AINVOKE.run(slow_node(waits=[9.0] * 2, retry_policy=policy), GREETING, traced.config())
+    assert span_tree(traced.collector, "langgraph.attempt") == [
+        "invoke_workflow LangGraph [error: NodeTimeoutError]",
+        "  node ask [error: NodeTimeoutError, langgraph.attempt=1]",
+        "    chat talker [cancelled]",
+        "  node ask [error: NodeTimeoutError, langgraph.attempt=2]",
         "    chat talker [cancelled]",
     ]
 
