@@ -1,4 +1,7 @@
-"""Nodes and tasks that LangGraph does not run, since a cache has what they would write."""
+"""Nodes and tasks that LangGraph does not run, since a cache has what they would write.
+
+No callback tells of them: what does is what LangGraph's loop finds in its cache.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +11,37 @@ from typing import TYPE_CHECKING, Any
 from ._handler import OpenTelemetryCallbackHandler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
 
-def wrap_put_writes(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap what LangGraph's loop calls with the writes of a node, and says whence they are.
-
-    No callback tells of a node that is not run.
-    """
+def wrap_match(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the loop's method that returns those of its tasks that a cache has the writes of."""
 
     @wraps(original)
-    def put_writes(
-        loop: Any, task_id: str, writes: Any, *args: Any, cached: bool = False, **kwargs: Any
-    ) -> Any:
-        if cached:
-            _tell(loop, task_id)
-        return original(loop, task_id, writes, *args, cached=cached, **kwargs)
+    def match_cached_writes(*args: Any, **kwargs: Any) -> Any:
+        matched = original(*args, **kwargs)
+        _tell(matched)
+        return matched
 
-    return put_writes
+    return match_cached_writes
 
 
-def _tell(loop: Any, task_id: str) -> None:
-    task = getattr(loop, "tasks", {}).get(task_id)
-    manager = (getattr(task, "config", None) or {}).get("callbacks")
-    for handler in getattr(manager, "handlers", ()):
-        if isinstance(handler, OpenTelemetryCallbackHandler):
-            handler.on_cached_node(task, manager)
-            return
+def wrap_async_match(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Wrap the same method of the async loop."""
+
+    @wraps(original)
+    async def amatch_cached_writes(*args: Any, **kwargs: Any) -> Any:
+        matched = await original(*args, **kwargs)
+        _tell(matched)
+        return matched
+
+    return amatch_cached_writes
+
+
+def _tell(tasks: Iterable[Any]) -> None:
+    for task in tasks:
+        manager = (getattr(task, "config", None) or {}).get("callbacks")
+        for handler in getattr(manager, "handlers", ()):
+            if isinstance(handler, OpenTelemetryCallbackHandler):
+                handler.on_cached_node(task, manager)
+                break

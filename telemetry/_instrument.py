@@ -14,7 +14,7 @@ from langchain_core.tracers import context as tracers_context
 from langgraph.pregel import _loop as loops
 from langgraph.pregel import main as pregel
 
-from ._cached_nodes import wrap_put_writes
+from ._cached_nodes import wrap_async_match, wrap_match
 from ._config import DEFAULT_MAX_OPEN_RUNS, DEFAULT_STALL_THRESHOLD
 from ._content import DEFAULT_MAX_CHARACTERS
 from ._handler import OpenTelemetryCallbackHandler
@@ -48,8 +48,8 @@ _WRAPPERS: Final[tuple[tuple[type, str, Callable[[Any], Any]], ...]] = (
     (BaseLLM, "astream", wrap_async_stream),
     (BaseTool, "arun", wrap_async_call),
     (BaseRetriever, "ainvoke", wrap_async_call),
-    (loops.SyncPregelLoop, "put_writes", wrap_put_writes),
-    (loops.AsyncPregelLoop, "put_writes", wrap_put_writes),
+    (loops.SyncPregelLoop, "match_cached_writes", wrap_match),
+    (loops.AsyncPregelLoop, "amatch_cached_writes", wrap_async_match),
 )
 _GRAPH_CALLBACKS: Final = (
     "get_sync_graph_callback_manager_for_config",
