@@ -5,6 +5,7 @@ It needs the extra `auto`: `pip install 'nodespan[auto]'`.
 
 from __future__ import annotations
 
+from importlib.metadata import requires
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-defined]  # untyped
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NodespanInstrumentor"]
 
-_INSTRUMENTS: Final = ("langchain-core >= 1.7.2", "langgraph >= 1.2.22")
+_INSTRUMENTED: Final = ("langchain-core", "langgraph")
 
 
 class NodespanInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # as above
@@ -32,7 +33,7 @@ class NodespanInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # as above
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Return what must be installed for the instrumentation to make sense."""
-        return _INSTRUMENTS
+        return [told for told in requires("nodespan") or () if told.startswith(_INSTRUMENTED)]
 
     def _instrument(self, **kwargs: Any) -> None:
         instrument(**kwargs)
