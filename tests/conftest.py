@@ -38,7 +38,9 @@ settings.load_profile("repeatable")
 HERE = Path(__file__).parent
 SECONDS = 60
 IMPORTED_ONCE = ("nodespan.graph.cli._app", "nodespan.graph.cli._talk", "langchain.agents")
-SET_UP_HERE = re.compile(r"OTEL_|LANG|LC_|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|GITHUB_|PY_COLORS")
+SET_UP_HERE = re.compile(
+    r"OTEL_|LANG|LC_|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|GITHUB_|PY_COLORS|PYTHONDONTWRITE"
+)
 
 _VERSIONS = ("langchain-core", "langgraph", "opentelemetry-sdk")
 

@@ -256,7 +256,7 @@ def _workflow() -> Any:
 
 def _failing_node() -> Any:
     graph = StateGraph(MessagesState)
-    policy = RetryPolicy(max_attempts=2, initial_interval=0.001, retry_on=ValueError)
+    policy = RetryPolicy(max_attempts=2, initial_interval=0.001, jitter=False, retry_on=ValueError)
     graph.add_node("fail", fail, retry_policy=policy)
     graph.set_entry_point("fail")
     return graph.compile()

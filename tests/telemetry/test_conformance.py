@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,7 @@ from nodespan.telemetry import _semconv as semconv
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from opentelemetry.sdk.metrics.export import Metric
     from signals import Signals
 
     from nodespan.telemetry import SpanRecord
@@ -134,9 +136,10 @@ class Case:
 
     conventions: Conventions
     content: bool
-    signals: Signals
     spans: list[SpanRecord]
-    starts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    starts: dict[str, list[dict[str, Any]]]
+    log_records: list[Any]
+    metrics: list[Metric]
 
     def gen_ai_spans(self) -> Iterator[tuple[str, SpanRecord]]:
         """Yield the spans that the conventions know, with their operations."""
@@ -146,33 +149,40 @@ class Case:
                 yield str(operation), span
 
 
-@pytest.fixture(scope="module", params=EDITIONS, ids=lambda edition: edition.name)
+@pytest.fixture(params=[False, True], ids=["without content", "with content"])
+def case(request: pytest.FixtureRequest, edition: Conventions) -> Case:
+    """All signals of the application, by each edition, with content off and on."""
+    return case_of(edition.name, with_content=request.param)
+
+
+@pytest.fixture(params=EDITIONS, ids=lambda edition: edition.name)
 def edition(request: pytest.FixtureRequest) -> Conventions:
     """Each of the editions."""
     conventions: Conventions = request.param
     return conventions
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["without content", "with content"])
-def case(request: pytest.FixtureRequest, edition: Conventions) -> Iterator[Case]:
-    """Have an application do everything, by each edition, with content off and on."""
-    environment = pytest.MonkeyPatch()
-    chosen = "gen_ai_latest_experimental" if edition.name == "newest" else ""
-    environment.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", chosen)
+@cache
+def case_of(edition: str, *, with_content: bool) -> Case:
+    """Have an application do everything."""
+    (conventions,) = (each for each in EDITIONS if each.name == edition)
+    chosen = "gen_ai_latest_experimental" if edition == "newest" else ""
     sampler = Watching()
-    with record_signals(
-        sampler=sampler,
-        capture_content="SPAN_AND_EVENT" if request.param else "NO_CONTENT",
-        metadata_keys=["user"],
-        prices={"speaker-1": {"input": 1, "output": 2}, "tiny-1": {"input": 1, "output": 2}},
-        stall_threshold=1e-9,
-    ) as signals:
-        everything_else(signals)
-        for call in (INVOKE, ASTREAM):
-            for scenario in everything.scenarios(call):
-                scenario.run(call, everything.config_of(signals.config))
-        yield Case(edition, request.param, signals, signals.spans, sampler.starts)
-    environment.undo()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", chosen)
+        with record_signals(
+            sampler=sampler,
+            capture_content="SPAN_AND_EVENT" if with_content else "NO_CONTENT",
+            metadata_keys=["user"],
+            prices={"speaker-1": {"input": 1, "output": 2}, "tiny-1": {"input": 1, "output": 2}},
+            stall_threshold=1e-9,
+        ) as signals:
+            everything_else(signals)
+            for call in (INVOKE, ASTREAM):
+                for scenario in everything.scenarios(call):
+                    scenario.run(call, everything.config_of(signals.config))
+            told = (signals.spans, sampler.starts, signals.log_records, signals.metrics)
+            return Case(conventions, with_content, *told)
 
 
 def everything_else(signals: Signals) -> None:
@@ -224,7 +234,9 @@ def everything_else(signals: Signals) -> None:
 
     graph = StateGraph(State)
     graph.add_node(
-        "again", again, retry_policy=RetryPolicy(initial_interval=0.001, retry_on=ValueError)
+        "again",
+        again,
+        retry_policy=RetryPolicy(initial_interval=0.001, jitter=False, retry_on=ValueError),
     )
     graph.set_entry_point("again")
     graph.compile().invoke({"messages": ["x"]}, config)
@@ -362,7 +374,7 @@ class TestEvents:
     def test_log_records(self, case: Case) -> None:
         """A log record is the conventions' or our own; its attributes are known by their types."""
         names = set()
-        for record in case.signals.log_records:
+        for record in case.log_records:
             names.add(record.event_name)
             for name, value in dict(record.attributes).items():
                 if name.startswith(OURS):
@@ -382,8 +394,8 @@ class TestMetrics:
 
     def test_they_are_known(self, case: Case) -> None:
         """A metric is the edition's, with its unit and attributes, or our own."""
-        assert case.signals.metrics
-        for metric in case.signals.metrics:
+        assert case.metrics
+        for metric in case.metrics:
             assert metric.name.startswith("nodespan.") or metric.name in case.conventions.metrics
             known = case.conventions.metrics.get(metric.name, {})
             assert metric.unit == known.get("unit", metric.unit)
@@ -396,7 +408,7 @@ class TestMetrics:
     def test_the_other_edition_has_no_place(self, case: Case) -> None:
         """By the newest edition, no metric has a name that it has left behind."""
         if case.conventions.name == "newest":
-            names = {metric.name for metric in case.signals.metrics}
+            names = {metric.name for metric in case.metrics}
             assert not names & REGISTRY["legacy"]["metrics"].keys()
 
 

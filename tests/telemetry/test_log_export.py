@@ -87,7 +87,10 @@ assert "on_chat_model_end" in told, told
 """
     program = before + PROGRAM.format(config="TelemetryConfig(log_events=True)", after=after)
     result = run_python(
-        program, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", OTEL_TRACES_EXPORTER="none"
+        program,
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
+        OTEL_TRACES_EXPORTER="none",
+        OTEL_METRICS_EXPORTER="none",
     )
     assert (result.returncode, result.stdout) == (0, "done 0\n"), result.stderr
 
@@ -104,6 +107,7 @@ assert "opentelemetry.sdk._logs" not in sys.modules
     result = run_python(
         PROGRAM.format(config="TelemetryConfig(endpoint='http://127.0.0.1:9')", after=after),
         OTEL_TRACES_EXPORTER="none",
+        OTEL_METRICS_EXPORTER="none",
     )
     assert (result.returncode, result.stdout) == (0, "done 0\n"), result.stderr
 
