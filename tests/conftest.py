@@ -45,6 +45,11 @@ SET_UP_HERE = re.compile(
 _VERSIONS = ("langchain-core", "langgraph", "opentelemetry-sdk")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Use one worker more than there are processors: much of what tests do is to wait."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_report_header() -> str:
     """Say which versions are tested."""
     return ", ".join(f"{name} {version(name)}" for name in _VERSIONS)

@@ -95,7 +95,7 @@ class AsyncChatModel(CustomChatModel):
 
 def _llama_cpp(request: pytest.FixtureRequest) -> LlamaCppChatModel:
     loaded: LlamaCppChatModel = request.getfixturevalue("_loaded_smollm2")
-    return LlamaCppChatModel(model_path=loaded.model_path, temperature=0, seed=1, max_tokens=8)
+    return LlamaCppChatModel(model_path=loaded.model_path, temperature=0, seed=1, max_tokens=5)
 
 
 def _openai_compatible(request: pytest.FixtureRequest) -> OpenAICompatibleChatModel:
