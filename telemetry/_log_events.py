@@ -15,7 +15,7 @@ from . import _semconv as semconv
 from ._context import current
 from ._outcome import Outcome
 from ._run_context import run_attributes
-from ._stream_attributes import speed_attributes, stream_attributes
+from ._stream_attributes import stream_attributes
 from ._ticker import Ticker
 
 if TYPE_CHECKING:
@@ -209,5 +209,5 @@ def _result(run: Run, ending: Ending, outcome: Outcome | None) -> Attributes:
     clock = run.chunks.clock if run.chunks is not None else None
     if clock is None:
         return {**told, **answer}
-    speed = speed_attributes(clock, answer.get(semconv.USAGE_OUTPUT_TOKENS))
-    return {**told, **stream_attributes(clock), **speed, **answer}
+    tokens = answer.get(semconv.USAGE_OUTPUT_TOKENS)
+    return {**told, **stream_attributes(clock, tokens), **answer}

@@ -14,15 +14,15 @@ from ._context import attach_body, context_beneath, current
 from ._exceptions import exception_attributes
 from ._outcome import Outcome
 from ._spans import RunKind, metadata_attributes, span_start
-from ._stream_attributes import speed_attributes, stream_attributes, stream_events
+from ._stream_attributes import stream_attributes, stream_events
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
 
-    from ._attributes import AttributeValue
+    from ._attributes import Attributes
     from ._content import Content, ContentDoor
     from ._diagnostics import Diagnostics
     from ._ending import Ending
@@ -83,10 +83,10 @@ class SpanWriter:
         if run.kind.is_model:
             run.chunks = ChunkCounter(run.started_at, run.begin_stream, self._stall_threshold)
         if span.is_recording():
-            span.set_attributes(told.details(self._edition))
-            if run.attempt is not None:
-                span.set_attribute(_attempt_name(run), run.attempt)
-            span.set_attributes(metadata_attributes(run.start, self._metadata_keys))
+            details = told.details(self._edition) | self._details(run)
+            # One call: the SDK locks the span and looks at its clock for each.
+            if details:
+                span.set_attributes(details)
             self._write_content(span, content, semconv.INPUT_DROPPED)
             if run.kind.is_model:
                 span.add_event(semconv.EVENT_MODEL_START, timestamp=run.time(run.started_at))
@@ -117,15 +117,28 @@ class SpanWriter:
         finally:
             span.end(end_time=run.time(ending.at))
 
+    def _details(self, run: Run) -> Attributes:
+        attempt = {} if run.attempt is None else {_attempt_name(run): run.attempt}
+        return attempt | metadata_attributes(run.start, self._metadata_keys)
+
     def _write_result(self, run: Run, span: Span, ending: Ending) -> None:
         try:
-            span.set_attributes(ending.told(run.start))
+            told = ending.told(run.start)
         except Exception as error:  # noqa: BLE001 - a result of any shape must not keep a span open
             self._diagnostics.report("result could not be read", error)
-        self._write_stream(run, span, ending.told(run.start))
+            told = {}
+        if run.chunks is not None:
+            clock = run.chunks.clock
+            told = {**told, **stream_attributes(clock, told.get(semconv.USAGE_OUTPUT_TOKENS))}
+            for at, name, attributes in stream_events(clock):
+                span.add_event(name, attributes, run.time(at))
+        if told:
+            span.set_attributes(told)
         self._write_content(span, ending.content, semconv.OUTPUT_DROPPED)
 
     def _write_content(self, span: Span, content: Content, dropped_name: str) -> None:
+        if not self.wants_content:
+            return
         dropped = 0
         for name, passed in self._door.all_on_span(content):
             span.set_attribute(name, passed.text)
@@ -134,15 +147,6 @@ class SpanWriter:
             dropped += passed.dropped
         if dropped:
             span.set_attribute(dropped_name, dropped)
-
-    def _write_stream(self, run: Run, span: Span, told: Mapping[str, AttributeValue]) -> None:
-        if run.chunks is None:
-            return
-        clock = run.chunks.clock
-        span.set_attributes(stream_attributes(clock))
-        span.set_attributes(speed_attributes(clock, told.get(semconv.USAGE_OUTPUT_TOKENS)))
-        for at, name, attributes in stream_events(clock):
-            span.add_event(name, attributes, run.time(at))
 
     def _write_outcome(
         self, run: Run, span: Span, ending: Ending, *, records_exception: bool

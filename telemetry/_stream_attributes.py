@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 _NS: Final = 1e9
 
 
-def stream_attributes(clock: StreamClock) -> Attributes:
-    """Return the attributes of a stream as a whole; none where no chunk has come."""
+def stream_attributes(clock: StreamClock, output_tokens: object = None) -> Attributes:
+    """Return the attributes of a stream as a whole; none where no chunk has come.
+
+    Args:
+        clock: of the stream.
+        output_tokens: how many it gave, where that is known: then it has a speed.
+    """
     first, last = clock.first_chunk_at, clock.last_chunk_at
     if first is None or last is None:
         return {}
@@ -35,13 +40,10 @@ def stream_attributes(clock: StreamClock) -> Attributes:
         }
     if clock.stall_count:
         attributes[semconv.STREAM_STALLS] = clock.stall_count
-    return attributes
-
-
-def speed_attributes(clock: StreamClock, output_tokens: object) -> Attributes:
-    """Return how fast a stream gave its *output_tokens*, where that is known."""
     speed = tokens_per_second(clock, output_tokens)
-    return {} if speed is None else {semconv.STREAM_TOKENS_PER_SECOND: speed}
+    if speed is not None:
+        attributes[semconv.STREAM_TOKENS_PER_SECOND] = speed
+    return attributes
 
 
 def tokens_per_second(clock: StreamClock, output_tokens: object) -> float | None:
