@@ -7,6 +7,7 @@ nodespan makes sure.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from langchain_core.documents.base import BaseMedia
@@ -68,12 +69,20 @@ def attribute_value(value: object) -> AttributeValue:
     Content and credentials within it are left out. Text that is cut ends with `…`.
     """
     if type(value) is str and len(value) <= MAX_CHARACTERS and not value.startswith("data:"):
-        return without_credentials(clean_text(value))
+        return _name(value) if len(value) <= _MAX_NAME_CHARACTERS else _text(value)
     if type(value) is bool or (type(value) is int and fits_int64(value)):
         return value
     reader = Reader(MAX_CHARACTERS, WITHOUT_CONTENT)
     safe = reader.read(value)
     return safe + _CUT if reader.dropped and isinstance(safe, str) else as_attribute(safe)
+
+
+def _text(text: str) -> str:
+    return without_credentials(clean_text(text))
+
+
+# Every run of a node says again what the node, its place and its thread are called.
+_name: Final = lru_cache(maxsize=1_024)(_text)
 
 
 def as_attribute(safe: Plain) -> AttributeValue:

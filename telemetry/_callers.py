@@ -32,7 +32,7 @@ def is_told_by_manager() -> bool:
     It keeps the id of the run for as long as it means to report the end; others may not.
     """
     frame = _caller_beyond(_OWN)
-    return frame is not None and _module(frame).startswith(_MANAGERS)
+    return frame is not None and frame.f_globals.get("__name__", "").startswith(_MANAGERS)
 
 
 def waits_for_body() -> bool:
@@ -46,13 +46,9 @@ def waits_for_body() -> bool:
 
 def _caller_beyond(modules: str | tuple[str, ...]) -> FrameType | None:
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as `logging` finds its caller
-    while frame is not None and _module(frame).startswith(modules):
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(modules):
         frame = frame.f_back
     return frame
-
-
-def _module(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__"))
 
 
 class Caller(NamedTuple):

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 _MAX_FAILURES: Final = 16
 _CALLS: Final = (RunKind.CHAT, RunKind.TEXT_COMPLETION, RunKind.TOOL, RunKind.RETRIEVER)
 _CHILDLESS: Final = (RunKind.CHAT, RunKind.TEXT_COMPLETION, RunKind.RETRIEVER)
+# What a run is that nothing has told yet.
+_UNTOLD: Final = (RunKind.HIDDEN, RunKind.RUNNABLE)
 _AWAITED: Final = (RunKind.CHAT, RunKind.TOOL)
 # A completion model's start is reported in a task of its own.
 _RUN_IN_TASK_OF_START: Final = (RunKind.CHAT, RunKind.TOOL, RunKind.RETRIEVER)
@@ -208,7 +210,7 @@ class Lifecycle:
     def _number(self, run: Run, parent: Run) -> None:
         """Tell which attempt a run is, and what it shows of runs that have started before."""
         if run.kind is RunKind.NODE:
-            if is_graph_step(run.start):
+            if parent.kind in _UNTOLD and is_graph_step(run.start):
                 self._show(parent, graph_kind(parent.start, _start_of(parent.parent)))
             parent.node_attempts = attempts = parent.node_attempts or NodeAttempts()
             for earlier, ending in attempts.begin(run):
@@ -228,7 +230,7 @@ class Lifecycle:
 
     def _show(self, run: Run, kind: RunKind) -> None:
         """Take a run for what a child of it shows it to be, and give it a span."""
-        if run.kind in (RunKind.HIDDEN, RunKind.RUNNABLE):
+        if run.kind in _UNTOLD:
             was_hidden, run.kind = run.kind is RunKind.HIDDEN, kind
             if was_hidden:
                 self._open(run, run.given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from . import _instruments as instruments
@@ -70,8 +71,13 @@ class Counted:
 
 def kind_attributes(run: Run) -> MetricAttributes:
     """Return the attributes that runs of a kind share."""
-    operation = _picked(run.attributes, (semconv.OPERATION_NAME,))
-    return {semconv.RUN_KIND: run.kind.value, **operation}
+    return _of_kind(run.kind.value, run.attributes.get(semconv.OPERATION_NAME))
+
+
+@cache  # of a dozen kinds
+def _of_kind(kind: str, operation: AttributeValue | None) -> MetricAttributes:
+    told = {} if operation is None else {semconv.OPERATION_NAME: operation}
+    return {semconv.RUN_KIND: kind, **_picked(told, tuple(told))}
 
 
 def request_attributes(run: Run) -> MetricAttributes:
