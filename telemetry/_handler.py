@@ -155,7 +155,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         )
         observers: list[RunObserver] = [
             RunLog(self._runs, self.diagnostics),
-            Metrics(meter_provider, edition, self.diagnostics),
+            Metrics(meter_provider, edition, self.diagnostics, self._runs),
             *self._log_observers,
         ]
         self._lifecycle = Lifecycle(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FAST_SECONDS: Final = tuple(round(0.01 * 2**power, 2) for power in range(14))
 AGENT_SECONDS: Final = tuple(round(0.1 * 2**power, 1) for power in range(13))
 WORKFLOW_SECONDS: Final = (1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200)
+CALLS: Final = tuple(2**power for power in range(8))
 TOKENS: Final = tuple(4**power for power in range(14))
 TOKENS_PER_SECOND: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
@@ -73,6 +74,8 @@ class Measure(Enum):
     INFERENCE_DURATION = "inference duration"
     OPERATION_DURATION = "operation duration"
     AGENT_DURATION = "agent duration"
+    AGENT_INFERENCE_CALLS = "inference calls of an agent"
+    AGENT_TOOL_CALLS = "tool calls of an agent"
     WORKFLOW_DURATION = "workflow duration"
     TOOL_DURATION = "tool duration"
     TIME_TO_FIRST_CHUNK = "time to first chunk"
@@ -98,6 +101,20 @@ _OF_BOTH_EDITIONS: Final = {
     ),
     Measure.AGENT_DURATION: _seconds(
         "gen_ai.invoke_agent.duration", "Duration of agent invocations.", AGENT_SECONDS
+    ),
+    Measure.AGENT_INFERENCE_CALLS: Histogram(
+        "gen_ai.invoke_agent.inference_calls",
+        "{inference_call}",
+        1,
+        CALLS,
+        "Number of model calls of an agent invocation.",
+    ),
+    Measure.AGENT_TOOL_CALLS: Histogram(
+        "gen_ai.invoke_agent.tool_calls",
+        "{tool_call}",
+        1,
+        CALLS,
+        "Number of tool calls of an agent invocation.",
     ),
     Measure.WORKFLOW_DURATION: _seconds(
         "gen_ai.invoke_workflow.duration", "Duration of workflow invocations.", WORKFLOW_SECONDS

@@ -102,6 +102,10 @@ def run_measurements(
         attributes = answer or _picked(run.attributes, keys)
         took = max(ending.at - run.started_at, 0)
         yield Recorded(measure, attributes | _how_it_ended(run, ending), took)
+    if run.kind.is_agent:
+        agent = _picked(run.attributes, (semconv.AGENT_NAME,))
+        yield Recorded(Measure.AGENT_INFERENCE_CALLS, agent, run.inference_calls)
+        yield Recorded(Measure.AGENT_TOOL_CALLS, agent, run.tool_calls)
     if run.chunks is not None:
         yield from _of_stream(run.chunks.clock, answer, told)
     if answer:

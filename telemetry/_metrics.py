@@ -15,17 +15,21 @@ from ._measurements import (
     request_attributes,
     run_measurements,
 )
+from ._spans import RunKind
 from ._version import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import SpanContext
 
+    from ._attributes import AttributeValue
     from ._content import Content
     from ._diagnostics import Diagnostics
     from ._ending import Ending
     from ._run_meter import RunMeter
-    from ._runs import Run
+    from ._runs import OpenRuns, Run
     from ._semconv import Edition
 
 
@@ -37,11 +41,17 @@ class Metrics:
             one that measures nothing, runs cost nothing.
         edition: of the conventions.
         diagnostics: whose counts are measured too.
+        runs: the open ones.
     """
 
     def __init__(
-        self, provider: MeterProvider | None, edition: Edition, diagnostics: Diagnostics
+        self,
+        provider: MeterProvider | None,
+        edition: Edition,
+        diagnostics: Diagnostics,
+        runs: OpenRuns,
     ) -> None:
+        self._runs = runs
         self._provider = provider
         self._edition = edition
         self._is_settled = False
@@ -69,6 +79,8 @@ class Metrics:
 
     def _measure(self, meter: RunMeter, run: Run, ending: Ending) -> None:
         told = ending.told(run.start)
+        if _is_call(run, told):
+            self._runs.count_call(run)
         span = _sampled(run)
         for measured in run_measurements(run, ending, told, self._edition):
             if isinstance(measured, Recorded):
@@ -101,6 +113,11 @@ class Metrics:
 def is_stand_in(maker: object) -> bool:
     """Say whether a provider or a meter is one of the API's own, which measure nothing."""
     return type(maker).__module__.startswith("opentelemetry.metrics.")
+
+
+def _is_call(run: Run, told: Mapping[str, AttributeValue]) -> bool:
+    """Say whether a run counts as a call that its agent has made; what a cache answers is none."""
+    return run.kind is RunKind.TOOL or (run.kind.is_model and semconv.CACHED not in told)
 
 
 def _sampled(run: Run) -> SpanContext | None:

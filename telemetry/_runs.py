@@ -79,7 +79,9 @@ class Run:
         graph_event: what LangGraph has told last of a graph, an interrupt or a resumption.
         failures: the exceptions that runs beneath it have recorded.
         started: how many runs have started of which it is the parent.
-        children: those of them that are open.
+        inference_calls: how many an agent itself has made; answers of a cache are none.
+        tool_calls: how many an agent itself has made.
+        children: those of the runs beneath it that are open.
     """
 
     run_id: int
@@ -106,6 +108,8 @@ class Run:
     graph_event: object = None
     failures: tuple[Signature, ...] = ()
     started: int = 0
+    inference_calls: int = 0
+    tool_calls: int = 0
     children: dict[int, Run] = field(default_factory=dict)
 
     @property
@@ -113,6 +117,14 @@ class Run:
         """This run, or the nearest above it, that has a span."""
         run: Run | None = self
         while run is not None and run.span is None:
+            run = run.parent
+        return run
+
+    @property
+    def nearest_agent(self) -> Run | None:
+        """The nearest run above it that is an agent's."""
+        run = self.parent
+        while run is not None and not run.kind.is_agent:
             run = run.parent
         return run
 
@@ -249,6 +261,17 @@ class OpenRuns:
         """
         with self._lock:
             return list(self._taken(run, goes_on)) if run in self else []
+
+    def count_call(self, run: Run) -> None:
+        """Count the run of a model or a tool for the agent that has made the call, if one has."""
+        agent = run.nearest_agent
+        if agent is None:
+            return
+        with self._lock:  # an agent calls its tools in threads
+            if run.kind.is_model:
+                agent.inference_calls += 1
+            else:
+                agent.tool_calls += 1
 
     def remember(self, run: Run) -> None:
         """Remember a run that has ended; of these the last 1,024."""

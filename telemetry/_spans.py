@@ -53,6 +53,11 @@ class RunKind(StrEnum):
         return self in (RunKind.AGENT, RunKind.WORKFLOW)
 
     @property
+    def is_agent(self) -> bool:
+        """Whether the run is an agent's."""
+        return self is RunKind.AGENT
+
+    @property
     def is_model(self) -> bool:
         """Whether the run is a model's."""
         return self in (RunKind.CHAT, RunKind.TEXT_COMPLETION)

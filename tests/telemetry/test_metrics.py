@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain.agents import create_agent
 from langchain_core.caches import InMemoryCache
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
@@ -50,6 +50,8 @@ RELEASED = {
     "gen_ai.client.inference.usage.cache_write.input_tokens",
     "gen_ai.client.inference.usage.reasoning.output_tokens",
     "gen_ai.invoke_agent.duration",
+    "gen_ai.invoke_agent.inference_calls",
+    "gen_ai.invoke_agent.tool_calls",
     "gen_ai.invoke_workflow.duration",
     "gen_ai.execute_tool.duration",
 }
@@ -66,6 +68,8 @@ NEWEST = {
     "gen_ai.client.inference.operation.output_tokens",
     "gen_ai.client.operation.duration",
     "gen_ai.invoke_agent.duration",
+    "gen_ai.invoke_agent.inference_calls",
+    "gen_ai.invoke_agent.tool_calls",
     "gen_ai.invoke_workflow.duration",
     "gen_ai.execute_tool.duration",
 }
@@ -84,6 +88,8 @@ INPUT = {"gen_ai.token.type": "input"}
 OUTPUT = {"gen_ai.token.type": "output"}
 TOKENS_PER_SECOND = "nodespan.stream.tokens_per_second"
 CHUNKS = "nodespan.stream.chunks"
+ASKS = "gen_ai.invoke_agent.inference_calls"
+ACTS = "gen_ai.invoke_agent.tool_calls"
 
 
 @tool
@@ -360,6 +366,34 @@ def test_tools_and_graphs_fail_and_wait_as_what_they_are(meter: Metered) -> None
     waiting = meter.only(workflow, {"gen_ai.workflow.name": "desk"})
     assert waiting.attributes["nodespan.outcome"] == "interrupted"
     assert "error.type" not in waiting.attributes
+
+
+def test_an_agent_tells_how_often_it_asks_and_acts(meter: Metered) -> None:
+    """Its own calls count, failed ones too; an agent that a tool asks counts its own."""
+    friend = create_agent(Talker(), tools=[], name="friend")
+
+    @tool
+    def ask_friend(word: str) -> str:
+        """Ask a friend about a word."""
+        return str(friend.invoke({"messages": [word]})["messages"][-1].content)
+
+    calls = [*calling("ask_friend"), *calling("fail")]
+    agent = create_agent(Talker(calls=calls), tools=[ask_friend, fail], name="weigher")
+    with suppress(LookupError):
+        agent.invoke({"messages": ["hello"]}, meter.config)
+    for name, sums in (("weigher", (2, 2)), ("friend", (1, 0))):
+        points = [meter.only(metric, {"gen_ai.agent.name": name}) for metric in (ASKS, ACTS)]
+        assert [point.sum for point in points] == list(sums)
+        assert [point.count for point in points] == [1, 1]
+
+
+def test_an_agent_that_the_cache_answers_has_not_asked(meter: Metered) -> None:
+    """LangChain's cache answers in the place of the model."""
+    agent = create_agent(Talker(cache=InMemoryCache()), tools=[], name="weigher")
+    for _ in range(2):
+        agent.invoke({"messages": [HumanMessage("hello", id="1")]}, meter.config)
+    point = meter.only(ASKS)
+    assert (point.count, point.sum) == (2, 1)
 
 
 @pytest.mark.parametrize("call", [INVOKE, STREAM], ids=str)
