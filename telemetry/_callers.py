@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from inspect import unwrap
 from threading import get_ident
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from weakref import ref
 
@@ -12,10 +14,26 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import BaseTool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
-# These start a run in the task that calls them, and its body in tasks of their own.
-_WAITING: Final = frozenset({BaseChatModel.agenerate.__code__, BaseTool.arun.__code__})
+
+def _within(function: Callable[..., Any] | None, name: str) -> Iterator[CodeType]:
+    """Give the code of what is defined inside a function under a *name*."""
+    for each in unwrap(function).__code__.co_consts if function is not None else ():
+        if isinstance(each, CodeType) and each.co_name == name:
+            yield each
+
+
+# These start a run in the task that calls them, and its body in tasks of their own; the last
+# when the consumer of a stream of events asks for the first.
+_WAITING: Final = frozenset(
+    {
+        BaseChatModel.agenerate.__code__,
+        BaseTool.arun.__code__,
+        *_within(getattr(BaseChatModel, "_achat_model_stream_v3", None), "ensure_started"),
+    }
+)
 _OWN: Final = f"{__package__}."
 _MANAGERS: Final = "langchain_core.callbacks."
 

@@ -32,6 +32,7 @@ from strangers import (
     EVENTS_V2,
     EVENTS_V3,
     INVOKE,
+    MODEL_CALLS,
     STREAM,
     Call,
     State,
@@ -150,6 +151,18 @@ def test_an_exception_is_an_error_on_each_span_that_it_leaves(traced: Traced, ca
         "    chat talker [error: ValueError]",
     ]
     assert exceptions(traced) == [("chat talker", "ValueError")]
+
+
+@pytest.mark.parametrize("call", MODEL_CALLS, ids=str)
+def test_where_an_exception_of_a_model_arrives_nothing_of_it_is_current(
+    traced: Traced, call: Call
+) -> None:
+    """However a model is called that fails before it speaks, its caller is in no body of it."""
+    error = ValueError("wrong")
+    with pytest.raises(ValueError, match="wrong") as raised:
+        call.run(Talker(fails_with=error), "hello", traced.config())
+    assert raised.value is error
+    assert traced.tree == ["chat talker [error: ValueError]"]
 
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
