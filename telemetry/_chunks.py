@@ -7,9 +7,12 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from ._stream import FOLD_EVERY, StreamClock
+from ._stream_text import event_text, token_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from ._stream_text import StreamText
 
 
 class ChunkCounter:
@@ -21,10 +24,12 @@ class ChunkCounter:
         started_at: when the run started, in ns of the monotonic clock.
         on_begin: called when the first chunk comes, whatever it carries.
         stall_threshold: how long a chunk may be waited for in mid-stream, in ns.
+        text: keeps what the chunks say, where content may be recorded.
 
     Attributes:
         begun: whether a chunk has come.
         clock: of the stream.
+        text: of the stream; None where it is not kept.
     """
 
     __slots__ = (
@@ -35,12 +40,18 @@ class ChunkCounter:
         "_reports",
         "begun",
         "clock",
+        "text",
     )
 
     def __init__(
-        self, started_at: int, on_begin: Callable[[], None], stall_threshold: float = inf
+        self,
+        started_at: int,
+        on_begin: Callable[[], None],
+        stall_threshold: float = inf,
+        text: StreamText | None = None,
     ) -> None:
         self.clock = StreamClock(started_at, stall_threshold)
+        self.text = text
         self.begun = False
         self._on_begin = on_begin
         self._counts_events = False
@@ -70,14 +81,14 @@ class ChunkCounter:
             self._unusual(token, chunk)
 
     def _unusual(self, token: Any, chunk: Any) -> None:
-        """Take the first chunk, one without text, one reported twice or told by an event too."""
+        """Take any other: the first, one without text, reported twice, or with its text kept."""
         now = perf_counter_ns()
         if self._reporters > 1 and self._is_repeated():
             return
         if not self.begun:
             self._begin()
         if not self._counts_events and (token or _carries_content(chunk)):
-            self.clock.tick(now)
+            self._tick(now, token_text, token)
 
     def event(self, event: Mapping[str, Any]) -> None:
         """Take what `on_stream_event` reports.
@@ -92,10 +103,17 @@ class ChunkCounter:
             self._counts_events = True
             self._is_plain = False
             self.clock.restart()
+            if self.text is not None:
+                self.text.clear()
         if not self.begun:
             self._begin()
         if _is_chunk(event):
-            self.clock.tick(now)
+            self._tick(now, event_text, event)
+
+    def _tick(self, now: int, text_of: Callable[[Any], str], told: Any) -> None:
+        self.clock.tick(now)
+        if self.text is not None:
+            self.text.add(text_of(told))
 
     def _is_repeated(self) -> bool:
         self._reports += 1
@@ -103,7 +121,8 @@ class ChunkCounter:
 
     def _begin(self) -> None:
         self.begun = True
-        self._is_plain = self._reporters == 1 and not self._counts_events
+        has_one_source = self._reporters == 1 and not self._counts_events
+        self._is_plain = has_one_source and self.text is None
         self._on_begin()
 
 

@@ -6,13 +6,10 @@ Nothing imports this but what shows it: the README's tables, and the test that k
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from . import _semconv as semconv
 from ._spans import RunKind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 EVERY_SPAN: Final = tuple(kind.value for kind in RunKind if kind is not RunKind.HIDDEN)
 MODELS: Final = (RunKind.CHAT.value, RunKind.TEXT_COMPLETION.value)
@@ -226,6 +223,12 @@ OWN_ATTRIBUTES: Final = (
         "The longest wait for one of its chunks, in seconds.",
     ),
     OwnAttribute(
+        semconv.WINDOW_TEXT,
+        "string",
+        (semconv.EVENT_MODEL_STREAM,),
+        "What the window's chunks said; content, and left out where redaction changes the stream.",
+    ),
+    OwnAttribute(
         semconv.STALL_CHUNK,
         "int",
         (semconv.EVENT_STALL,),
@@ -266,28 +269,3 @@ OWN_EVENTS: Final = (
     OwnEvent(semconv.EVENT_INTERRUPT, ("agent", "workflow"), "A graph waits for a person."),
     OwnEvent(semconv.EVENT_RESUME, ("agent", "workflow"), "A graph goes on where it waited."),
 )
-
-
-def attribute_table() -> str:
-    """Return the attributes as a table in Markdown."""
-    rows = ((f"`{own.name}`", own.type, _places(own.on), own.meaning) for own in OWN_ATTRIBUTES)
-    return _table(("attribute", "type", "on", "meaning"), rows)
-
-
-def event_table() -> str:
-    """Return the events as a table in Markdown."""
-    rows = ((f"`{own.name}`", _places(own.on), own.meaning) for own in OWN_EVENTS)
-    return _table(("event", "on", "meaning"), rows)
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _places(on: tuple[str, ...]) -> str:
-    """Return the places in words: every span where it is every kind's."""
-    is_everywhere = set(EVERY_SPAN) <= set(on)
-    told = ["every span"] if is_everywhere else []
-    told += [place for place in on if not (is_everywhere and place in EVERY_SPAN)]
-    return ", ".join(told)

@@ -117,6 +117,7 @@ WINDOW_FIRST_CHUNK: Final = "nodespan.stream.window.first_chunk"
 WINDOW_CHUNKS: Final = "nodespan.stream.window.chunks"
 WINDOW_DURATION: Final = "nodespan.stream.window.duration"
 WINDOW_GAP_MAX: Final = "nodespan.stream.window.gap.max"
+WINDOW_TEXT: Final = "nodespan.stream.window.text"
 
 EVENT_MODEL_START: Final = "on_chat_model_start"
 EVENT_MODEL_STREAM: Final = "on_chat_model_stream"

@@ -15,6 +15,7 @@ from ._exceptions import exception_attributes
 from ._outcome import Outcome
 from ._spans import RunKind, metadata_attributes, span_start
 from ._stream_attributes import stream_attributes, stream_events
+from ._stream_text import StreamText
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -81,7 +82,9 @@ class SpanWriter:
         if run.kind.has_body:
             run.body = attach_body(run.run_id, span, run.waiting, run.body)
         if run.kind.is_model:
-            run.chunks = ChunkCounter(run.started_at, run.begin_stream, self._stall_threshold)
+            run.chunks = ChunkCounter(
+                run.started_at, run.begin_stream, self._stall_threshold, self._text_of(span)
+            )
         if span.is_recording():
             details = told.details(self._edition) | self._details(run)
             # One call: the SDK locks the span and looks at its clock for each.
@@ -130,11 +133,26 @@ class SpanWriter:
         if run.chunks is not None:
             clock = run.chunks.clock
             told = {**told, **stream_attributes(clock, told.get(semconv.USAGE_OUTPUT_TOKENS))}
-            for at, name, attributes in stream_events(clock):
+            for at, name, attributes in stream_events(clock, self._passed(run.chunks.text)):
                 span.add_event(name, attributes, run.time(at))
         if told:
             span.set_attributes(told)
         self._write_content(span, ending.content, semconv.OUTPUT_DROPPED)
+
+    def _text_of(self, span: Span) -> StreamText | None:
+        is_wanted = self._door.capture.on_spans and span.is_recording()
+        return StreamText(self._door.max_characters) if is_wanted else None
+
+    def _passed(self, text: StreamText | None) -> StreamText | None:
+        """Return the text of a stream, where all of it may pass as it is.
+
+        In pieces nobody would know a credential, or what the user's redaction looks for.
+        """
+        if text is None:
+            return None
+        whole = text.whole
+        passed = self._door.on_span(semconv.WINDOW_TEXT, lambda: whole)
+        return text if passed is not None and passed.text == whole else None
 
     def _write_content(self, span: Span, content: Content, dropped_name: str) -> None:
         if not self.wants_content:

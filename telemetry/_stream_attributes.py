@@ -9,6 +9,7 @@ from . import _semconv as semconv
 if TYPE_CHECKING:
     from ._attributes import Attributes
     from ._stream import Stall, StreamClock
+    from ._stream_text import StreamText
     from ._timeline import Window
 
 _NS: Final = 1e9
@@ -57,22 +58,30 @@ def tokens_per_second(clock: StreamClock, output_tokens: object) -> float | None
     return output_tokens * gaps.count / clock.chunks / (gaps.total / _NS)
 
 
-def stream_events(clock: StreamClock) -> list[tuple[int, str, Attributes]]:
+def stream_events(
+    clock: StreamClock, text: StreamText | None = None
+) -> list[tuple[int, str, Attributes]]:
     """Return the events of a stream, its windows and its stalls, in order of their times.
 
     Each has its time, in ns of the clock, its name and its attributes.
+
+    Args:
+        clock: of the stream.
+        text: of the stream, where that may be told.
     """
-    windows = [(w.started_at, semconv.EVENT_MODEL_STREAM, _window(w)) for w in clock.windows]
+    windows = [(w.started_at, semconv.EVENT_MODEL_STREAM, _window(w, text)) for w in clock.windows]
     stalls = [(s.started_at, semconv.EVENT_STALL, _stall(s)) for s in clock.stalls]
     return sorted(windows + stalls, key=lambda event: event[0])
 
 
-def _window(window: Window) -> Attributes:
+def _window(window: Window, text: StreamText | None) -> Attributes:
+    said = text.of(window) if text is not None else ""
     return {
         semconv.WINDOW_FIRST_CHUNK: window.first_chunk,
         semconv.WINDOW_CHUNKS: window.chunks,
         semconv.WINDOW_DURATION: (window.ended_at - window.started_at) / _NS,
         semconv.WINDOW_GAP_MAX: window.max_gap / _NS,
+        **({semconv.WINDOW_TEXT: said} if said else {}),
     }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from nodespan.telemetry import _own_names
+from nodespan.telemetry import _name_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,8 +76,12 @@ def test_the_first_screen_has_the_two_command_lines() -> None:
 
 @pytest.mark.parametrize(
     ("name", "table"),
-    [("attributes", _own_names.attribute_table()), ("events", _own_names.event_table())],
-    ids=["attributes", "events"],
+    [
+        ("attributes", _name_tables.attribute_table()),
+        ("events", _name_tables.event_table()),
+        ("metrics", _name_tables.metric_table()),
+    ],
+    ids=["attributes", "events", "metrics"],
 )
 def test_tables_are_those_of_the_constants(name: str, table: str) -> None:
     """README's tables of names are made from the code; where this fails, put this one there."""

@@ -456,14 +456,6 @@ class TestOwnNames:
             (name, other) for name in names for other in names if other.startswith(f"{name}.")
         ]
 
-    def test_the_tables_can_be_shown(self) -> None:
-        """The tables print as Markdown, a row a name."""
-        rows = own.attribute_table().splitlines()
-        assert rows[0] == "| attribute | type | on | meaning |"
-        assert len(rows) == 2 + len(own.OWN_ATTRIBUTES)
-        assert all(row.count(" | ") == 3 for row in rows)
-        assert len(own.event_table().splitlines()) == 2 + len(own.OWN_EVENTS)
-
 
 def own_attribute(name: str) -> own.OwnAttribute | None:
     """Return the row of our table that tells of an attribute."""
