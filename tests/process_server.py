@@ -10,6 +10,7 @@ import fcntl
 import gc
 import json
 import os
+import signal
 import socket
 import sys
 import termios
@@ -25,6 +26,8 @@ def serve(channel: socket.socket) -> dict[str, Any]:
         process = os.fork()
         if not process:
             channel.close()
+            # A suite that runs in the background of a shell has it ignored.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             use_streams(streams, terminal=request["terminal"])
             return dict(request)
         for stream in streams:
