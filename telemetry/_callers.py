@@ -4,38 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from inspect import unwrap
 from threading import get_ident
-from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from weakref import ref
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.tools import BaseTool
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from types import FrameType
-
-
-def _within(function: Callable[..., Any] | None, name: str) -> Iterator[CodeType]:
-    """Give the code of what is defined inside a function under a *name*."""
-    for each in unwrap(function).__code__.co_consts if function is not None else ():
-        if isinstance(each, CodeType) and each.co_name == name:
-            yield each
 
 
 # These start a run in the task that calls them, and its body in tasks of their own; the last
 # when the consumer of a stream of events asks for the first.
 _WAITING: Final = frozenset(
     {
-        BaseChatModel.agenerate.__code__,
-        BaseTool.arun.__code__,
-        *_within(getattr(BaseChatModel, "_achat_model_stream_v3", None), "ensure_started"),
+        "BaseChatModel.agenerate",
+        "BaseTool.arun",
+        "BaseChatModel._achat_model_stream_v3.<locals>.ensure_started",
     }
 )
 _OWN: Final = f"{__package__}."
-_MANAGERS: Final = "langchain_core.callbacks."
+_CORE: Final = "langchain_core."
+_MANAGERS: Final = f"{_CORE}callbacks."
 
 
 def current_task() -> asyncio.Task[Any] | None:
@@ -50,7 +38,7 @@ def is_told_by_manager() -> bool:
     It keeps the id of the run for as long as it means to report the end; others may not.
     """
     frame = _caller_beyond(_OWN)
-    return frame is not None and frame.f_globals.get("__name__", "").startswith(_MANAGERS)
+    return frame is not None and _is_in(frame, _MANAGERS)
 
 
 def waits_for_body() -> bool:
@@ -59,14 +47,19 @@ def waits_for_body() -> bool:
     The callback is not told; the stack is.
     """
     frame = _caller_beyond((_OWN, _MANAGERS))
-    return frame is not None and frame.f_code in _WAITING
+    # By name: to import the classes takes as long as all of this package.
+    return frame is not None and frame.f_code.co_qualname in _WAITING and _is_in(frame, _CORE)
 
 
 def _caller_beyond(modules: str | tuple[str, ...]) -> FrameType | None:
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as `logging` finds its caller
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(modules):
+    while frame is not None and _is_in(frame, modules):
         frame = frame.f_back
     return frame
+
+
+def _is_in(frame: FrameType, modules: str | tuple[str, ...]) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith(modules)
 
 
 class Caller(NamedTuple):

@@ -7,11 +7,7 @@ from functools import wraps
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from langchain_core.language_models import BaseChatModel, BaseLLM
-from langchain_core.retrievers import BaseRetriever
-from langchain_core.tools import BaseTool
 from langchain_core.tracers import context as tracers_context
-from langgraph.pregel import _loop as loops
 from langgraph.pregel import main as pregel
 
 from ._cached_nodes import wrap_async_match, wrap_match
@@ -37,20 +33,6 @@ if TYPE_CHECKING:
     from ._content import CaptureContent, Redact
     from ._prices import Prices
 
-_WRAPPERS: Final[tuple[tuple[type, str, Callable[[Any], Any]], ...]] = (
-    (BaseChatModel, "invoke", wrap_call),
-    (BaseChatModel, "ainvoke", wrap_async_call),
-    (BaseChatModel, "stream", wrap_stream),
-    (BaseChatModel, "astream", wrap_async_stream),
-    (BaseLLM, "invoke", wrap_call),
-    (BaseLLM, "ainvoke", wrap_async_completion),
-    (BaseLLM, "stream", wrap_stream),
-    (BaseLLM, "astream", wrap_async_stream),
-    (BaseTool, "arun", wrap_async_call),
-    (BaseRetriever, "ainvoke", wrap_async_call),
-    (loops.SyncPregelLoop, "match_cached_writes", wrap_match),
-    (loops.AsyncPregelLoop, "amatch_cached_writes", wrap_async_match),
-)
 _GRAPH_CALLBACKS: Final = (
     "get_sync_graph_callback_manager_for_config",
     "get_async_graph_callback_manager_for_config",
@@ -147,11 +129,34 @@ def uninstrument() -> None:
 
 def _switch_on(handler: OpenTelemetryCallbackHandler) -> None:
     _hooks().append(_HOOK)
-    for owner, name, wrap in _WRAPPERS:
+    for owner, name, wrap in _wrappers():
         _switch.patches.wrap(owner, name, wrap)
     for name in _GRAPH_CALLBACKS:
         if not _switch.patches.wrap(pregel, name, _with_handler):
             handler.diagnostics.report("this LangGraph does not tell of interrupts")
+
+
+def _wrappers() -> tuple[tuple[type, str, Callable[[Any], Any]], ...]:
+    # Not for who only imports this package: it would take twice as long.
+    from langchain_core.language_models import BaseChatModel, BaseLLM  # noqa: PLC0415
+    from langchain_core.retrievers import BaseRetriever  # noqa: PLC0415
+    from langchain_core.tools import BaseTool  # noqa: PLC0415
+    from langgraph.pregel import _loop as loops  # noqa: PLC0415
+
+    return (
+        (BaseChatModel, "invoke", wrap_call),
+        (BaseChatModel, "ainvoke", wrap_async_call),
+        (BaseChatModel, "stream", wrap_stream),
+        (BaseChatModel, "astream", wrap_async_stream),
+        (BaseLLM, "invoke", wrap_call),
+        (BaseLLM, "ainvoke", wrap_async_completion),
+        (BaseLLM, "stream", wrap_stream),
+        (BaseLLM, "astream", wrap_async_stream),
+        (BaseTool, "arun", wrap_async_call),
+        (BaseRetriever, "ainvoke", wrap_async_call),
+        (loops.SyncPregelLoop, "match_cached_writes", wrap_match),
+        (loops.AsyncPregelLoop, "amatch_cached_writes", wrap_async_match),
+    )
 
 
 def _hooks() -> list[Any]:
