@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -78,28 +79,24 @@ class Timeline:
             times: when they came, in ns, in order.
             gaps: how long each was waited for, in ns.
         """
-        start = 0
-        while start < len(times):
-            room = len(self._starts) * self._width - self.chunks
-            if not room:
-                room = self._open_window(times[start])
-            end = min(start + room, len(times))
-            self._ends[-1] = times[end - 1]
-            self._max_gaps[-1] = max(self._max_gaps[-1], *gaps[start:end])
-            self.chunks += end - start
-            start = end
+        self._make_room(self.chunks + len(times))
+        width, size = self._width, len(times)
+        start = min(len(self._starts) * width - self.chunks, size)
+        if start:
+            self._ends[-1] = times[start - 1]
+            self._max_gaps[-1] = max(self._max_gaps[-1], *gaps[:start])
+        for place in range(start, size, width):
+            self._starts.append(times[place])
+            self._ends.append(times[min(place + width, size) - 1])
+            self._max_gaps.append(max(gaps[place : place + width]))
+        self.chunks += size
 
-    def _open_window(self, now: int) -> int:
-        if len(self._starts) == MAX_WINDOWS:
-            self._halve()
-        for numbers, number in ((self._starts, now), (self._ends, now), (self._max_gaps, 0)):
-            numbers.append(number)
-        return self._width
-
-    def _halve(self) -> None:
-        """Merge neighbours."""
-        self._width *= 2
-        gaps = self._max_gaps
-        self._max_gaps = array(_INT64, map(max, gaps[::2], gaps[1::2]))
-        self._ends = self._ends[1::2]
-        self._starts = self._starts[::2]
+    def _make_room(self, chunks: int) -> None:
+        """Merge neighbours, until so many chunks have a place."""
+        while chunks > MAX_WINDOWS * self._width:
+            self._width *= 2
+            gaps, ends = self._max_gaps, self._ends
+            pairs = zip_longest(gaps[::2], gaps[1::2], fillvalue=0)
+            self._max_gaps = array(_INT64, map(max, pairs))
+            self._ends = ends[1::2] if len(ends) % 2 == 0 else ends[1::2] + ends[-1:]
+            self._starts = self._starts[::2]
