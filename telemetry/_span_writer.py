@@ -13,6 +13,7 @@ from ._content import CaptureContent
 from ._context import attach_body, context_beneath, current
 from ._exceptions import exception_attributes
 from ._outcome import Outcome
+from ._span_events import add_events
 from ._spans import RunKind, metadata_attributes, span_start
 from ._stream_attributes import stream_attributes, stream_events
 from ._stream_text import StreamText
@@ -133,8 +134,8 @@ class SpanWriter:
         if run.chunks is not None:
             clock = run.chunks.clock
             told = {**told, **stream_attributes(clock, told.get(semconv.USAGE_OUTPUT_TOKENS))}
-            for at, name, attributes in stream_events(clock, self._passed(run.chunks.text)):
-                span.add_event(name, attributes, run.time(at))
+            events = stream_events(clock, self._passed(run.chunks.text))
+            add_events(span, ((run.time(at), name, make) for at, name, make in events))
         if told:
             span.set_attributes(told)
         self._write_content(span, ending.content, semconv.OUTPUT_DROPPED)

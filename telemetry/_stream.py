@@ -110,6 +110,16 @@ class StreamClock:
         return self._timeline.windows
 
     @property
+    def window_starts(self) -> tuple[int, ...]:
+        """When each of the windows started, in ns, in order."""
+        self.fold()
+        return self._timeline.starts
+
+    def window(self, place: int) -> Window:
+        """Return the window at a *place*, from 0; what is pending is in none yet."""
+        return self._timeline.window(place)
+
+    @property
     def stall_count(self) -> int:
         """How many waits in mid-stream were longer than the threshold."""
         self.fold()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from . import _semconv as semconv
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._attributes import Attributes
     from ._stream import Stall, StreamClock
     from ._stream_text import StreamText
-    from ._timeline import Window
 
 _NS: Final = 1e9
 
@@ -60,21 +63,27 @@ def tokens_per_second(clock: StreamClock, output_tokens: object) -> float | None
 
 def stream_events(
     clock: StreamClock, text: StreamText | None = None
-) -> list[tuple[int, str, Attributes]]:
+) -> list[tuple[int, str, Callable[[], Attributes]]]:
     """Return the events of a stream, its windows and its stalls, in order of their times.
 
-    Each has its time, in ns of the clock, its name and its attributes.
+    Each has its time, in ns of the clock, its name, and what makes its attributes.
 
     Args:
         clock: of the stream.
         text: of the stream, where that may be told.
     """
-    windows = [(w.started_at, semconv.EVENT_MODEL_STREAM, _window(w, text)) for w in clock.windows]
-    stalls = [(s.started_at, semconv.EVENT_STALL, _stall(s)) for s in clock.stalls]
-    return sorted(windows + stalls, key=lambda event: event[0])
+    events = [
+        (started_at, semconv.EVENT_MODEL_STREAM, partial(_window, clock, place, text))
+        for place, started_at in enumerate(clock.window_starts)
+    ]
+    events += [
+        (stall.started_at, semconv.EVENT_STALL, partial(_stall, stall)) for stall in clock.stalls
+    ]
+    return sorted(events, key=itemgetter(0))
 
 
-def _window(window: Window, text: StreamText | None) -> Attributes:
+def _window(clock: StreamClock, place: int, text: StreamText | None) -> Attributes:
+    window = clock.window(place)
     said = text.of(window) if text is not None else ""
     return {
         semconv.WINDOW_FIRST_CHUNK: window.first_chunk,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,8 +14,7 @@ MAX_WINDOWS: Final = 32
 _INT64: Final = "q"
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A piece of the timeline: neighbouring chunks of one stream.
 
     Attributes:
@@ -63,14 +61,21 @@ class Timeline:
         return self._ends[-1] if self._ends else None
 
     @property
+    def starts(self) -> tuple[int, ...]:
+        """When each of the windows started, in ns, in order."""
+        return tuple(self._starts)
+
+    @property
     def windows(self) -> tuple[Window, ...]:
         """The windows, which hold every chunk, in order."""
-        width, chunks = self._width, self.chunks
-        places = zip(self._starts, self._ends, self._max_gaps, strict=True)
-        return tuple(
-            Window(place * width, min(width, chunks - place * width), start, end, gap)
-            for place, (start, end, gap) in enumerate(places)
-        )
+        return tuple(map(self.window, range(len(self._starts))))
+
+    def window(self, place: int) -> Window:
+        """Return the window at a *place*, from 0."""
+        first = place * self._width
+        chunks = min(self._width, self.chunks - first)
+        started, ended = self._starts[place], self._ends[place]
+        return Window(first, chunks, started, ended, self._max_gaps[place])
 
     def add(self, times: Sequence[int], gaps: Sequence[int]) -> None:
         """Take chunks in.
