@@ -90,6 +90,22 @@ def test_tables_are_those_of_the_constants(name: str, table: str) -> None:
     assert shown[1] == table
 
 
+def test_the_table_of_costs_has_the_rows_of_the_benchmark() -> None:
+    """README shows what the benchmark prints with `--markdown`: each row, and no other."""
+    command = "python -m tests.benchmarks.telemetry_cost"
+    shown = re.search(f"<!-- {command} --markdown -->\n(.*?)<!-- end", README, re.DOTALL)
+    listed = subprocess.run(
+        [sys.executable, *command.split()[1:], "--list"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert shown is not None
+    first_column = re.findall(r"^\| *(.*?) *\|", shown[1], re.MULTILINE)
+    assert first_column[2:] == listed.stdout.splitlines()
+
+
 def test_links_lead_somewhere() -> None:
     """Every relative link is a file or a folder of the repository."""
     targets = re.findall(r"\]\((?!http|#)([^)#]+)", README)

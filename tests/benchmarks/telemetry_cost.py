@@ -44,7 +44,7 @@ _ADDED_TO_FLOOR: Final = 0.5
 _IMPORT_GOAL: Final = 30.0
 _IMPORT_ROUNDS: Final = 7
 # Each with how many rounds it takes to tell.
-_LENGTHS: Final = ((1_000, 80), (10_000, 16), (100_000, 4))
+_LENGTHS: Final = ((1_000, 80), (10_000, 20), (100_000, 8))
 _STREAMS_AT_ONCE: Final = ((10, 80), (100, 12), (1_000, 4))
 _MORE: Final = "added per further token"
 _US: Final = 1e6
@@ -159,7 +159,8 @@ def _of_length(tokens: int, rounds: int) -> Case:
 
 
 def _of_many(streams: int, rounds: int) -> Case:
-    return _added(f"{streams:,} streams at once", works.at_once(streams, 100), rounds, 0)
+    name = f"{streams:,} streams of 100 at once"
+    return _added(name, works.at_once(streams, 100), rounds, 0)
 
 
 def _per_unit(work: Work, config: RunnableConfig) -> float:
@@ -257,15 +258,19 @@ def main() -> None:
     parser.add_argument("--only", default="", help="measure what has this in its name")
     parser.add_argument("--no-peers", action="store_true", help="leave the peers out")
     parser.add_argument("--markdown", action="store_true", help="print it as README shows it")
+    parser.add_argument("--list", action="store_true", help="print the names of what is measured")
     parser.add_argument("--serve", metavar="CONTESTANT", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
         _serve(arguments.serve)
         return
+    console = Console(width=_WIDTH, highlight=False)
+    if arguments.list:
+        console.print(*(case.name for case in cases(open_streams=1)), IMPORT, sep="\n")
+        return
     peers = [] if arguments.no_peers else [peer for peer in PEERS if peer.is_installed]
     told = list(rows(arguments.only, peers))
     printed = [table(told, peers, is_markdown=arguments.markdown), machine(peers)]
-    console = Console(width=_WIDTH, highlight=False)
     console.print(*([BEGIN, *printed, END] if arguments.markdown else printed), sep="\n")
 
 
