@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 KINDS = ("Run", "RunContext", "Body", "IdWatch", "TaskWatch", "ChunkCounter", "_Span")
 
 
-@pytest.fixture(autouse=True)
-def _only_new_objects() -> Iterator[None]:
+@pytest.fixture
+def only_new_objects() -> Iterator[None]:
     """Leave out, of what is counted, the half million objects that were there before."""
     gc.collect()
     gc.freeze()
@@ -150,6 +150,7 @@ def remember_as_many_as_may_be(config: Any) -> None:
         tool.invoke({"word": "owl"}, config)
 
 
+@pytest.mark.usefixtures("only_new_objects")
 def test_nothing_is_held_after_many_calls(traced: Traced, caplog: pytest.LogCaptureFixture) -> None:
     """After hundreds of models and tools, most of them ended badly, no object is left of them."""
     caplog.set_level(logging.CRITICAL, "nodespan")  # pytest keeps every line
@@ -161,6 +162,7 @@ def test_nothing_is_held_after_many_calls(traced: Traced, caplog: pytest.LogCapt
     assert min(late - early for early, late in pairwise(counts)) < rounds
 
 
+@pytest.mark.usefixtures("only_new_objects")
 def test_nothing_is_held_after_many_graphs(traced: Traced) -> None:
     """After many graphs, most of them ended badly, nothing of them is alive."""
     before = held()
@@ -190,6 +192,7 @@ def test_memory_is_flat_over_a_hundred_thousand_runs(
     assert late - early < 5_300  # a block for each round of nineteen runs is what a leak leaves
 
 
+@pytest.mark.usefixtures("only_new_objects")
 def test_a_long_lived_context_holds_no_span(traced: Traced) -> None:
     """A task, or a thread, in which many models ran holds one empty layer of context."""
     before = held()
@@ -210,6 +213,7 @@ def test_a_long_lived_context_holds_no_span(traced: Traced) -> None:
     assert trace.get_current_span() is trace.INVALID_SPAN
 
 
+@pytest.mark.usefixtures("only_new_objects")
 def test_a_long_graph_holds_no_node_that_is_over(traced: Traced) -> None:
     """A graph of hundreds of steps, of which half are tried twice, holds what is open."""
     seen: list[int] = []
