@@ -57,8 +57,8 @@ OWN_ATTRIBUTES: Final = (
         semconv.OUTCOME,
         "string",
         (*EVERY_SPAN, LOG_RECORDS, METRICS),
-        "How a run ended that did not simply end: `error`, `interrupted`, `cancelled`, "
-        "`abandoned` or `lost`.",
+        "How a run ended that did not simply end: `error`, `interrupted`, `cancelled` or "
+        "`abandoned`.",
     ),
     OwnAttribute(
         semconv.CACHED,
@@ -67,10 +67,19 @@ OWN_ATTRIBUTES: Final = (
         "True where a cache gave the answer, LangChain's of a model or LangGraph's of a node.",
     ),
     OwnAttribute(
+        semconv.USAGE_IS_ESTIMATED,
+        "boolean",
+        (*MODELS, LOG_RECORDS),
+        "True where the model does not count its tokens, and they, and the cost, are an estimate.",
+    ),
+    OwnAttribute(
         semconv.COST, "double", (*MODELS, LOG_RECORDS), "What the call cost, by the price table."
     ),
     OwnAttribute(
-        semconv.CURRENCY, "string", (*MODELS, LOG_RECORDS, METRICS), "Of the cost: `USD`."
+        semconv.CURRENCY,
+        "string",
+        (*MODELS, LOG_RECORDS, METRICS),
+        "Of the cost, by the price table: `USD` unless it says another.",
     ),
     OwnAttribute(
         f"{semconv.IDENTIFYING_PARAMS}.<key>",
@@ -112,9 +121,14 @@ OWN_ATTRIBUTES: Final = (
         semconv.LANGGRAPH_NODE,
         "string",
         (*EVERY_SPAN, LOG_RECORDS),
-        "The node, or the one in which the run is.",
+        "The node, or the one in which the run is; a graph that is called outside is in none.",
     ),
-    OwnAttribute(semconv.LANGGRAPH_STEP, "int", EVERY_SPAN, "The step of the graph, from 0."),
+    OwnAttribute(
+        semconv.LANGGRAPH_STEP,
+        "int",
+        EVERY_SPAN,
+        "The step of the graph, from 0; the nodes of a `StateGraph` begin with 1.",
+    ),
     OwnAttribute(
         semconv.LANGGRAPH_CHECKPOINT_NS,
         "string",
@@ -154,7 +168,13 @@ OWN_ATTRIBUTES: Final = (
     OwnAttribute(
         semconv.RUN_DURATION, "double", (LOG_RECORDS,), "How long the run took, in seconds."
     ),
-    OwnAttribute(semconv.RUN_KIND, "string", (METRICS,), "What a run is: `chat`, `tool`, `node`."),
+    OwnAttribute(
+        semconv.RUN_KIND,
+        "string",
+        (METRICS,),
+        f"What a run is: {', '.join(f'`{kind}`' for kind in EVERY_SPAN[:-1])} or "
+        f"`{EVERY_SPAN[-1]}`.",
+    ),
     OwnAttribute(semconv.TROUBLE, "string", (METRICS,), "What telemetry itself could not do."),
     OwnAttribute(
         semconv.STREAM_CHUNKS, "int", (*MODELS, LOG_RECORDS), "How many chunks a stream gave."

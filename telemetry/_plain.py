@@ -43,6 +43,11 @@ _LEAST_OVERDRAFT: Final = 1_000
 # A credential that the cut would tear must be seen whole to be recognised.
 _SLACK: Final = 1_024
 
+# What tells what a record is, and which: kept whole, where it is short, when longer texts beside
+# it have taken up the room.
+_TELLING: Final = frozenset(("role", "type", "name", "id", "finish_reason", "modality"))
+_MAX_TELLING_CHARACTERS: Final = 64
+
 # What JSON adds to a value: quotes, colons, commas and brackets.
 _TEXT_COST: Final = 3
 _SCALAR_COST: Final = 6
@@ -178,6 +183,13 @@ class Reader:
         self.characters -= len(kept) + _TEXT_COST
         return kept
 
+    def _telling(self, value: object) -> Plain:
+        if type(value) is not str or len(value) > _MAX_TELLING_CHARACTERS:
+            return self.read(value)
+        kept = self.rules.clean(clean_text(value))
+        self.characters -= len(kept) + _TEXT_COST
+        return kept
+
     def _number(self, value: Any, kind: type) -> Plain:
         self.characters -= _SCALAR_COST
         if issubclass(kind, int):
@@ -244,7 +256,7 @@ class Reader:
                 break
             name = self._key(key)
             if name is not None and name not in kept:
-                kept[name] = self.read(value)
+                kept[name] = self._telling(value) if name in _TELLING else self.read(value)
         self.dropped += size - len(kept)
         return kept
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _MODEL_KEYS: Final = ("model_name", "model")
 _FINISH_KEYS: Final = ("finish_reason", "stop_reason", "finishReason", "done_reason")
 _ID_KEYS: Final = ("id", "response_id")
+# How `nodespan.model` marks usage that nobody has counted.
+_ESTIMATED_KEY: Final = "usage_is_estimated"
 # LangChain makes up an id of its own for a message without one.
 _MADE_UP_IDS: Final = ("run-", "lc_")
 
@@ -49,7 +51,7 @@ def response_attributes(result: LLMResult, edition: semconv.Edition, start: Star
             semconv.RESPONSE_ID: _response_id(choices, [*told, output]),
             semconv.RESPONSE_FINISH_REASONS: _finish_reasons(choices) or None,
             semconv.CACHED: is_cached or None,
-            **({} if is_cached else usage_attributes(_usages(choices), [*told, output], edition)),
+            **({} if is_cached else _used(choices, [*told, output], edition)),
         }
     )
 
@@ -72,6 +74,14 @@ def _is_from_cache(choice: object) -> bool:
     """Say whether LangChain's cache gave the answer: it marks it as free of charge."""
     cost = _usage(choice).get("total_cost")
     return isinstance(cost, int) and cost == 0
+
+
+def _used(
+    choices: list[Any], sources: list[Mapping[str, Any]], edition: semconv.Edition
+) -> Attributes:
+    used = usage_attributes(_usages(choices), sources, edition)
+    is_estimated = bool(used) and any(source.get(_ESTIMATED_KEY) is True for source in sources)
+    return used | ({semconv.USAGE_IS_ESTIMATED: True} if is_estimated else {})
 
 
 def _usages(choices: list[Any]) -> list[Mapping[str, Any]]:

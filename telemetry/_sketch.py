@@ -94,12 +94,12 @@ class Sketch:
         return self.total / self.count if self.count else 0.0
 
     def quantile(self, share: float) -> float:
-        """Return the value that *share* (0 to 1) of all values do not exceed."""
-        rank = share * (self.count - 1)
-        below = 0
+        """Return the least value that at least a *share* (0 to 1) of all do not exceed."""
+        rank = share * self.count
+        up_to = 0
         for value, count in self.counts():
-            below += count
-            if below > rank:
+            up_to += count
+            if up_to >= rank:
                 return value
         return float(self.maximum)
 

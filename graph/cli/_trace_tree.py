@@ -88,8 +88,8 @@ def _numbers(*, ascii_only: bool) -> tuple[_Number, ...]:
         _Number("time", partial(_time, ascii_only=ascii_only)),
         _Number("first chunk", partial(_first_chunk, ascii_only=ascii_only)),
         _Number("chunks", partial(_count, "nodespan.stream.chunks")),
-        _Number("tokens in", partial(_count, "gen_ai.usage.input_tokens")),
-        _Number("out", partial(_count, "gen_ai.usage.output_tokens")),
+        _Number("tokens in", partial(_tokens, "gen_ai.usage.input_tokens")),
+        _Number("out", partial(_tokens, "gen_ai.usage.output_tokens")),
     )
 
 
@@ -109,6 +109,12 @@ def _first_chunk(span: SpanRecord, *, ascii_only: bool) -> str:
 def _count(attribute: str, span: SpanRecord) -> str:
     count = span.attributes.get(attribute)
     return f"{count:,}" if isinstance(count, int) else ""
+
+
+def _tokens(attribute: str, span: SpanRecord) -> str:
+    count = _count(attribute, span)
+    is_estimated = span.attributes.get("nodespan.usage.is_estimated") is True
+    return f"~{count}" if count and is_estimated else count
 
 
 def _name(guide: str, span: SpanRecord) -> Text:

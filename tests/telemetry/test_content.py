@@ -13,7 +13,7 @@ from values import PLAIN, VALUES
 
 from nodespan.telemetry import CaptureContent, ConfigurationError
 from nodespan.telemetry._content import ContentDoor, Passed, within_sdk_limit
-from nodespan.telemetry._messages import conversation
+from nodespan.telemetry._messages import conversation, output_message
 from nodespan.telemetry._plain import Made
 
 if TYPE_CHECKING:
@@ -71,6 +71,25 @@ class TestSize:
         assert found is not None
         assert found.dropped == 0
         assert (json.loads(found.text) if found.is_json else found.text) == value
+
+    @given(st.integers(0, 2_000), st.integers(150, 1_000), st.booleans())
+    def test_what_a_message_is_survives_the_cut(
+        self, size: int, limit: int, is_redacted: bool
+    ) -> None:
+        """However long its text, a message keeps its role, its kinds of part, and why it ended."""
+        answer = [output_message(AIMessage("x" * size), "length")]
+        same = {"redact": lambda _name, value: value} if is_redacted else {}
+        found = passed(answer, limit, "gen_ai.output.messages", **same)
+        assert found is not None
+        (message,) = json.loads(found.text)
+        assert (message["role"], message["finish_reason"]) == ("assistant", "length")
+        assert [part["type"] for part in message["parts"]] == (["text"] if size else [])
+
+    def test_a_credential_does_not_pass_as_what_a_message_is(self) -> None:
+        """What is kept whole is still without credentials."""
+        found = passed({"name": "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"}, 100)
+        assert found is not None
+        assert "abcdefghijklmnopqrstuvwxyz" not in found.text
 
     def test_long_text_is_cut_and_counted(self) -> None:
         """Of a long text the beginning passes, and the rest is counted."""

@@ -374,6 +374,22 @@ class TestUsage:
             "gen_ai.usage.output_tokens": 2,
         }
 
+    def test_an_estimate_is_told_as_one(self, traced: Traced) -> None:
+        """Tokens that the model has not counted itself are marked, and say so beside a cost."""
+        told = {"usage_is_estimated": True}
+        reply = AIMessage("x", usage_metadata=USAGE, response_metadata=told)
+        attributes = attributes_of(traced, Reporter(replies=[reply]))
+        assert attributes["gen_ai.usage.input_tokens"] == 10
+        assert attributes["nodespan.usage.is_estimated"] is True
+
+    def test_what_is_counted_or_missing_is_no_estimate(self, traced: Traced) -> None:
+        """The mark is on no other model: not where tokens were counted, nor where there are none."""
+        counted = AIMessage("x", usage_metadata=USAGE)
+        none = AIMessage("x", response_metadata={"usage_is_estimated": True})
+        Reporter(replies=[counted]).invoke("hello", traced.config())
+        Reporter(replies=[none]).invoke("hello", traced.config())
+        assert not any("nodespan.usage.is_estimated" in span.attributes for span in traced.spans)
+
     def test_several_choices_are_one_request(self, traced: Traced) -> None:
         """Each choice repeats the usage of the request: it counts once; all reasons are told."""
         replies = [

@@ -92,6 +92,14 @@ class TestTable:
             "invoke_workflow sums  1.00 ms  ok"
         )
 
+    def test_estimated_tokens(self) -> None:
+        """Tokens that the model has not counted are shown as an estimate."""
+        told = {"gen_ai__usage__input_tokens": 3, "nodespan__usage__is_estimated": True}
+        assert rendered([span("chat tiny", **told)]).splitlines()[1:] == [
+            "span          time  tokens in  outcome",
+            "chat tiny  1.00 ms         ~3  ok",
+        ]
+
     def test_outcomes(self) -> None:
         """A run that did not simply end says how, and a failed one with which type of error."""
         spans = [
