@@ -125,6 +125,7 @@ USAGE: Any = {
     "input_token_details": {"cache_read": 4, "cache_creation": 3, "audio": 2},
     "output_token_details": {"reasoning": 7, "audio": 1},
 }
+ESTIMATED = {"usage_is_estimated": True}
 CALL: Any = {
     "name": "weather",
     "args": {"city": CONTENT["tool-argument"], "token": CREDENTIALS["token-in-argument"]},
@@ -209,7 +210,8 @@ class Scenario:
 
 
 def _agent() -> Any:
-    speaker = Speaker(replies=[AIMessage("", tool_calls=[CALL], usage_metadata=USAGE), ANSWER])
+    calling = AIMessage("", tool_calls=[CALL], usage_metadata=USAGE, response_metadata=ESTIMATED)
+    speaker = Speaker(replies=[calling, ANSWER])
     return create_agent(speaker, [weather], system_prompt=CONTENT["system"], name="forecaster")
 
 

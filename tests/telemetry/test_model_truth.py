@@ -383,7 +383,7 @@ class TestUsage:
         assert attributes["nodespan.usage.is_estimated"] is True
 
     def test_what_is_counted_or_missing_is_no_estimate(self, traced: Traced) -> None:
-        """The mark is on no other model: not where tokens were counted, nor where there are none."""
+        """No other model has the mark: not where tokens were counted, nor where there are none."""
         counted = AIMessage("x", usage_metadata=USAGE)
         none = AIMessage("x", response_metadata={"usage_is_estimated": True})
         Reporter(replies=[counted]).invoke("hello", traced.config())

@@ -96,8 +96,8 @@ class TestTable:
         """Tokens that the model has not counted are shown as an estimate."""
         told = {"gen_ai__usage__input_tokens": 3, "nodespan__usage__is_estimated": True}
         assert rendered([span("chat tiny", **told)]).splitlines()[1:] == [
-            "span          time  tokens in  outcome",
-            "chat tiny  1.00 ms         ~3  ok",
+            "span             time  tokens in  outcome",
+            "chat tiny     1.00 ms         ~3  ok",
         ]
 
     def test_outcomes(self) -> None:
