@@ -6,10 +6,8 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
-from opentelemetry import trace
 from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import (
     BatchSpanProcessor,
     ConsoleSpanExporter,
@@ -28,15 +26,17 @@ from ._config import (
 from ._content import CaptureContent
 from ._handler import OpenTelemetryCallbackHandler
 from ._sending import CountingExporter, shut_down
+from ._span_relay import provider_in_use, put_to_use, relay_of, relayed_provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from opentelemetry import trace
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import MetricReader
-    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
     from ._log_export import Logs
     from ._metric_export import ProcessMetrics
@@ -101,8 +101,10 @@ class Telemetry:
 
     @property
     def unsent(self) -> int:
-        """How many spans the endpoint did not take."""
-        return sum(exporter.unsent for exporter in self._exporters)
+        """How many spans the endpoint did not take, and how many came after the shutdown."""
+        relay = relay_of(self.tracer_provider) if self._exporters else None
+        late = relay.unsent if relay is not None else 0
+        return late + sum(exporter.unsent for exporter in self._exporters)
 
     @property
     def unsent_log_records(self) -> int:
@@ -188,6 +190,9 @@ def configure(
     for a scrape endpoint that the config asks for; a logger provider stays as it is. Without an
     endpoint nothing is sent anywhere.
 
+    What was set up here and shut down can be set up anew: then spans of the application's tracers
+    take the new way too, while its own meters and loggers stay with the providers that they had.
+
     Args:
         config: what the variables do not say, or shall not.
         span_processors: get every span, beside the exporter.
@@ -203,12 +208,12 @@ def configure(
     resource = _resource(config)
     metrics = _metrics(config, resource, metric_readers, os.environ)
     logs = _logs(config, resource, os.environ)
-    provider = trace.get_tracer_provider()
-    if isinstance(provider, trace.ProxyTracerProvider):
+    provider = provider_in_use()
+    if provider is None:
         exporters = list(_otlp_exporters(config, os.environ))
         made = _tracer_provider(config, resource, exporters)
         telemetry = Telemetry(made, config, made, exporters, logs=logs, metrics=metrics)
-        trace.set_tracer_provider(made)
+        put_to_use(made)
     else:
         telemetry = Telemetry(provider, config, logs=logs, metrics=metrics)
     if isinstance(telemetry.tracer_provider, _ProcessorProvider):
@@ -258,7 +263,7 @@ def _metrics(
 def _tracer_provider(
     config: TelemetryConfig, resource: Resource, exporters: Sequence[CountingExporter]
 ) -> TracerProvider:
-    provider = TracerProvider(sampler=config.sampler, resource=resource)
+    provider = relayed_provider(config.sampler, resource)
     if "console" in exporter_names(Signal.TRACES, os.environ):
         provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
     for exporter in exporters:

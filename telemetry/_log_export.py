@@ -17,6 +17,7 @@ from opentelemetry.sdk._logs.export import (
 )
 
 from ._config import Signal, TelemetryConfig, exporter_names, otlp_endpoint, sends_otlp
+from ._sending import was_shut_down
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +71,8 @@ class Logs:
 def set_up_logs(config: TelemetryConfig, resource: Resource, environ: Mapping[str, str]) -> Logs:
     """Return the application's logger provider, or set one that sends where there is a place."""
     provider = _logs.get_logger_provider()
-    if not isinstance(provider, ProxyLoggerProvider):
+    follows = was_shut_down(provider)
+    if not isinstance(provider, ProxyLoggerProvider) and not follows:
         return Logs(provider)
     exporters = tuple(_otlp_exporters(config, environ))
     is_shown = "console" in exporter_names(Signal.LOGS, environ)
@@ -81,7 +83,8 @@ def set_up_logs(config: TelemetryConfig, resource: Resource, environ: Mapping[st
         made.add_log_record_processor(SimpleLogRecordProcessor(ConsoleLogRecordExporter()))
     for exporter in exporters:
         made.add_log_record_processor(BatchLogRecordProcessor(exporter))
-    _logs.set_logger_provider(made)
+    if not follows:
+        _logs.set_logger_provider(made)
     return Logs(made, made, exporters)
 
 

@@ -21,6 +21,7 @@ from opentelemetry.sdk.metrics.export import (
 from ._config import Signal, TelemetryConfig, exporter_names, otlp_endpoint, sends_otlp
 from ._metrics import is_stand_in
 from ._prometheus import scrape_address, scrape_endpoint
+from ._sending import was_shut_down
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -134,7 +135,9 @@ def set_up_metrics(
         ConfigurationError: a scrape endpoint is asked for that cannot be.
     """
     provider = metrics.get_meter_provider()
-    if not is_stand_in(provider) or isinstance(provider, metrics.NoOpMeterProvider):
+    follows = was_shut_down(provider)
+    is_missing = is_stand_in(provider) and not isinstance(provider, metrics.NoOpMeterProvider)
+    if not is_missing and not follows:
         return _lend(provider, config, readers, environ)
     exporters = tuple(_otlp_exporters(config, environ))
     shown = "console" in exporter_names(Signal.METRICS, environ)
@@ -144,7 +147,8 @@ def set_up_metrics(
     if not own:
         return None
     made = MeterProvider(own, resource)
-    metrics.set_meter_provider(made)
+    if not follows:
+        metrics.set_meter_provider(made)
     return ProcessMetrics(made, made, exporters, scrape_url=url)
 
 

@@ -193,3 +193,70 @@ def test_a_capture_mode_must_be_one(mode: Any) -> None:
         ConfigurationError, match=f"capture_content is {mode!r}; use one of NO_CONTENT"
     ):
         configure(TelemetryConfig(capture_content=mode))
+
+
+AGAIN = """
+from opentelemetry import trace
+from nodespan.telemetry import TelemetryConfig, configure
+from langchain_core.runnables import RunnableLambda
+
+tracer = trace.get_tracer("application")
+echo = RunnableLambda(str, name="echo")
+for place in range(3):
+    with configure(TelemetryConfig(service_name=f"service-{place}", log_events=True)) as telemetry:
+        config = {"callbacks": [telemetry.handler()]}
+        with tracer.start_as_current_span(f"request {place}"):
+            echo.invoke(1, config)
+    assert telemetry.unsent == 0
+"""
+
+
+def test_what_was_shut_down_can_be_set_up_again(
+    run_program: RunProgram, otlp_receiver: Any
+) -> None:
+    """A notebook may configure again and again: runs, and the application's spans, are all sent."""
+    endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": otlp_receiver.endpoint}
+    result = run_program(AGAIN, **endpoint)
+    assert (result.returncode, result.stderr) == (0, "")
+    names = {span.name: span for span in otlp_receiver.spans}
+    assert sorted(span.name for span in otlp_receiver.spans) == [
+        *["echo"] * 3,
+        *(f"request {place}" for place in range(3)),
+    ]
+    requests = {names[f"request {place}"].span_id for place in range(3)}
+    parents = {span.parent_span_id for span in otlp_receiver.spans if span.name == "echo"}
+    assert parents == requests
+    assert len(otlp_receiver.metric_requests) == 3
+
+
+def test_a_run_after_the_end_is_counted_as_unsent(
+    run_program: RunProgram, otlp_receiver: Any
+) -> None:
+    """What is called once telemetry is shut down is said and counted; the call is as ever."""
+    code = """
+from nodespan.telemetry import configure
+from langchain_core.runnables import RunnableLambda
+
+with configure() as telemetry:
+    config = {"callbacks": [telemetry.handler()]}
+echo = RunnableLambda(str, name="echo")
+print(echo.invoke(1, config), echo.invoke(2, config), telemetry.unsent)
+"""
+    result = run_program(code, OTEL_EXPORTER_OTLP_ENDPOINT=otlp_receiver.endpoint)
+    assert result.stdout == "1 2 2\n"
+    assert result.stderr == "nodespan telemetry: span ended after the shutdown\n"
+    assert otlp_receiver.spans == []
+
+
+def test_while_it_is_set_up_it_is_set_up_once(run_program: RunProgram) -> None:
+    """A configuration within another one, the first or a later one, uses what is there."""
+    code = """
+from nodespan.telemetry import configure
+
+with configure() as first, configure() as within:
+    assert within.tracer_provider is first.tracer_provider
+with configure() as later, configure() as within:
+    assert within.tracer_provider is later.tracer_provider is not first.tracer_provider
+"""
+    result = run_program(code)
+    assert (result.returncode, result.stderr) == (0, "")
