@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
+from ._checks import capable_of, few_names, headers, of_kind, positive, redaction, seconds, switch
 from ._content import DEFAULT_MAX_CHARACTERS, CaptureContent
 from ._errors import ConfigurationError
 from ._prices import PriceTable
+from ._variables import Signal, check_endpoint, check_variables, exporter_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -23,39 +23,6 @@ DEFAULT_MAX_OPEN_RUNS: Final = 10_000
 DEFAULT_STALL_THRESHOLD: Final = 2.0
 
 EMIT_EVENT_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT"
-
-_SAMPLER_VARIABLE: Final = "OTEL_TRACES_SAMPLER"
-_SAMPLER_ARGUMENT_VARIABLE: Final = "OTEL_TRACES_SAMPLER_ARG"
-_MAX_NAMES: Final = 32
-_PROTOCOL: Final = "http/protobuf"
-_EXPORTERS: Final = ("otlp", "console", "none")
-_METRICS_EXPORTERS: Final = ("otlp", "prometheus", "console", "none")
-_INTERVAL_VARIABLES: Final = ("OTEL_METRIC_EXPORT_INTERVAL", "OTEL_METRIC_EXPORT_TIMEOUT")
-_RATIO_SAMPLERS: Final = ("traceidratio", "parentbased_traceidratio")
-_SAMPLERS: Final = (
-    "always_on",
-    "always_off",
-    "parentbased_always_on",
-    "parentbased_always_off",
-    *_RATIO_SAMPLERS,
-)
-
-
-class Signal(StrEnum):
-    """What the standard variables name apart."""
-
-    TRACES = "TRACES"
-    METRICS = "METRICS"
-    LOGS = "LOGS"
-
-    @property
-    def exporter_variable(self) -> str:
-        """The variable that names the signal's exporters."""
-        return f"OTEL_{self}_EXPORTER"
-
-    def otlp_variables(self, name: str) -> tuple[str, str]:
-        """Return the variables that tell *name* of the OTLP exporter: the signal's, and all's."""
-        return f"OTEL_EXPORTER_OTLP_{self}_{name}", f"OTEL_EXPORTER_OTLP_{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,56 +77,21 @@ def check(config: TelemetryConfig, environ: Mapping[str, str]) -> None:
     Raises:
         ConfigurationError: a value cannot work.
     """
+    of_kind("the config", config, TelemetryConfig, "a TelemetryConfig")
+    of_kind("service_name", config.service_name, str, "a text")
     if config.endpoint is not None:
-        _check_endpoint("endpoint", config.endpoint)
-    for signal in Signal:
-        _check_signal(signal, environ)
-    _check_choice(_SAMPLER_VARIABLE, environ.get(_SAMPLER_VARIABLE) or _SAMPLERS[0], _SAMPLERS)
-    _check_sampler_argument(environ)
-    for variable in _INTERVAL_VARIABLES:
-        _check_milliseconds(variable, environ.get(variable) or "1")
+        check_endpoint("endpoint", config.endpoint)
+    headers(config.headers)
+    capable_of("sampler", config.sampler, "should_sample", "a Sampler of the SDK's")
+    check_variables(environ)
     emits_inference_details(CaptureContent.chosen(config.capture_content, environ), environ)
+    redaction(config.redact)
     positive("max_content_characters", config.max_content_characters)
     few_names("metadata_keys", config.metadata_keys)
     positive("max_open_runs", config.max_open_runs)
     seconds("stall_threshold", config.stall_threshold)
+    switch("log_events", config.log_events)
     PriceTable.of(config.prices)
-
-
-def positive(name: str, value: object) -> int:
-    """Return a limit that is a whole number from 1 up.
-
-    Raises:
-        ConfigurationError: it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"{name} is {value!r}; it must be a whole number from 1 up")
-    return value
-
-
-def seconds(name: str, value: object) -> float:
-    """Return a duration that is a number of seconds above 0.
-
-    Raises:
-        ConfigurationError: it is not.
-    """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not value > 0:  # type: ignore[operator]  # a number
-        raise ConfigurationError(f"{name} is {value!r}; it must be a number of seconds above 0")
-    return float(value)  # type: ignore[arg-type]  # as above
-
-
-def few_names(source: str, value: Collection[str]) -> tuple[str, ...]:
-    """Return names of which a span has room for all.
-
-    Raises:
-        ConfigurationError: they are too many, or one text instead of several.
-    """
-    names = tuple(value)
-    are_names = not isinstance(value, str) and all(isinstance(name, str) for name in names)
-    if not are_names or len(names) > _MAX_NAMES:
-        raise ConfigurationError(f"{source} is {value!r}; use a list of up to {_MAX_NAMES} names")
-    return names
 
 
 def emits_inference_details(capture: CaptureContent, environ: Mapping[str, str]) -> bool:
@@ -174,12 +106,6 @@ def emits_inference_details(capture: CaptureContent, environ: Mapping[str, str])
     return capture.on_events if not told else told == "true"
 
 
-def exporter_names(signal: Signal, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the exporters that the signal's variable asks for; none where it asks for none."""
-    names = environ.get(signal.exporter_variable, "").split(",")
-    return tuple(name for name in (name.strip().lower() for name in names) if name)
-
-
 def sends_otlp(signal: Signal, config: TelemetryConfig, environ: Mapping[str, str]) -> bool:
     """Say whether a signal has an endpoint, and no other exporter was chosen for it."""
     variables = signal.otlp_variables("ENDPOINT")
@@ -190,67 +116,3 @@ def sends_otlp(signal: Signal, config: TelemetryConfig, environ: Mapping[str, st
 def otlp_endpoint(signal: Signal, config: TelemetryConfig) -> str | None:
     """Return the URL that a config sends a signal to; None where the variables tell it."""
     return f"{config.endpoint.rstrip('/')}/v1/{signal.lower()}" if config.endpoint else None
-
-
-def _check_signal(signal: Signal, environ: Mapping[str, str]) -> None:
-    for variable in signal.otlp_variables("ENDPOINT"):
-        if environ.get(variable):
-            _check_endpoint(variable, environ[variable])
-    for variable in signal.otlp_variables("HEADERS"):
-        _check_headers(variable, environ.get(variable, ""))
-    for variable in signal.otlp_variables("PROTOCOL"):
-        _check_choice(variable, environ.get(variable) or _PROTOCOL, (_PROTOCOL,))
-    for name in exporter_names(signal, environ):
-        known = _METRICS_EXPORTERS if signal is Signal.METRICS else _EXPORTERS
-        _check_choice(signal.exporter_variable, name, known)
-
-
-def _check_endpoint(source: str, value: str) -> None:
-    parts = urlsplit(value)
-    try:
-        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_valid = False
-    if not is_valid:
-        raise ConfigurationError(
-            f"{source} is {_without_user(value)!r}; use the URL of an OTLP/HTTP receiver, "
-            "for example http://localhost:4318"
-        )
-
-
-def _without_user(url: str) -> str:
-    return url.rpartition("@")[2]
-
-
-def _check_headers(variable: str, value: str) -> None:
-    # The value may hold credentials: the message tells the place only.
-    for place, header in enumerate(filter(None, value.split(",")), start=1):
-        name, equals, _ = header.partition("=")
-        if not equals or not name.strip():
-            raise ConfigurationError(
-                f"{variable} has no name=value in entry {place}; use name=value,name=value"
-            )
-
-
-def _check_sampler_argument(environ: Mapping[str, str]) -> None:
-    if environ.get(_SAMPLER_VARIABLE, "").lower() not in _RATIO_SAMPLERS:
-        return
-    value = environ.get(_SAMPLER_ARGUMENT_VARIABLE) or "1.0"
-    try:
-        is_valid = 0 <= float(value) <= 1
-    except ValueError:
-        is_valid = False
-    if not is_valid:
-        raise ConfigurationError(
-            f"{_SAMPLER_ARGUMENT_VARIABLE} is {value!r}; use a number from 0 to 1"
-        )
-
-
-def _check_milliseconds(variable: str, value: str) -> None:
-    if not value.strip().isdecimal() or not int(value):
-        raise ConfigurationError(f"{variable} is {value!r}; use a number of ms from 1 up")
-
-
-def _check_choice(source: str, value: str, choices: tuple[str, ...]) -> None:
-    if value.strip().lower() not in choices:
-        raise ConfigurationError(f"{source} is {value!r}; use {' or '.join(choices)}")

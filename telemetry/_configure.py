@@ -6,7 +6,6 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
-from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace.export import (
     BatchSpanProcessor,
@@ -14,12 +13,11 @@ from opentelemetry.sdk.trace.export import (
     SimpleSpanProcessor,
 )
 
+from ._checks import capable_of
 from ._config import (
-    Signal,
     TelemetryConfig,
     check,
     emits_inference_details,
-    exporter_names,
     otlp_endpoint,
     sends_otlp,
 )
@@ -27,6 +25,7 @@ from ._content import CaptureContent
 from ._handler import OpenTelemetryCallbackHandler
 from ._sending import CountingExporter, shut_down
 from ._span_relay import provider_in_use, put_to_use, relay_of, relayed_provider
+from ._variables import Signal, exporter_names, is_disabled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -203,8 +202,12 @@ def configure(
 
     Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
     """
-    config = config or TelemetryConfig()
+    config = config if config is not None else TelemetryConfig()
     check(config, os.environ)
+    for processor in span_processors:
+        capable_of("a span processor", processor, "on_end", "a SpanProcessor of the SDK's")
+    for reader in metric_readers:
+        capable_of("a metric reader", reader, "collect", "a MetricReader of the SDK's")
     resource = _resource(config)
     metrics = _metrics(config, resource, metric_readers, os.environ)
     logs = _logs(config, resource, os.environ)
@@ -252,7 +255,7 @@ def _metrics(
 ) -> ProcessMetrics | None:
     chosen = exporter_names(Signal.METRICS, environ) or sends_otlp(Signal.METRICS, config, environ)
     is_asked_for = chosen or readers or config.prometheus_port is not None
-    if not is_asked_for or environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true":
+    if not is_asked_for or is_disabled(environ):
         return None
     # Imported late: many programs do without metrics.
     from ._metric_export import set_up_metrics  # noqa: PLC0415

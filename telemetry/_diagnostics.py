@@ -55,8 +55,8 @@ class Diagnostics:
         if self.listener is not None:
             self.listener(trouble)
         if is_due:
-            cause = type(error).__qualname__ if error is not None else None
-            _logger().warning(f"nodespan telemetry: {trouble}", cause=cause, count=count)
+            cause = f" ({type(error).__qualname__})" if error is not None else ""
+            _logger().warning(f"nodespan telemetry: {trouble}{cause}", count=count)
 
 
 def _logger() -> structlog.stdlib.BoundLogger:

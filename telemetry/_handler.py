@@ -14,13 +14,8 @@ from opentelemetry import trace
 
 from . import _payload as payload
 from . import _semconv as semconv
-from ._config import (
-    DEFAULT_MAX_OPEN_RUNS,
-    DEFAULT_STALL_THRESHOLD,
-    few_names,
-    positive,
-    seconds,
-)
+from ._checks import capable_of, few_names, positive, redaction, seconds, switch
+from ._config import DEFAULT_MAX_OPEN_RUNS, DEFAULT_STALL_THRESHOLD
 from ._content import (
     DEFAULT_MAX_CHARACTERS,
     CaptureContent,
@@ -93,8 +88,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             LangGraph runs beside a node's own work; else only a root has one.
 
     Raises:
-        ConfigurationError: a limit is not positive, a price cannot be one, there are too many
-            keys, or the variable has an unknown value.
+        ConfigurationError: an argument cannot work, or the variable has an unknown value.
 
     Source: https://github.com/open-telemetry/semantic-conventions-genai
     """
@@ -119,6 +113,10 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         all_runnables: bool = False,
     ) -> None:
         super().__init__()
+        capable_of("tracer_provider", tracer_provider, "get_tracer", "a TracerProvider")
+        capable_of("meter_provider", meter_provider, "get_meter", "a MeterProvider")
+        capable_of("logger_provider", logger_provider, "get_logger", "a LoggerProvider")
+        redaction(redact)
         edition = semconv.edition_from(os.environ)
         self.diagnostics = Diagnostics()
         door = ContentDoor(
@@ -150,7 +148,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             logger_provider,
             door,
             self.diagnostics,
-            log_events=log_events,
+            log_events=switch("log_events", log_events),
             schema_url=edition.schema_url,
         )
         observers: list[RunObserver] = [
@@ -159,7 +157,11 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             *self._log_observers,
         ]
         self._lifecycle = Lifecycle(
-            self._runs, writer, self.diagnostics, observers, shows_all=all_runnables
+            self._runs,
+            writer,
+            self.diagnostics,
+            observers,
+            shows_all=switch("all_runnables", all_runnables),
         )
         self._interrupts = Interrupts(self._runs.interrupted, door)
         _end_at_exit(self)

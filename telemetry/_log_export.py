@@ -16,8 +16,9 @@ from opentelemetry.sdk._logs.export import (
     SimpleLogRecordProcessor,
 )
 
-from ._config import Signal, TelemetryConfig, exporter_names, otlp_endpoint, sends_otlp
+from ._config import TelemetryConfig, otlp_endpoint, sends_otlp
 from ._sending import was_shut_down
+from ._variables import Signal, exporter_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,6 +7,7 @@ import os
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Literal
 
+from ._checks import capable_of
 from ._errors import ConfigurationError
 from ._log_lines import (
     ExceptionTeller,
@@ -66,13 +67,14 @@ def configure_logging(  # noqa: PLR0913 - keywords, each with a default
         logger_provider: gets each line as an OpenTelemetry log record too.
 
     Raises:
-        ConfigurationError: the format or the level is none.
+        ConfigurationError: the format, the level or the provider is none.
 
     Source: https://www.structlog.org/en/stable/configuration.html
     """
     import structlog  # noqa: PLC0415 - most of what it imports is for terminals
 
     least = _level(level)
+    capable_of("logger_provider", logger_provider, "get_logger", "a LoggerProvider")
     writer = LineWriter(stream)
     processors = _processors(_renderer(format, writer), exception_messages, logger_provider)
     structlog.configure(

@@ -18,10 +18,11 @@ from opentelemetry.sdk.metrics.export import (
     PeriodicExportingMetricReader,
 )
 
-from ._config import Signal, TelemetryConfig, exporter_names, otlp_endpoint, sends_otlp
+from ._config import TelemetryConfig, otlp_endpoint, sends_otlp
 from ._metrics import is_stand_in
 from ._prometheus import scrape_address, scrape_endpoint
 from ._sending import was_shut_down
+from ._variables import Signal, exporter_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

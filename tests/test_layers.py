@@ -26,6 +26,7 @@ PURE = {
     "telemetry": {
         "_attributes",
         "_blocks",
+        "_checks",
         "_config",
         "_content",
         "_conversation",
@@ -52,6 +53,7 @@ PURE = {
         "_stream_text",
         "_timeline",
         "_usage",
+        "_variables",
     },
 }
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))

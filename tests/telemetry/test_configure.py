@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
-from nodespan.telemetry import ConfigurationError, TelemetryConfig, configure
+from nodespan.telemetry import (
+    ConfigurationError,
+    OpenTelemetryCallbackHandler,
+    TelemetryConfig,
+    configure,
+    instrument,
+)
+from nodespan.telemetry._config import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +155,12 @@ print(monotonic() - before < 2, telemetry.unsent)
         ({"OTEL_TRACES_SAMPLER": "sometimes"}, "sometimes"),
         ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "7"}, "'7'"),
         ({"OTEL_TRACES_EXPORTER": "zipkin"}, "zipkin"),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}, "'soon'; use a number of seconds"),
+        ({"OTEL_EXPORTER_OTLP_LOGS_TIMEOUT": "0"}, "'0'; use a number of seconds above 0"),
+        ({"OTEL_BSP_SCHEDULE_DELAY": "soon"}, "'soon'; use a whole number from 1 up"),
+        ({"OTEL_BLRP_MAX_QUEUE_SIZE": "0"}, "'0'; use a whole number from 1 up"),
+        ({"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "4096"}, "4096; use 2048 at most"),
+        ({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "-1"}, "'-1'; use a whole number from 0 up"),
         ({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true"}, "SPAN_ONLY"),
     ],
     ids=str,
@@ -160,6 +175,71 @@ def test_a_bad_variable_is_named_with_the_way_out(
         configure()
     assert list(environment)[-1] in str(caught.value)
     assert told in str(caught.value)
+
+
+def test_a_disabled_sdk_reads_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`OTEL_SDK_DISABLED` switches off what the other variables ask for, right or wrong."""
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "nowhere")
+    check(TelemetryConfig(), os.environ)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"redact": 3}, "redact is 3; use a function of two arguments"),
+        ({"redact": len}, "redact is <built-in function len>; use a function of two arguments"),
+        ({"sampler": "always_on"}, "sampler is 'always_on'; use a Sampler of the SDK's"),
+        ({"sampler": TraceIdRatioBased}, "use a Sampler of the SDK's"),
+        ({"headers": "a=b"}, "headers is a str; use a dict of texts"),
+        ({"headers": {"key": 3}}, "headers has no text under 'key'; use a dict of texts"),
+        ({"service_name": 3}, "service_name is 3; use a text"),
+        ({"endpoint": 4318}, "endpoint is 4318; use the URL of an OTLP/HTTP receiver"),
+        ({"log_events": "yes"}, "log_events is 'yes'; use True or False"),
+        ({"metadata_keys": "user"}, "metadata_keys is 'user'; use a list of up to 32 names"),
+        ({"metadata_keys": 3}, "metadata_keys is 3; use a list of up to 32 names"),
+    ],
+    ids=str,
+)
+def test_a_bad_setting_is_named_with_the_way_out(settings: dict[str, Any], told: str) -> None:
+    """A setting that cannot work is refused when it is given, not when the first run fails."""
+    with pytest.raises(ConfigurationError) as caught:
+        configure(TelemetryConfig(**settings))
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"config": {"redact": len}}, "use a TelemetryConfig"),
+        ({"span_processors": [3]}, "a span processor is 3; use a SpanProcessor of the SDK's"),
+        ({"metric_readers": ["x"]}, "a metric reader is 'x'; use a MetricReader of the SDK's"),
+    ],
+    ids=str,
+)
+def test_configure_refuses_what_it_is_not_for(arguments: Any, told: str) -> None:
+    """What `configure` cannot use is refused by name, before anything is set up."""
+    with pytest.raises(ConfigurationError, match=told):
+        configure(**arguments)
+
+
+@pytest.mark.parametrize("way_in", [OpenTelemetryCallbackHandler, instrument])
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"tracer_provider": 3}, "tracer_provider is 3; use a TracerProvider"),
+        ({"meter_provider": "x"}, "meter_provider is 'x'; use a MeterProvider"),
+        ({"logger_provider": "x"}, "logger_provider is 'x'; use a LoggerProvider"),
+        ({"redact": abs}, "use a function of two arguments"),
+        ({"log_events": 1}, "log_events is 1; use True or False"),
+        ({"all_runnables": "no"}, "all_runnables is 'no'; use True or False"),
+    ],
+    ids=str,
+)
+def test_a_handler_refuses_what_cannot_work(way_in: Any, arguments: Any, told: str) -> None:
+    """An argument of the handler, or of `instrument`, is refused when it is given."""
+    with pytest.raises(ConfigurationError, match=told):
+        way_in(**arguments)
 
 
 def test_a_bad_header_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
