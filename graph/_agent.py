@@ -49,7 +49,8 @@ def build_agent(  # noqa: PLR0913 - each is a keyword with a default
 
     Raises:
         TypeError: *model* is no chat model, or cannot call the tools that are given.
-        ValueError: *name* is empty, two tools share a name, or *model* has tools bound to it.
+        ValueError: *name* is empty, two tools share a name, one has no docstring, or *model* has
+            tools bound to it.
     """
     # Here, because LangGraph takes seconds to import, and `nodespan --help` needs none of it.
     from ._agent_graph import agent_builder, compiled  # noqa: PLC0415

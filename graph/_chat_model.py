@@ -60,9 +60,10 @@ def _bind_directly(model: Any, tools: Sequence[BaseTool | dict[str, Any]]) -> Ch
     try:
         bound: ChatModel = model.bind_tools(tools)
     except NotImplementedError as error:
+        reason = str(error) or "it has no bind_tools of its own"
         raise TypeError(
-            f"{type(model).__name__} cannot call tools, because it has no bind_tools of its own: "
-            "give the agent a model that has, or no tools"
+            f"{type(model).__name__} cannot call tools ({reason}): "
+            "give the agent a model that can, or no tools"
         ) from error
     return bound
 

@@ -14,7 +14,7 @@ def parted(tools: Sequence[Tool]) -> tuple[list[BaseTool], list[dict[str, Any]]]
 
     Raises:
         TypeError: *tools* is no list, or holds something else.
-        ValueError: Two of them have one name.
+        ValueError: Two of them have one name, or a model could not be told what one does.
     """
     given: object = tools  # whatever its type says
     if not isinstance(given, Sequence) or isinstance(given, (str, bytes)):
@@ -30,7 +30,11 @@ def _as_tool(candidate: BaseTool | Callable[..., Any]) -> BaseTool:
         return candidate
     if not callable(candidate):
         raise TypeError(f"a tool is a function, a LangChain tool or a dict, not {candidate!r}")
-    return tool(candidate)
+    try:
+        return tool(candidate)
+    except (TypeError, ValueError) as error:
+        name = getattr(candidate, "__name__", repr(candidate))
+        raise ValueError(f"{name!r} cannot be a tool: {error}") from error
 
 
 def _require_distinct(tools: Sequence[BaseTool]) -> None:

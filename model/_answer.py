@@ -83,7 +83,7 @@ class Answer:
             message = self._chunk_message(piece)
         else:
             raise MalformedAnswerError(
-                f"the model yielded a {type(piece).__name__}; "
+                f"the model yielded an object of type {type(piece).__name__}; "
                 "yield text (str) or AIMessageChunk, piece by piece"
             )
         chunk = None if message is None else ChatGenerationChunk(message=message)

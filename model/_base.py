@@ -233,7 +233,7 @@ class CustomChatModel(SecretKeeping):
             UnsupportedError: If the generator takes neither.
             BadRequestError: If `tool_choice` names none of the tools.
         """
-        self._require(written(type(self)).takes_tools, "tools")
+        self._require(written(type(self)).takes_tools, "tools", "`tools` or `response_format`")
         definitions = tool_definitions(tools, strict=strict)
         choice = tool_choice_for(tool_choice, definitions)
         if choice is not None:
@@ -267,7 +267,7 @@ class CustomChatModel(SecretKeeping):
             method = "json_schema" if takes_format else "function_calling"
         if method == "function_calling":
             return super().with_structured_output(schema, include_raw=include_raw, **kwargs)
-        self._require(takes_format, method)
+        self._require(takes_format, method, "`response_format`")
         bound = self.bind(
             response_format=response_format_for(schema, method),
             ls_structured_output_format={"kwargs": {"method": method}, "schema": schema},
@@ -275,9 +275,12 @@ class CustomChatModel(SecretKeeping):
         )
         return structured(bound, schema, include_raw=include_raw)
 
-    def _require(self, ability: bool, name: str) -> None:
+    def _require(self, ability: bool, name: str, parameters: str) -> None:
         if not ability:
-            raise UnsupportedError(f"{type(self).__name__} does not support {name}")
+            kind = type(self).__name__
+            raise UnsupportedError(
+                f"{kind} does not support {name}: its generator takes no {parameters}"
+            )
 
     def get_num_tokens(self, text: str) -> int:
         """Count a text's tokens: by `get_token_ids` where there is one, else an estimate.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Generator, Iterable
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ._answer import Answer, Piece
@@ -114,9 +114,13 @@ class Call:
         return pieces
 
     def _not_a_generator(self, method: str, given: object) -> MalformedAnswerError:
+        if isinstance(given, Coroutine):
+            given.close()  # or Python warns that nobody has awaited it
         name = f"{type(self._model).__name__}.{method}"
+        is_sync = method == "arespond" and isinstance(given, Generator)
+        way_out = "write it with async, or call it respond" if is_sync else "yield it in pieces"
         return MalformedAnswerError(
-            f"{name} returned a {type(given).__name__}; yield the answer, piece by piece"
+            f"{name} returned an object of type {type(given).__name__}; {way_out}"
         )
 
     def _count_usage(self, text: str) -> tuple[UsageMetadata, bool]:

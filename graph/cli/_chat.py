@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ._choices import ECHO, choose_model, choose_tools
+from ._choices import ECHO, choose_model, choose_tools, whole_number
 from ._display import Display
 from ._exit import bad_value, reporting
 from ._output import Output
@@ -43,7 +43,12 @@ def chat(  # noqa: PLR0913 - each is an option of the command
     ] = None,
     n: Annotated[
         int | None,
-        typer.Option("--n", metavar="N", help="Let echo answer with N characters; all by default."),
+        typer.Option(
+            "--n",
+            metavar="N",
+            parser=whole_number,
+            help="Let echo answer with N characters; all by default.",
+        ),
     ] = None,
     no_trace: Annotated[bool, typer.Option("--no-trace", help="Do not show the trace.")] = False,
     as_json: Annotated[

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import typer
+
 from ._exit import bad_value
 from ._own import Own
 
@@ -75,6 +77,18 @@ def choose_tools(specs: Iterable[str]) -> list[Own]:
         typer.BadParameter: One of them is something else.
     """
     return [_own_tool(spec) for spec in specs]
+
+
+def whole_number(text: str) -> int:
+    """Read the number of an option.
+
+    Raises:
+        typer.BadParameter: *text* is none.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no whole number") from None
 
 
 def _own_tool(spec: str) -> Own:

@@ -18,6 +18,7 @@ from ._exit import bad_value
 from ._own import Own
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from .._chat_model import ChatModel
@@ -69,9 +70,25 @@ def _remote(url: str, model_name: str) -> ChatModel:
         raise bad_value(source, first["msg"].removeprefix("Value error, ")) from None
 
 
+def _made(choice: Own, maker: Callable[[], object]) -> object:
+    if not isinstance(maker, type):
+        return maker()
+    try:
+        return maker()
+    except (TypeError, ValidationError) as error:
+        if isinstance(error, ValidationError):
+            fields = (".".join(map(str, each["loc"])) for each in error.errors())
+            said = f"give it {', '.join(fields)}"
+        else:
+            said = str(error)
+        raise choice.bad(
+            f"'{choice}' cannot be made without arguments ({said}); name one that you have made"
+        ) from error
+
+
 def _own(choice: Own) -> ChatModel:
     found = choice.load()
-    model = found() if callable(found) else found
+    model = _made(choice, found) if callable(found) else found
     try:
         require_chat_model(model)
     except TypeError as error:

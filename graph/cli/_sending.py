@@ -43,7 +43,8 @@ def sending(collector: SpanCollector, note: Callable[[str], None]) -> Iterator[T
         _quiet(_SDK)
         telemetry.shutdown(timeout=_SECONDS)
         if telemetry.unsent:
-            note(_not_sent(telemetry.unsent, _endpoint(os.environ), reason.text))
+            told = reason.text or "no answer in time"
+            note(_not_sent(telemetry.unsent, _endpoint(os.environ), told))
 
 
 def _quiet(log: str) -> None:
@@ -78,7 +79,7 @@ def _root_cause(error: BaseException) -> str:
 
 def _not_sent(spans: int, endpoint: str, reason: str) -> str:
     what = "1 span was" if spans == 1 else f"{spans:,} spans were"
-    return f"{what} not sent to {endpoint}" + (f": {reason}" if reason else "")
+    return f"{what} not sent to {endpoint}: {reason}"
 
 
 def _endpoint(environ: Mapping[str, str]) -> str:

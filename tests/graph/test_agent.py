@@ -322,8 +322,17 @@ class TestBadInput:
 
     def test_model_without_tools(self) -> None:
         """Tools for a model that cannot call any are refused when the agent is built."""
-        with pytest.raises(TypeError, match="FakeListChatModel cannot call tools"):
+        with pytest.raises(TypeError, match=r"FakeListChatModel cannot call tools \(it has no"):
             build_agent(FakeListChatModel(responses=["cat"]), [add])
+
+    def test_tool_without_docstring(self, played: Any) -> None:
+        """A function that does not say what it does is refused by its name."""
+
+        def mute(word: str) -> str:
+            return word
+
+        with pytest.raises(ValueError, match=r"'mute' cannot be a tool: .*docstring"):
+            build_agent(played("cat"), [mute])
 
     def test_model_with_tools(self, played: Any) -> None:
         """Tools beside others that are bound already are refused: those would hide them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import pickle
 import subprocess
 import sys
@@ -389,7 +390,7 @@ def test_a_tool_choice_that_is_no_tool_is_refused() -> None:
 
 def test_a_model_without_tools_says_so() -> None:
     """A generator that does not take tools is not given any."""
-    with pytest.raises(UnsupportedError, match="Shouting does not support tools"):
+    with pytest.raises(UnsupportedError, match="support tools: its generator takes no `tools` or"):
         Shouting().bind_tools([look])
     with pytest.raises(UnsupportedError, match="Shouting does not support json_schema"):
         Shouting().with_structured_output({"title": "t", "type": "object"}, method="json_schema")
@@ -432,16 +433,49 @@ class Mistaken(CustomChatModel):
 @pytest.mark.parametrize(
     ("gives", "message"),
     [
-        ("a text", "Mistaken.respond returned a str; yield the answer"),
-        (None, "Mistaken.respond returned a NoneType"),
-        ([1], "the model yielded a int; yield text"),
-        ([HumanMessage("x")], "yielded a HumanMessage"),
+        ("a text", "Mistaken.respond returned an object of type str; yield it"),
+        (None, "Mistaken.respond returned an object of type NoneType"),
+        ([1], "the model yielded an object of type int; yield text"),
+        ([HumanMessage("x")], "of type HumanMessage"),
     ],
 )
 def test_a_generator_that_is_none_says_so(gives: Any, message: str) -> None:
     """The author is told what was returned or yielded, and what to yield."""
     with pytest.raises(MalformedAnswerError, match=message):
         Mistaken(gives=gives).invoke("?")
+
+
+class SyncByMistake(CustomChatModel):
+    """Has a sync generator under the name of the async one."""
+
+    def arespond(self, messages: list[BaseMessage]) -> Any:  # noqa: ARG002
+        """Yield."""
+        yield "a"
+
+
+class Returning(CustomChatModel):
+    """Returns its answer."""
+
+    async def arespond(self, messages: list[BaseMessage]) -> Any:  # noqa: ARG002
+        """Return."""
+        return "a"
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (SyncByMistake(), "write it with async, or call it respond"),
+        (Returning(), "Returning.arespond returned an object of type coroutine; yield it"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_generator_of_the_other_kind_says_so(model: CustomChatModel, message: str) -> None:
+    """The author is told which word is missing, or too many; nothing is left unawaited."""
+    with pytest.raises(MalformedAnswerError, match=message):
+        model.invoke("?")
+    with pytest.raises(MalformedAnswerError, match=message):
+        asyncio.run(model.ainvoke("?"))
+    gc.collect()
 
 
 def test_a_respond_may_return_any_iterable_of_pieces() -> None:

@@ -65,3 +65,9 @@ def _recalled(message: BaseMessage) -> str:
 
 
 number = 3
+
+
+class Named(EchoChatModel):
+    """Cannot be made without its name."""
+
+    name: str
