@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
@@ -30,6 +31,7 @@ from ._variables import Signal, exporter_names, is_disabled
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
+    from typing import TextIO
 
     from opentelemetry import trace
     from opentelemetry._logs import LoggerProvider
@@ -181,6 +183,7 @@ def configure(
     *,
     span_processors: Sequence[SpanProcessor] = (),
     metric_readers: Sequence[MetricReader] = (),
+    console: TextIO | None = None,
 ) -> Telemetry:
     """Set OpenTelemetry up from a config and the standard `OTEL_*` variables.
 
@@ -196,6 +199,7 @@ def configure(
         config: what the variables do not say, or shall not.
         span_processors: get every span, beside the exporter.
         metric_readers: collect the metrics, beside the exporter.
+        console: what `console` exporters write to; by default what is `sys.stdout` at the time.
 
     Raises:
         ConfigurationError: a setting has a value that cannot work.
@@ -209,12 +213,13 @@ def configure(
     for reader in metric_readers:
         capable_of("a metric reader", reader, "collect", "a MetricReader of the SDK's")
     resource = _resource(config)
-    metrics = _metrics(config, resource, metric_readers, os.environ)
-    logs = _logs(config, resource, os.environ)
+    console = console if console is not None else sys.stdout
+    metrics = _metrics(config, resource, metric_readers, console)
+    logs = _logs(config, resource, console)
     provider = provider_in_use()
     if provider is None:
         exporters = list(_otlp_exporters(config, os.environ))
-        made = _tracer_provider(config, resource, exporters)
+        made = _tracer_provider(config, resource, exporters, console)
         telemetry = Telemetry(made, config, made, exporters, logs=logs, metrics=metrics)
         put_to_use(made)
     else:
@@ -235,7 +240,8 @@ def _resource(config: TelemetryConfig) -> Resource:
     return Resource.create({SERVICE_NAME: config.service_name} if config.service_name else {})
 
 
-def _logs(config: TelemetryConfig, resource: Resource, environ: Mapping[str, str]) -> Logs | None:
+def _logs(config: TelemetryConfig, resource: Resource, console: TextIO) -> Logs | None:
+    environ = os.environ
     capture = CaptureContent.chosen(config.capture_content, environ)
     chosen = exporter_names(Signal.LOGS, environ)
     is_asked_for = config.log_events or emits_inference_details(capture, environ) or chosen
@@ -244,15 +250,16 @@ def _logs(config: TelemetryConfig, resource: Resource, environ: Mapping[str, str
     # Imported late: most programs do without logs.
     from ._log_export import set_up_logs  # noqa: PLC0415
 
-    return set_up_logs(config, resource, environ)
+    return set_up_logs(config, resource, environ, console)
 
 
 def _metrics(
     config: TelemetryConfig,
     resource: Resource,
     readers: Sequence[MetricReader],
-    environ: Mapping[str, str],
+    console: TextIO,
 ) -> ProcessMetrics | None:
+    environ = os.environ
     chosen = exporter_names(Signal.METRICS, environ) or sends_otlp(Signal.METRICS, config, environ)
     is_asked_for = chosen or readers or config.prometheus_port is not None
     if not is_asked_for or is_disabled(environ):
@@ -260,15 +267,18 @@ def _metrics(
     # Imported late: many programs do without metrics.
     from ._metric_export import set_up_metrics  # noqa: PLC0415
 
-    return set_up_metrics(config, resource, readers, environ)
+    return set_up_metrics(config, resource, readers, environ, console)
 
 
 def _tracer_provider(
-    config: TelemetryConfig, resource: Resource, exporters: Sequence[CountingExporter]
+    config: TelemetryConfig,
+    resource: Resource,
+    exporters: Sequence[CountingExporter],
+    console: TextIO,
 ) -> TracerProvider:
     provider = relayed_provider(config.sampler, resource)
     if "console" in exporter_names(Signal.TRACES, os.environ):
-        provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
+        provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=console)))
     for exporter in exporters:
         provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider

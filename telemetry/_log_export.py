@@ -22,6 +22,7 @@ from ._variables import Signal, exporter_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import TextIO
 
     from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.resources import Resource
@@ -69,7 +70,9 @@ class Logs:
     exporters: tuple[CountingLogExporter, ...] = ()
 
 
-def set_up_logs(config: TelemetryConfig, resource: Resource, environ: Mapping[str, str]) -> Logs:
+def set_up_logs(
+    config: TelemetryConfig, resource: Resource, environ: Mapping[str, str], console: TextIO
+) -> Logs:
     """Return the application's logger provider, or set one that sends where there is a place."""
     provider = _logs.get_logger_provider()
     follows = was_shut_down(provider)
@@ -81,7 +84,9 @@ def set_up_logs(config: TelemetryConfig, resource: Resource, environ: Mapping[st
         return Logs(None)
     made = LoggerProvider(resource)
     if is_shown:
-        made.add_log_record_processor(SimpleLogRecordProcessor(ConsoleLogRecordExporter()))
+        made.add_log_record_processor(
+            SimpleLogRecordProcessor(ConsoleLogRecordExporter(out=console))
+        )
     for exporter in exporters:
         made.add_log_record_processor(BatchLogRecordProcessor(exporter))
     if not follows:

@@ -26,6 +26,7 @@ from ._variables import Signal, exporter_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import TextIO
 
     from opentelemetry.sdk.metrics.export import MetricsData
     from opentelemetry.sdk.resources import Resource
@@ -123,6 +124,7 @@ def set_up_metrics(
     resource: Resource,
     readers: Sequence[MetricReader],
     environ: Mapping[str, str],
+    console: TextIO,
 ) -> ProcessMetrics | None:
     """Return the application's meter provider, or set one, where there is a place for metrics.
 
@@ -131,6 +133,7 @@ def set_up_metrics(
         resource: whose metrics they are.
         readers: read them too.
         environ: the variables.
+        console: where they are shown, if they are to be.
 
     Raises:
         ConfigurationError: a scrape endpoint is asked for that cannot be.
@@ -142,7 +145,7 @@ def set_up_metrics(
         return _lend(provider, config, readers, environ)
     exporters = tuple(_otlp_exporters(config, environ))
     shown = "console" in exporter_names(Signal.METRICS, environ)
-    sent = [*exporters, *([ConsoleMetricExporter()] if shown else [])]
+    sent = [*exporters, *([ConsoleMetricExporter(out=console)] if shown else [])]
     scraped, url = _scraped(config, environ)
     own = [*map(PeriodicExportingMetricReader, sent), *scraped, *readers]
     if not own:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -36,7 +37,8 @@ def sending(collector: SpanCollector, note: Callable[[str], None]) -> Iterator[T
     reason = _Reason()
     _quiet(_EXPORTERS)
     logging.getLogger(_SPAN_EXPORTER).addHandler(reason)
-    telemetry = configure(span_processors=[collector])
+    # What the command itself prints goes to standard output, and may be read by a program.
+    telemetry = configure(span_processors=[collector], console=sys.stderr)
     try:
         yield telemetry
     finally:

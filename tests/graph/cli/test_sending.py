@@ -1,5 +1,6 @@
 """Spans that could not be sent: the answers come all the same, and one line says so."""
 
+import json
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -47,8 +48,16 @@ def test_silent(nodespan: Nodespan) -> None:
         result = nodespan("chat", "Meow!", OTEL_EXPORTER_OTLP_ENDPOINT=url)
 
     assert result.out.startswith("Meow!\n\ntrace ")
-    assert all(line.startswith("3 spans were not sent") for line in result.err.splitlines())
+    assert result.err == f"3 spans were not sent to {url}: no answer in time\n"
     assert result.code == 0
+
+
+def test_console(nodespan: Nodespan) -> None:
+    """Spans for the console go where no program looks for the answer."""
+    result = nodespan("chat", "Meow!", "--json", OTEL_TRACES_EXPORTER="console")
+
+    assert json.loads(result.out)["answer"] == "Meow!"
+    assert result.err.count('"name": "chat echo"') == 1
 
 
 def test_some(nodespan: Nodespan, refusing: Any) -> None:
