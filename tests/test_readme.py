@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from nodespan.telemetry import _name_tables
+from nodespan.telemetry import OpenTelemetryCallbackHandler, TelemetryConfig, _name_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +91,28 @@ def test_tables_are_those_of_the_constants(name: str, table: str) -> None:
     assert shown[1] == table
 
 
+def test_the_table_of_settings_is_that_of_the_handler() -> None:
+    """README's settings are the arguments of the config that the handler has too, as by default."""
+    shown = re.search(r"<!-- settings -->\n(.*?)<!-- end -->", README, re.DOTALL)
+    assert shown is not None
+    told = dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", shown[1], re.MULTILINE))
+    of_handler = signature(OpenTelemetryCallbackHandler).parameters
+    of_config = signature(TelemetryConfig).parameters
+    assert told == {
+        name: repr(parameter.default)
+        for name, parameter in of_config.items()
+        if name in of_handler and of_handler[name].default == parameter.default
+    }
+
+
+@pytest.mark.parametrize("block", [each for each in blocks() if each.language == "toml"], ids=str)
+def test_price_files_are_read(block: Block, tmp_path: Path) -> None:
+    """A TOML block is a price table."""
+    file = tmp_path / "prices.toml"
+    file.write_text(block.text)
+    OpenTelemetryCallbackHandler(prices=str(file))
+
+
 def test_the_table_of_costs_has_the_rows_of_the_benchmark() -> None:
     """README shows what the benchmark prints with `--markdown`: each row, and no other."""
     command = "python -m tests.benchmarks.telemetry_cost"
@@ -115,6 +138,9 @@ def test_links_lead_somewhere() -> None:
 
 def measured_out(text: str) -> list[list[str]]:
     """Return the words of each line, with what differs from run to run taken out."""
+    text = re.sub(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b", "RUN", text)
     text = re.sub(r"\b[0-9a-f]{32}\b", "TRACE", text)
+    text = re.sub(r"\b[0-9a-f]{16}\b", "SPAN", text)
+    text = re.sub(r"\b[\d-]{10}T[\d:.]{8,15}Z", "WHEN", text)
     text = re.sub(r"\b\d+(\.\d+)? (ms|s|µs|us)\b", "TIME", text)
     return [line.split() for line in text.strip().splitlines()]
