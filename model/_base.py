@@ -266,6 +266,8 @@ class CustomChatModel(SecretKeeping):
         if method is None:
             method = "json_schema" if takes_format else "function_calling"
         if method == "function_calling":
+            takes_tools = written(type(self)).takes_tools
+            self._require(takes_tools, "structured output", "`response_format` or `tools`")
             return super().with_structured_output(schema, include_raw=include_raw, **kwargs)
         self._require(takes_format, method, "`response_format`")
         bound = self.bind(

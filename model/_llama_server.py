@@ -53,7 +53,8 @@ def require_xllamacpp() -> None:
     """
     if importlib.util.find_spec("xllamacpp") is None:
         raise MissingExtraError(
-            "LlamaCppChatModel needs xllamacpp; install it with: pip install 'nodespan[local]'"
+            "LlamaCppChatModel needs xllamacpp; "
+            "install it with: pip install 'nodespan[local]', or '.[local]' in a clone"
         )
 
 

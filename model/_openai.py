@@ -274,5 +274,5 @@ def _require_http() -> None:
     if missing:
         raise MissingExtraError(
             f"OpenAICompatibleChatModel needs {' and '.join(missing)}; "
-            "install it with: pip install 'nodespan[http]'"
+            "install it with: pip install 'nodespan[http]', or '.[http]' in a clone"
         )

@@ -56,9 +56,14 @@ class Script:
     Args:
         answers: One answer for each call, or a function that makes one.
         repeat: Whether to begin again after the last one.
+
+    Raises:
+        TypeError: *answers* is one text instead of several.
     """
 
     def __init__(self, answers: Answers, *, repeat: bool) -> None:
+        if isinstance(answers, str):
+            raise TypeError(f"answers is the text {answers!r}; give a list of answers")
         self._answers = answers
         self._repeat = repeat
         self._lock = threading.Lock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import wraps
+from inspect import signature
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from ._config import DEFAULT_MAX_OPEN_RUNS, DEFAULT_STALL_THRESHOLD
 from ._content import DEFAULT_MAX_CHARACTERS
 from ._handler import OpenTelemetryCallbackHandler
 from ._patches import Patches
+from ._sending import was_shut_down
 from ._steps import (
     wrap_async_call,
     wrap_async_completion,
@@ -44,12 +46,15 @@ class _Switch:
     """What LangChain asks for the handler of this process, as it would ask a context variable."""
 
     handler: OpenTelemetryCallbackHandler | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
     patches: Patches = field(default_factory=Patches)
     lock: Lock = field(default_factory=Lock)
 
     def get(self) -> OpenTelemetryCallbackHandler | None:
         return self.handler
 
+
+_TOO_LATE: Final = "instrument was called again with other settings, without uninstrument before"
 
 _switch: Final = _Switch()
 # LangChain adds the handler wherever none of its class is among the callbacks already.
@@ -76,7 +81,8 @@ def instrument(  # noqa: PLR0913 - settings, each by its keyword
     Beyond what a handler sees that is passed to a call, spans of the application in mid-stream
     of a model's body are beneath the model's, a model or tool whose call is cancelled ends at
     that moment whoever called it, and nodes that a cache answers for have spans. Instrumenting
-    twice is instrumenting once.
+    twice is instrumenting once: other settings than the first ones take effect after
+    `uninstrument`, or once the tracer provider was shut down by its `Telemetry`.
 
     Args:
         tracer_provider: as for `OpenTelemetryCallbackHandler`, and so the others.
@@ -98,24 +104,30 @@ def instrument(  # noqa: PLR0913 - settings, each by its keyword
     Raises:
         ConfigurationError: a limit, a price or the capture mode cannot work.
     """
+    settings: dict[str, Any] = {
+        "tracer_provider": tracer_provider,
+        "meter_provider": meter_provider,
+        "logger_provider": logger_provider,
+        "capture_content": capture_content,
+        "redact": redact,
+        "max_content_characters": max_content_characters,
+        "metadata_keys": metadata_keys,
+        "max_open_runs": max_open_runs,
+        "stall_threshold": stall_threshold,
+        "prices": prices,
+        "log_events": log_events,
+        "all_runnables": all_runnables,
+    }
     with _switch.lock:
-        if _switch.handler is None:
-            _switch.handler = OpenTelemetryCallbackHandler(
-                tracer_provider=tracer_provider,
-                meter_provider=meter_provider,
-                logger_provider=logger_provider,
-                capture_content=capture_content,
-                redact=redact,
-                max_content_characters=max_content_characters,
-                metadata_keys=metadata_keys,
-                max_open_runs=max_open_runs,
-                stall_threshold=stall_threshold,
-                prices=prices,
-                log_events=log_events,
-                all_runnables=all_runnables,
-            )
-            _switch_on(_switch.handler)
-        return _switch.handler
+        handler = _switch.handler
+        if handler is None or was_shut_down(_switch.settings["tracer_provider"]):
+            handler = OpenTelemetryCallbackHandler(**settings)
+            if _switch.handler is None:
+                _switch_on(handler)
+            _switch.handler, _switch.settings = handler, settings
+        elif settings not in (_switch.settings, _defaults()):
+            handler.diagnostics.report(_TOO_LATE)
+        return handler
 
 
 def uninstrument() -> None:
@@ -125,6 +137,10 @@ def uninstrument() -> None:
             _switch.handler = None
             _switch.patches.undo()
             _hooks().remove(_HOOK)
+
+
+def _defaults() -> dict[str, Any]:
+    return {name: each.default for name, each in signature(instrument).parameters.items()}
 
 
 def _switch_on(handler: OpenTelemetryCallbackHandler) -> None:

@@ -15,6 +15,7 @@ from ._measurements import (
     request_attributes,
     run_measurements,
 )
+from ._sending import was_shut_down
 from ._spans import RunKind
 from ._version import VERSION
 
@@ -98,7 +99,7 @@ class Metrics:
 
     def _find_meter(self) -> RunMeter | None:
         provider = self._provider or metrics.get_meter_provider()
-        if is_stand_in(provider):
+        if is_stand_in(provider) or was_shut_down(provider):
             return None
         self._is_settled = True
         meter = provider.get_meter("nodespan.telemetry", VERSION, self._edition.schema_url)

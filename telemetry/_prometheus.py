@@ -56,7 +56,7 @@ def scrape_endpoint(source: str, host: str, port: int) -> tuple[MetricReader, st
     except ImportError:
         raise ConfigurationError(
             f"{source} asks for a Prometheus endpoint, which needs an extra: "
-            "pip install 'nodespan[prometheus]'"
+            "pip install 'nodespan[prometheus]', or '.[prometheus]' in a clone"
         ) from None
     registry = SerialRegistry()
     try:

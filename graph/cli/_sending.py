@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from ...telemetry import configure
+import typer
+
+from ...telemetry import ConfigurationError, configure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,12 +35,18 @@ def sending(collector: SpanCollector, note: Callable[[str], None]) -> Iterator[T
     Args:
         collector: Gets every span, wherever else they go.
         note: Is told once, in the end, how many spans could not be sent, where to, and why.
+
+    Raises:
+        typer.BadParameter: A variable has a value that cannot work.
     """
     reason = _Reason()
     _quiet(_EXPORTERS)
     logging.getLogger(_SPAN_EXPORTER).addHandler(reason)
     # What the command itself prints goes to standard output, and may be read by a program.
-    telemetry = configure(span_processors=[collector], console=sys.stderr)
+    try:
+        telemetry = configure(span_processors=[collector], console=sys.stderr)
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from error
     try:
         yield telemetry
     finally:

@@ -392,6 +392,8 @@ def test_a_model_without_tools_says_so() -> None:
     """A generator that does not take tools is not given any."""
     with pytest.raises(UnsupportedError, match="support tools: its generator takes no `tools` or"):
         Shouting().bind_tools([look])
+    with pytest.raises(UnsupportedError, match="Shouting does not support structured output"):
+        Shouting().with_structured_output({"title": "t", "type": "object"})
     with pytest.raises(UnsupportedError, match="Shouting does not support json_schema"):
         Shouting().with_structured_output({"title": "t", "type": "object"}, method="json_schema")
     with pytest.raises(UnsupportedError, match="does not take response_format"):

@@ -34,6 +34,12 @@ def test_each_call_gets_the_next_answer() -> None:
     assert asyncio.run(model.ainvoke("?")).content == "two"
 
 
+def test_a_text_is_no_script() -> None:
+    """One text in place of a list of them would be answers of a letter each: it is refused."""
+    with pytest.raises(TypeError, match="answers is the text 'Meow'; give a list of answers"):
+        ScriptedChatModel("Meow")
+
+
 def test_a_script_ends() -> None:
     """A call too many is an error that counts, not the last answer once more."""
     model = ScriptedChatModel(["one"])

@@ -309,6 +309,44 @@ def test_what_was_shut_down_can_be_set_up_again(
     assert len(otlp_receiver.metric_requests) == 3
 
 
+def test_instrumenting_follows_what_is_set_up_again(
+    run_program: RunProgram, otlp_receiver: Any
+) -> None:
+    """A process that is instrumented anew, once telemetry is set up anew, sends all of it."""
+    code = """
+from langchain_core.runnables import RunnableLambda
+from nodespan.telemetry import configure, instrument
+
+for _ in range(3):
+    with configure() as told:
+        instrument(tracer_provider=told.tracer_provider, meter_provider=told.meter_provider)
+        RunnableLambda(str, name="echo").invoke(1)
+    assert told.unsent == 0
+"""
+    result = run_program(code, OTEL_EXPORTER_OTLP_ENDPOINT=otlp_receiver.endpoint)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [span.name for span in otlp_receiver.spans] == ["echo"] * 3
+    assert len(otlp_receiver.metric_requests) == 3
+
+
+def test_without_metrics_nobody_asks_for_the_ones_before(
+    run_program: RunProgram, otlp_receiver: Any
+) -> None:
+    """Set up anew without a place for metrics, nothing is said of those that had one."""
+    code = """
+import os
+from langchain_core.runnables import RunnableLambda
+from nodespan.telemetry import configure
+
+for _ in range(2):
+    with configure() as told:
+        RunnableLambda(str, name="echo").invoke(1, {"callbacks": [told.handler()]})
+    os.environ.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
+"""
+    result = run_program(code, OTEL_EXPORTER_OTLP_ENDPOINT=otlp_receiver.endpoint)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 def test_a_run_after_the_end_is_counted_as_unsent(
     run_program: RunProgram, otlp_receiver: Any
 ) -> None:

@@ -100,6 +100,16 @@ def test_instrumenting_twice_is_once(provider: TracerProvider, collector: SpanCo
     assert span_tree(collector.spans()) == TREE
 
 
+def test_other_settings_are_not_taken_in_silence(provider: TracerProvider) -> None:
+    """What a second call cannot change is said and counted; what is as before is not."""
+    handler = instrument(tracer_provider=provider, capture_content="SPAN_ONLY")
+    assert instrument(tracer_provider=provider, capture_content="SPAN_ONLY") is handler
+    assert handler.diagnostics.counts == {}
+    assert instrument(tracer_provider=provider, capture_content="NO_CONTENT") is handler
+    (trouble,) = handler.diagnostics.counts
+    assert trouble.startswith("instrument was called again with other settings")
+
+
 @pytest.mark.parametrize("where", ["call", "graph", "inner call", "everywhere"])
 def test_a_handler_beside_it_changes_nothing(
     provider: TracerProvider, collector: SpanCollector, where: str

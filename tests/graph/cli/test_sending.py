@@ -52,6 +52,14 @@ def test_silent(nodespan: Nodespan) -> None:
     assert result.code == 0
 
 
+def test_bad_variable(nodespan: Nodespan) -> None:
+    """A variable that cannot work is bad usage: it is named, and nothing is asked."""
+    result = nodespan("chat", "Meow!", OTEL_TRACES_EXPORTER="zipkin")
+
+    assert (result.code, result.out) == (2, "")
+    assert "OTEL_TRACES_EXPORTER is 'zipkin'; use otlp or console or none" in result.err
+
+
 def test_console(nodespan: Nodespan) -> None:
     """Spans for the console go where no program looks for the answer."""
     result = nodespan("chat", "Meow!", "--json", OTEL_TRACES_EXPORTER="console")
