@@ -51,15 +51,15 @@ class SpanRelay(SynchronousMultiSpanProcessor):
         """Pass on that a span has started."""
         if not self.is_shut_down:
             super().on_start(span, parent_context)
-        elif (next_one := self._next) is not None:
-            next_one.on_start(span, parent_context)
+        elif (following := self._following) is not None:
+            following.on_start(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Pass on that a span has ended."""
         if not self.is_shut_down:
             super().on_end(span)
-        elif (next_one := self._next) is not None:
-            next_one.on_end(span)
+        elif (following := self._following) is not None:
+            following.on_end(span)
         elif self._leads_somewhere and span.context and span.context.trace_flags.sampled:
             self._diagnostics.report(_LATE)
 
@@ -68,8 +68,15 @@ class SpanRelay(SynchronousMultiSpanProcessor):
         self.is_shut_down = True
         super().shutdown()
 
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Send what is waiting, wherever it waits; after the shutdown nothing does here."""
+        if not self.is_shut_down:
+            return super().force_flush(timeout_millis)
+        following = self._following
+        return following is None or following.force_flush(timeout_millis)
+
     @property
-    def _next(self) -> SpanProcessor | None:
+    def _following(self) -> SpanRelay | None:
         return relay_of(self.follower) if self.follower is not None else None
 
 

@@ -309,6 +309,29 @@ def test_what_was_shut_down_can_be_set_up_again(
     assert len(otlp_receiver.metric_requests) == 3
 
 
+def test_the_process_is_flushed_where_its_spans_go(run_program: RunProgram) -> None:
+    """Whoever flushes the process's provider flushes what has followed it, and then nothing."""
+    code = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from nodespan.telemetry import configure
+
+tracer = trace.get_tracer("application")
+for _ in range(2):
+    sent = InMemorySpanExporter()
+    waiting = BatchSpanProcessor(sent, schedule_delay_millis=60_000)
+    with configure(span_processors=[waiting]):
+        tracer.start_span("request").end()
+        assert not sent.get_finished_spans()
+        assert trace.get_tracer_provider().force_flush()
+        assert len(sent.get_finished_spans()) == 1
+    assert trace.get_tracer_provider().force_flush()
+"""
+    result = run_program(code)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 def test_instrumenting_follows_what_is_set_up_again(
     run_program: RunProgram, otlp_receiver: Any
 ) -> None:
