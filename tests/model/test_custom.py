@@ -23,6 +23,7 @@ from nodespan.model import (
     MalformedAnswerError,
     UnsupportedError,
 )
+from nodespan.telemetry.testing import capture_spans
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -445,6 +446,32 @@ def test_a_generator_that_is_none_says_so(gives: Any, message: str) -> None:
     """The author is told what was returned or yielded, and what to yield."""
     with pytest.raises(MalformedAnswerError, match=message):
         Mistaken(gives=gives).invoke("?")
+
+
+def test_an_excluded_field_tells_nothing_of_itself() -> None:
+    """A field that is excluded identifies no model: what people wrote may be in it."""
+    model = Mistaken(gives=["planted"])
+    assert "planted" not in repr(model._identifying_params)
+    with capture_spans() as captured:
+        model.invoke("?", {"callbacks": [captured.handler]})
+    (span,) = captured.spans
+    assert "planted" not in repr(dict(span.attributes))
+
+
+class Housed(Shouting):
+    """Says whose it is, and that it runs in this process."""
+
+    provider = "acme"
+    in_process = True
+
+
+def test_a_class_says_whose_model_it_is() -> None:
+    """Provider and place of a model are on its span as its class says them."""
+    with capture_spans() as captured:
+        Housed().invoke("?", {"callbacks": [captured.handler]})
+    (span,) = captured.spans
+    assert span.attributes["gen_ai.provider.name"] == "acme"
+    assert span.kind == "internal"
 
 
 class SyncByMistake(CustomChatModel):
