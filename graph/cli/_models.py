@@ -65,25 +65,8 @@ def _remote(url: str, model_name: str) -> ChatModel:
         return OpenAICompatibleChatModel(base_url=url, model_name=model_name)
     except ValidationError as error:
         # Without the value, which may be a key, or an address that holds one.
-        first = error.errors(include_url=False, include_input=False)[0]
-        source = _SOURCES.get(".".join(map(str, first["loc"])), MODEL)
-        raise bad_value(source, first["msg"].removeprefix("Value error, ")) from None
-
-
-def _made(choice: Own, maker: Callable[[], object]) -> object:
-    if not isinstance(maker, type):
-        return maker()
-    try:
-        return maker()
-    except (TypeError, ValidationError) as error:
-        if isinstance(error, ValidationError):
-            fields = (".".join(map(str, each["loc"])) for each in error.errors())
-            said = f"give it {', '.join(fields)}"
-        else:
-            said = str(error)
-        raise choice.bad(
-            f"'{choice}' cannot be made without arguments ({said}); name one that you have made"
-        ) from error
+        place, message = _first(error)
+        raise bad_value(_SOURCES.get(place, MODEL), message) from None
 
 
 def _own(choice: Own) -> ChatModel:
@@ -94,3 +77,21 @@ def _own(choice: Own) -> ChatModel:
     except TypeError as error:
         raise choice.bad(f"'{choice}': {error}") from error
     return cast("ChatModel", model)
+
+
+def _made(choice: Own, maker: Callable[[], object]) -> object:
+    try:
+        return maker()
+    except (TypeError, ValidationError) as error:
+        if not isinstance(maker, type):
+            raise
+        said = ": ".join(_first(error)) if isinstance(error, ValidationError) else str(error)
+        raise choice.bad(
+            f"'{choice}' cannot be made without arguments ({said}); name one that you have made"
+        ) from error
+
+
+def _first(error: ValidationError) -> tuple[str, str]:
+    """Return the first field that is wrong, and what is wrong with it."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")

@@ -93,7 +93,7 @@ class TestBadUsage:
             (["chat", "hi", "--model", "own_models:number"], "'own_models:number': a chat model"),
             (["chat", "hi", "--n", "-1"], "-1 is less than 0"),
             (["chat", "hi", "--n", "three"], "'--n': 'three' is no whole number"),
-            (["chat", "hi", "--model", "own_models:Named"], "without arguments (give it name)"),
+            (["chat", "hi", "--model", "own_models:Named"], "arguments (name: Field required)"),
             (["chat", "hi", "--model", "own_models:shy_echo", "--n", "1"], "only --model echo"),
             (["chat", "hi", *AT], "'--model-name': it is missing"),
             (["chat", "hi", *AT, "--model-name", " "], "'--model-name': it is missing"),
