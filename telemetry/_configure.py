@@ -214,8 +214,8 @@ def configure(
         capable_of("a metric reader", reader, "collect", "a MetricReader of the SDK's")
     resource = _resource(config)
     console = console if console is not None else sys.stdout
-    metrics = _metrics(config, resource, metric_readers, console)
-    logs = _logs(config, resource, console)
+    metrics = _metrics(config, resource, metric_readers, os.environ, console)
+    logs = _logs(config, resource, os.environ, console)
     provider = provider_in_use()
     if provider is None:
         exporters = list(_otlp_exporters(config, os.environ))
@@ -240,8 +240,9 @@ def _resource(config: TelemetryConfig) -> Resource:
     return Resource.create({SERVICE_NAME: config.service_name} if config.service_name else {})
 
 
-def _logs(config: TelemetryConfig, resource: Resource, console: TextIO) -> Logs | None:
-    environ = os.environ
+def _logs(
+    config: TelemetryConfig, resource: Resource, environ: Mapping[str, str], console: TextIO
+) -> Logs | None:
     capture = CaptureContent.chosen(config.capture_content, environ)
     chosen = exporter_names(Signal.LOGS, environ)
     is_asked_for = config.log_events or emits_inference_details(capture, environ) or chosen
@@ -257,9 +258,9 @@ def _metrics(
     config: TelemetryConfig,
     resource: Resource,
     readers: Sequence[MetricReader],
+    environ: Mapping[str, str],
     console: TextIO,
 ) -> ProcessMetrics | None:
-    environ = os.environ
     chosen = exporter_names(Signal.METRICS, environ) or sends_otlp(Signal.METRICS, config, environ)
     is_asked_for = chosen or readers or config.prometheus_port is not None
     if not is_asked_for or is_disabled(environ):

@@ -113,20 +113,10 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         all_runnables: bool = False,
     ) -> None:
         super().__init__()
-        capable_of("tracer_provider", tracer_provider, "get_tracer", "a TracerProvider")
-        capable_of("meter_provider", meter_provider, "get_meter", "a MeterProvider")
-        capable_of("logger_provider", logger_provider, "get_logger", "a LoggerProvider")
-        redaction(redact)
+        _check_providers(tracer_provider, meter_provider, logger_provider)
         edition = semconv.edition_from(os.environ)
         self.diagnostics = Diagnostics()
-        door = ContentDoor(
-            CaptureContent.chosen(capture_content, os.environ),
-            redact,
-            within_sdk_limit(
-                positive("max_content_characters", max_content_characters), os.environ
-            ),
-            self.diagnostics.report,
-        )
+        door = _door(capture_content, redact, max_content_characters, self.diagnostics)
         tracer = trace.get_tracer(
             "nodespan.telemetry", VERSION, tracer_provider, schema_url=edition.schema_url
         )
@@ -135,13 +125,12 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         provider = tracer_provider or trace.get_tracer_provider()
         self._runs = open_runs_of(provider, positive("max_open_runs", max_open_runs))
         self._counters = self._runs.counters
-        stall_threshold_ns = seconds("stall_threshold", stall_threshold) * 1e9
         writer = SpanWriter(
             tracer,
             door,
             edition,
             self.diagnostics,
-            stall_threshold=stall_threshold_ns,
+            stall_threshold=seconds("stall_threshold", stall_threshold) * 1e9,
             metadata_keys=few_names("metadata_keys", metadata_keys),
         )
         self._log_observers = log_observers(
@@ -358,6 +347,26 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         self._runs.clear()
         for observer in self._log_observers:
             observer.forget()
+
+
+def _check_providers(
+    tracer_provider: object, meter_provider: object, logger_provider: object
+) -> None:
+    capable_of("tracer_provider", tracer_provider, "get_tracer", "a TracerProvider")
+    capable_of("meter_provider", meter_provider, "get_meter", "a MeterProvider")
+    capable_of("logger_provider", logger_provider, "get_logger", "a LoggerProvider")
+
+
+def _door(
+    capture_content: CaptureContent | str | None,
+    redact: Redact | None,
+    max_characters: int,
+    diagnostics: Diagnostics,
+) -> ContentDoor:
+    redaction(redact)
+    capture = CaptureContent.chosen(capture_content, os.environ)
+    limit = within_sdk_limit(positive("max_content_characters", max_characters), os.environ)
+    return ContentDoor(capture, redact, limit, diagnostics.report)
 
 
 def _answer_attributes(
