@@ -26,6 +26,7 @@ def url(smollm2: Path) -> Iterator[str]:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.use_jinja, params.warmup, params.verbosity = True, False, 0
     params.n_predict, params.api_keys = 200, [KEY]
+    params.sampling.temp = 0  # or an answer is, now and then, an empty one
     server = xllamacpp.Server(params)
     yield f"{server.listening_address}/v1"
     del server
