@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import types
 import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from ._errors import ModelClosedError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Awaitable, Generator
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class LoopClients:
         here = self._kept.get(asyncio.get_running_loop())
         self.close()
         if here is not None:
-            await here[0].http.aclose()
+            await _close_whole(here[0].http.aclose())
 
     def forget(self, loop: asyncio.AbstractEventLoop) -> None:
         """Drop a loop's client, which is being closed."""
@@ -133,8 +134,37 @@ async def _lifetime(
 def _end(loop: asyncio.AbstractEventLoop, lifetime: AsyncGenerator[None]) -> None:
     """Close a client on its loop, from any thread."""
     with contextlib.suppress(RuntimeError):  # the loop has just been closed
-        loop.call_soon_threadsafe(lambda: loop.create_task(_close(lifetime)))
+        loop.call_soon_threadsafe(_start_closing, loop, lifetime)
 
 
-async def _close(lifetime: AsyncGenerator[None]) -> None:
-    await lifetime.aclose()
+def _start_closing(loop: asyncio.AbstractEventLoop, lifetime: AsyncGenerator[None]) -> None:
+    closing = _close_whole(lifetime.aclose())
+    closing.send(None)  # a task that is cancelled before its first step would take none
+    loop.create_task(closing)
+
+
+async def _close_whole(closing: Awaitable[None]) -> None:
+    """Close a client, and be cancelled only then.
+
+    An event loop that ends cancels what still runs on it. A client takes a step for each of its
+    connections; those that it did not come to would be left to the garbage collector.
+    """
+    await _to_its_end(closing)
+
+
+@types.coroutine
+def _to_its_end(closing: Awaitable[None]) -> Generator[object]:
+    steps = closing.__await__()
+    step: object = None
+    cancelled: asyncio.CancelledError | None = None
+    while True:
+        try:
+            yield step
+        except asyncio.CancelledError as error:
+            cancelled = error
+        try:
+            step = next(steps)
+        except StopIteration:
+            break
+    if cancelled is not None:
+        raise cancelled

@@ -114,6 +114,38 @@ async def test_so_does_one_on_a_running_loop(server: HostileServer) -> None:
     await asyncio.to_thread(server.until_connections_are, 0)
 
 
+@pytest.mark.parametrize("steps", range(8))
+def test_an_event_loop_may_end_while_they_are_closed(server: HostileServer, steps: int) -> None:
+    """It cancels what is still closing them; all the same, not one is left open."""
+    server.replies = [says("Hel", "lo", pause=0.01)]
+
+    async def closes_and_ends() -> None:
+        model = _model(server)
+        await model.abatch(["Hi"] * 10)
+        assert server.open_connections == 10
+        model.close()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+
+    asyncio.run(closes_and_ends())
+    gc.collect()
+    server.until_connections_are(0)
+
+
+async def test_closing_may_be_cancelled(server: HostileServer) -> None:
+    """Whoever closes a model may be cancelled meanwhile; the connections are closed then, too."""
+    server.replies = [says("Hel", "lo", pause=0.01)]
+    model = _model(server)
+    await model.abatch(["Hi"] * 10)
+
+    closing = asyncio.create_task(model.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    await asyncio.to_thread(server.until_connections_are, 0)
+
+
 async def test_a_closed_model_says_so(server: HostileServer) -> None:
     """It refuses calls, closes its connections, and may be closed twice."""
     async with _model(server) as model:
