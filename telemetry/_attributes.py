@@ -7,12 +7,10 @@ nodespan makes sure.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
-from langchain_core.documents.base import BaseMedia
 from langchain_core.messages import BaseMessage
-from langchain_core.prompt_values import PromptValue
 
 from ._credentials import is_credential_key, without_credentials
 from ._numbers import fits_int64
@@ -57,10 +55,15 @@ def _class_name(value: object) -> str:
     return f"<{type(value).__qualname__}>"
 
 
-WITHOUT_CONTENT: Final = Rules(
-    withholds=_withholds,
-    adapters=dict.fromkeys((BaseMessage, BaseMedia, PromptValue), _class_name),
-)
+@cache
+def without_content() -> Rules:
+    """Return the rules by which neither content nor credentials pass."""
+    # Imported late: they take longer than all else that this module needs.
+    from langchain_core.documents.base import BaseMedia  # noqa: PLC0415
+    from langchain_core.prompt_values import PromptValue  # noqa: PLC0415
+
+    of_content = (BaseMessage, BaseMedia, PromptValue)
+    return Rules(withholds=_withholds, adapters=dict.fromkeys(of_content, _class_name))
 
 
 def attribute_value(value: object) -> AttributeValue:
@@ -72,7 +75,7 @@ def attribute_value(value: object) -> AttributeValue:
         return _name(value) if len(value) <= _MAX_NAME_CHARACTERS else _text(value)
     if type(value) is bool or (type(value) is int and fits_int64(value)):
         return value
-    reader = Reader(MAX_CHARACTERS, WITHOUT_CONTENT)
+    reader = Reader(MAX_CHARACTERS, without_content())
     safe = reader.read(value)
     return safe + _CUT if reader.dropped and isinstance(safe, str) else as_attribute(safe)
 

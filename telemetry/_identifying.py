@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from . import _semconv as semconv
 from ._attributes import (
     MAX_CHARACTERS,
-    WITHOUT_CONTENT,
     as_attribute,
     attribute_value,
     is_content_key,
     short_name,
+    without_content,
 )
 from ._credentials import is_credential_key
 from ._plain import Reader, to_json
@@ -48,7 +48,7 @@ def identifying_attributes(params: Mapping[Any, Any]) -> Attributes:
         attributes[name], left_out = _read(value)
         dropped += left_out
     if surplus := {key: value for _, key, value in named}:
-        reader = Reader(_MAX_SURPLUS_CHARACTERS, WITHOUT_CONTENT)
+        reader = Reader(_MAX_SURPLUS_CHARACTERS, without_content())
         attributes[semconv.MORE_IDENTIFYING_PARAMS] = to_json(reader.read(surplus))
         dropped += reader.dropped
     return attributes | ({semconv.IDENTIFYING_PARAMS_DROPPED: dropped} if dropped else {})
@@ -58,7 +58,7 @@ def _read(value: object) -> tuple[AttributeValue, int]:
     """Return a parameter as an attribute, and how much of it was left out."""
     if type(value) in _SIMPLE_TYPES or (type(value) is str and len(value) <= MAX_CHARACTERS):
         return attribute_value(value), 0
-    reader = Reader(MAX_CHARACTERS, WITHOUT_CONTENT)
+    reader = Reader(MAX_CHARACTERS, without_content())
     return as_attribute(reader.read(value)), reader.dropped
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -140,6 +139,8 @@ def _entries(source: Prices) -> tuple[str, Mapping[str, Any]]:
         raise ConfigurationError(
             f"prices is {source!r}; give a mapping of model names, or the path of a TOML file"
         )
+    import tomllib  # noqa: PLC0415 - few programs read a file of prices
+
     try:
         return f"{source}", tomllib.loads(Path(source).read_text(encoding="utf-8"))
     except OSError as error:
