@@ -21,6 +21,9 @@ _WAITING: Final = frozenset(
         "BaseChatModel._achat_model_stream_v3.<locals>.ensure_started",
     }
 )
+# These tell the chunks of a stream in events, which the second makes of them.
+_TELLING: Final = frozenset({"BaseChatModel._iter_v2_events", "BaseChatModel._aiter_v2_events"})
+_BRIDGES: Final = frozenset({"chunks_to_events", "achunks_to_events"})
 _OWN: Final = f"{__package__}."
 _CORE: Final = "langchain_core."
 _MANAGERS: Final = f"{_CORE}callbacks."
@@ -49,6 +52,22 @@ def waits_for_body() -> bool:
     frame = _caller_beyond((_OWN, _MANAGERS))
     # By name: to import the classes takes as long as all of this package.
     return frame is not None and frame.f_code.co_qualname in _WAITING and _is_in(frame, _CORE)
+
+
+def told_in_events() -> tuple[Any, Any]:
+    """Return the chunk of which LangChain is telling in events, and the block that it is at.
+
+    The callback is given one event of several; the stack has the chunk. Where a model itself
+    tells, both are None.
+    """
+    frame = _caller_beyond((_OWN, _MANAGERS))
+    if frame is None or frame.f_code.co_qualname not in _TELLING:
+        return None, None
+    events = frame.f_locals.get("event_iter")
+    bridge = getattr(events, "gi_frame", None) or getattr(events, "ag_frame", None)
+    if bridge is None or bridge.f_code.co_name not in _BRIDGES or not _is_in(bridge, _CORE):
+        return None, None
+    return bridge.f_locals.get("chunk"), bridge.f_locals.get("block")
 
 
 def _caller_beyond(modules: str | tuple[str, ...]) -> FrameType | None:

@@ -6,6 +6,13 @@ from math import inf
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
+from ._callers import told_in_events
+from ._chunk_content import (
+    carries_content,
+    delta_carries_content,
+    deltas_around,
+    start_carries_content,
+)
 from ._stream import FOLD_EVERY, StreamClock
 from ._stream_text import event_text, token_text
 
@@ -33,11 +40,13 @@ class ChunkCounter:
     """
 
     __slots__ = (
+        "_chunk",
         "_counts_events",
         "_is_plain",
         "_on_begin",
         "_reporters",
         "_reports",
+        "_told_deltas",
         "begun",
         "clock",
         "text",
@@ -58,6 +67,8 @@ class ChunkCounter:
         self._reporters = 1
         self._reports = 0
         self._is_plain = False
+        self._chunk: Any = None
+        self._told_deltas = 0
 
     def add_reporter(self) -> None:
         """Say that one handler more reports each chunk: a handler may be given twice."""
@@ -71,7 +82,7 @@ class ChunkCounter:
             token: the chunk's text, or its content blocks.
             chunk: LangChain's chunk, where it gives one.
         """
-        if self._is_plain and token:
+        if self._is_plain and token and token.__class__ is str:
             # Nearly every token ends here: what `StreamClock.tick` does, a call less.
             pending = self.clock.pending
             pending.append(perf_counter_ns())
@@ -87,7 +98,7 @@ class ChunkCounter:
             return
         if not self.begun:
             self._begin()
-        if not self._counts_events and (token or _carries_content(chunk)):
+        if not self._counts_events and carries_content(token, chunk):
             self._tick(now, token_text, token)
 
     def event(self, event: Mapping[str, Any]) -> None:
@@ -107,8 +118,33 @@ class ChunkCounter:
                 self.text.clear()
         if not self.begun:
             self._begin()
-        if _is_chunk(event):
+        kind = event.get("event")
+        if kind == "content-block-start":
+            self._start_block(now, event)
+        elif kind == "content-block-delta":
+            if self._told_deltas:
+                self._go_on(event)
+            elif delta_carries_content(event):
+                self._tick(now, event_text, event)
+
+    def _start_block(self, now: int, event: Mapping[str, Any]) -> None:
+        """Take the start of a content block: a chunk that has several is one all the same.
+
+        The events of one chunk follow each other like those of two, so the chunk itself is asked.
+        """
+        chunk, block = told_in_events()
+        if chunk is not None and chunk is self._chunk:
+            return
+        self._chunk = chunk
+        before, self._told_deltas = deltas_around(chunk, block) if chunk is not None else (0, 0)
+        if not before and (self._told_deltas or start_carries_content(event)):
             self._tick(now, event_text, event)
+
+    def _go_on(self, event: Mapping[str, Any]) -> None:
+        """Take a delta of a chunk that counts already."""
+        self._told_deltas -= 1
+        if self.text is not None:
+            self.text.extend(event_text(event))
 
     def _tick(self, now: int, text_of: Callable[[Any], str], told: Any) -> None:
         self.clock.tick(now)
@@ -124,24 +160,3 @@ class ChunkCounter:
         has_one_source = self._reporters == 1 and not self._counts_events
         self._is_plain = has_one_source and self.text is None
         self._on_begin()
-
-
-def _carries_content(chunk: Any) -> bool:
-    message = getattr(chunk, "message", None)
-    if message is None:
-        return False
-    extra = getattr(message, "additional_kwargs", None) or {}
-    calls = getattr(message, "tool_call_chunks", None)
-    return bool(calls or extra.get("reasoning_content") or extra.get("function_call"))
-
-
-def _is_chunk(event: Mapping[str, Any]) -> bool:
-    kind = event.get("event")
-    if kind == "content-block-delta":
-        return bool(event.get("delta", {}).get("text") != "")
-    # A block that comes in one piece has a start and no delta.
-    return kind == "content-block-start" and _comes_whole(event.get("content", {}))
-
-
-def _comes_whole(block: Mapping[str, Any]) -> bool:
-    return block.get("type") in ("image", "audio", "video", "file", "non_standard")

@@ -37,6 +37,13 @@ class StreamText:
             self._pieces.append(piece)
             self._room -= len(piece)
 
+    def extend(self, text: str) -> None:
+        """Take more text of the chunk that was taken last."""
+        if self._room > 0 and self._pieces:
+            piece = text[: self._room]
+            self._pieces[-1] += piece
+            self._room -= len(piece)
+
     @property
     def whole(self) -> str:
         """What the stream said."""
