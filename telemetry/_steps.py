@@ -7,6 +7,7 @@ the steps the consumer's code does.
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from functools import wraps
 from time import perf_counter_ns
@@ -135,9 +136,23 @@ def _next(made: Call, steps: Generator[Any, Any, None]) -> Any:
 async def _async_first(made: Call, steps: AsyncGenerator[Any, None]) -> Any:
     token = current_call.set(made)
     try:
-        return await anext(steps, _END)
+        return await _started(steps)
     finally:
         _reset(token)
+
+
+def _started(steps: AsyncGenerator[Any, None]) -> Awaitable[Any]:
+    """Ask an async stream for its first chunk, without the event loop's taking note of it.
+
+    A loop that ends closes all streams that it knows, together: with a stream and its wrapper it
+    would close one twice. The wrapper closes its own.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return anext(steps, _END)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
 
 
 async def _async_next(made: Call, steps: AsyncGenerator[Any, None]) -> Any:

@@ -18,6 +18,7 @@ import pytest
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.language_models import FakeListLLM
 from langchain_core.messages import AIMessage
+from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import StructuredTool
@@ -670,6 +671,16 @@ def drop_async(runnable: Any, given: Any, config: Any, **mode: Any) -> None:
     asyncio.run(run())
 
 
+def drop_last(runnable: Any, given: Any, config: Any, **mode: Any) -> None:
+    """Take one chunk of an async stream as the last thing that is done in an event loop."""
+
+    async def run() -> None:
+        async for _ in runnable.astream(given, config, **mode):
+            break
+
+    asyncio.run(run())
+
+
 ABANDONMENTS = (abandon_sync, drop_sync, drop_in_thread, abandon_async, drop_async)
 EACH_ABANDONMENT = pytest.mark.parametrize("abandon", ABANDONMENTS, ids=lambda way: way.__name__)
 
@@ -680,6 +691,21 @@ def test_a_models_stream_that_is_abandoned(traced: Traced, abandon: Any) -> None
     with unchanged_context():
         abandon(Talker(), "hello", traced.config())
     assert traced.tree == ["chat talker [abandoned]"]
+
+
+async def takes_its_time(_body: str, _given: int) -> None:
+    """Wait a little in the body of a model."""
+    await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("make", [lambda it: it, lambda it: it | StrOutputParser()])
+def test_a_stream_left_at_the_end_of_its_loop(
+    traced: Traced, make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The loop closes it as it closes any stream, and has nothing to complain of."""
+    drop_last(make(Talker(waits=takes_its_time)), "hello", traced.config())
+    assert caplog.messages == []
+    assert "chat talker" in traced.tree[-1]
 
 
 @EACH_ABANDONMENT
