@@ -54,6 +54,21 @@ def waits_for_body() -> bool:
     return frame is not None and frame.f_code.co_qualname in _WAITING and _is_in(frame, _CORE)
 
 
+def starting_frame() -> int | None:
+    """Return the identity of the frame in which LangChain starts a run, for as long as it lives."""
+    frame = _caller_beyond((_OWN, _MANAGERS))
+    return id(frame) if frame is not None else None
+
+
+def is_called_by(frame_id: int) -> bool:
+    """Say whether what starts a run now is called, however far away, by a frame."""
+    frame = _caller_beyond((_OWN, _MANAGERS))
+    frame = frame.f_back if frame is not None else None
+    while frame is not None and id(frame) != frame_id:
+        frame = frame.f_back
+    return frame is not None
+
+
 def told_in_events() -> tuple[Any, Any]:
     """Return the chunk of which LangChain is telling in events, and the block that it is at.
 

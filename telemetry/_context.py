@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from opentelemetry.context import Context, attach, create_key, get_current
 from opentelemetry.trace import Span, set_span_in_context
 
-from ._callers import current_task
+from ._callers import current_task, is_called_by, starting_frame
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,13 +28,23 @@ class Body:
 
     Args:
         waiting: a task that only waits for the body, which other tasks execute.
+        starter: the frame that has started the run, where LangChain does not tell the run to
+            what its body calls.
     """
 
-    __slots__ = ("_context", "_waiting")
+    __slots__ = ("_context", "_waiting", "starter")
 
-    def __init__(self, waiting: ref[asyncio.Task[Any]] | None = None) -> None:
+    def __init__(
+        self, waiting: ref[asyncio.Task[Any]] | None = None, starter: int | None = None
+    ) -> None:
         self._context: Context | None = None
         self._waiting = waiting
+        self.starter = starter
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether the task that has started the run only waits for the body."""
+        return self._waiting is not None
 
     def enter(self, context: Context) -> None:
         """Say what is current from now on: *context*, with the run's span in it."""
@@ -141,6 +151,8 @@ def attach_body(
     span: Span,
     waiting: ref[asyncio.Task[Any]] | None = None,
     reserved: Body | None = None,
+    *,
+    is_leaf: bool = False,
 ) -> Body:
     """Make *span* current for the body that the caller is about to run.
 
@@ -149,10 +161,12 @@ def attach_body(
         span: of the run; all else that is current stays visible.
         waiting: see `Body`.
         reserved: the place that was kept for it, if one was.
+        is_leaf: whether LangChain does not tell the run to what its body calls.
     """
     beneath = current()
+    starter = starting_frame() if is_leaf else None
     inside = set_span_in_context(span, Context({**beneath.copy(), _RUN_KEY: run_id}))
-    body = reserved if reserved is not None else Body(waiting)
+    body = reserved if reserved is not None else Body(waiting, starter)
     body.enter(inside)
     if reserved is None:
         attach(RunContext(body, beneath))
@@ -170,14 +184,32 @@ def run_id_in(context: Context) -> int | None:
     return cast("int | None", context.get(_RUN_KEY))
 
 
-def application_span_in() -> int | None:
-    """Return the integer of the id of the run in whose body the application has a span of its own.
+def run_id_around() -> int | None:
+    """Return the integer of the id of the run in whose body a run starts, unknown to LangChain.
 
-    None where what is current is the run's span, or where it is in no run.
+    It does not know of the spans that the application opens, nor of calls that a model makes.
+    None where it knows better.
     """
     context = current()
-    is_run = isinstance(context, RunContext)
-    return None if is_run else run_id_in(context)
+    if isinstance(context, RunContext) and not _calls_here(context.body):
+        return None
+    return run_id_in(context)
+
+
+def context_of_root() -> Context:
+    """Return the context in which a run without a parent starts."""
+    context = current()
+    if isinstance(context, RunContext) and context.body.starter is not None:
+        # One call starts the runs of several prompts, and only then executes their bodies.
+        while isinstance(context, RunContext) and context.body.starter == starting_frame():
+            context = context.beneath
+    return context.healed() if isinstance(context, RunContext) else context
+
+
+def _calls_here(body: Body) -> bool:
+    if body.starter is None:
+        return False
+    return body.is_waited_for or is_called_by(body.starter)
 
 
 def context_beneath(run_id: int, span: Span) -> Context:

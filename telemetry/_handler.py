@@ -333,6 +333,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         """Record that a graph waits for a person."""
         run = self._runs.get(event.run_id)
         if run is not None:
+            run.owner.show_graph(run)
             self._interrupts.interrupt(run, event)
 
     @guarded
@@ -340,6 +341,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         """Record that a graph goes on where it was interrupted."""
         run = self._runs.get(event.run_id)
         if run is not None:
+            run.owner.show_graph(run)
             self._interrupts.resume(run, event)
 
     def _forget(self) -> None:

@@ -15,7 +15,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from ._attempts import NodeAttempts, is_attempt_beside, makes_attempts
 from ._callers import Caller, waits_for_body
 from ._calls import claim_call
-from ._context import application_span_in
+from ._context import run_id_around
 from ._diagnostics import RUN_EVICTED
 from ._ending import Ending
 from ._exceptions import signature
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 _MAX_FAILURES: Final = 16
 _CALLS: Final = (RunKind.CHAT, RunKind.TEXT_COMPLETION, RunKind.TOOL, RunKind.RETRIEVER)
-_CHILDLESS: Final = (RunKind.CHAT, RunKind.TEXT_COMPLETION, RunKind.RETRIEVER)
 # What a run is that nothing has told yet.
 _UNTOLD: Final = (RunKind.HIDDEN, RunKind.RUNNABLE)
 _AWAITED: Final = (RunKind.CHAT, RunKind.TOOL)
@@ -120,6 +119,10 @@ class Lifecycle:
             run.given = content
         self._watch(run, run_id)
 
+    def show_graph(self, run: Run) -> None:
+        """Take a run for a graph, as which it has shown itself."""
+        self._show(run, graph_kind(run.start, _start_around(run.parent)))
+
     def pass_by(
         self,
         parent_run_id: UUID | None,
@@ -174,14 +177,13 @@ class Lifecycle:
         self._tell_closed(run, ending)
         if failure is not None and run.parent is not None and (run.span is not None or is_known):
             run.parent.failures = (*run.parent.failures[1 - _MAX_FAILURES :], failure)
-        if run.kind not in _CHILDLESS:
+        if not run.kind.is_leaf:
             self._runs.remember(run)
 
     def _parent(self, parent_run_id: UUID | None, start: Start) -> Run | None:
         told = self._told_parent(parent_run_id, start)
-        own_span_in = application_span_in()
-        inside = self._runs.find(own_span_in) if own_span_in is not None else None
-        # LangChain does not know of calls that a model makes.
+        around = run_id_around()
+        inside = self._runs.find(around) if around is not None else None
         return inside if inside is not None and inside.is_beneath(told) else told
 
     def _told_parent(self, parent_run_id: UUID | None, start: Start) -> Run | None:
@@ -198,7 +200,7 @@ class Lifecycle:
     def _new_run(self, run_id: UUID, start: Start, parent: Run | None, kind_of: KindOf) -> Run:
         now = perf_counter_ns()
         epoch = parent.epoch if parent is not None else time_ns() - now
-        kind = kind_of(start, parent.start if parent is not None else None)
+        kind = kind_of(start, _start_around(parent))
         if kind is RunKind.HIDDEN and self._shows_all:
             kind = RunKind.RUNNABLE
         caller = Caller.here()
@@ -211,7 +213,7 @@ class Lifecycle:
         """Tell which attempt a run is, and what it shows of runs that have started before."""
         if run.kind is RunKind.NODE:
             if parent.kind in _UNTOLD and is_graph_step(run.start):
-                self._show(parent, graph_kind(parent.start, _start_of(parent.parent)))
+                self.show_graph(parent)
             parent.node_attempts = attempts = parent.node_attempts or NodeAttempts()
             for earlier, ending in attempts.begin(run):
                 earlier.owner.close(earlier, ending)
@@ -286,5 +288,8 @@ class Lifecycle:
             self.end_run(run, ending_of(run, Ending(at), at))
 
 
-def _start_of(run: Run | None) -> Start | None:
+def _start_around(run: Run | None) -> Start | None:
+    """Return the start of a run, or of what is around it: a model has not what is inherited."""
+    while run is not None and run.kind.is_leaf and run.parent is not None:
+        run = run.parent
     return run.start if run is not None else None

@@ -10,7 +10,7 @@ from opentelemetry.trace import Status, StatusCode
 from . import _semconv as semconv
 from ._chunks import ChunkCounter
 from ._content import CaptureContent
-from ._context import attach_body, context_beneath, current
+from ._context import attach_body, context_beneath, context_of_root
 from ._exceptions import exception_attributes
 from ._outcome import Outcome
 from ._span_events import add_events
@@ -81,7 +81,9 @@ class SpanWriter:
             set_status_on_exception=False,
         )
         if run.kind.has_body:
-            run.body = attach_body(run.run_id, span, run.waiting, run.body)
+            run.body = attach_body(
+                run.run_id, span, run.waiting, run.body, is_leaf=run.kind.is_leaf
+            )
         if run.kind.is_model:
             run.chunks = ChunkCounter(
                 run.started_at, run.begin_stream, self._stall_threshold, self._text_of(span)
@@ -189,7 +191,7 @@ class SpanWriter:
 def _context_above(run: Run) -> Context:
     above = run.parent.nearest_with_span if run.parent is not None else None
     if above is None or above.span is None:
-        return current()
+        return context_of_root()
     return context_beneath(above.run_id, above.span)
 
 

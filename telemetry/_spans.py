@@ -63,11 +63,17 @@ class RunKind(StrEnum):
         return self in (RunKind.CHAT, RunKind.TEXT_COMPLETION)
 
     @property
+    def is_leaf(self) -> bool:
+        """Whether LangChain does not tell it to what its body calls."""
+        return self in _LEAVES
+
+    @property
     def has_body(self) -> bool:
         """Whether code of the application's runs in it, so that its spans belong beneath."""
         return self not in _WITHOUT_BODY
 
 
+_LEAVES: Final = (RunKind.CHAT, RunKind.TEXT_COMPLETION, RunKind.RETRIEVER)
 _WITHOUT_BODY: Final = (
     RunKind.AGENT,
     RunKind.WORKFLOW,

@@ -9,7 +9,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessageChunk, HumanMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.tools import StructuredTool
 from langgraph.graph import StateGraph
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import Traced
+    from langchain_core.runnables import Runnable
 
 pytestmark = [
     # LangChain says so of each of its v3 streams.
@@ -342,6 +343,46 @@ def test_a_models_own_calls_hang_under_its_spans(traced: Traced, call: Call) -> 
         traced.config(),
     )
     assert traced.tree[2:] == ["    chat talker", "      route", "        chat inner"]
+
+
+@BOTH
+@pytest.mark.parametrize("calls", [Talker(model_name="inner"), RunnableLambda(str) | Talker()])
+def test_a_model_that_calls_another_has_it_beneath(
+    traced: Traced, call: Call, calls: Runnable[Any, Any]
+) -> None:
+    """LangChain does not tell it so; a chain around the other is noise, here as elsewhere."""
+
+    def look(_body: str, _given: int) -> None:
+        calls.invoke("hello")
+
+    outer = Talker(model_name="outer", looks=look)
+
+    def ask(_: State) -> State:
+        return {"messages": [outer.invoke("hi")]}
+
+    async def aask(_: State) -> State:
+        return {"messages": [await outer.ainvoke("hi")]}
+
+    call.run(graph_of(ask, aask), GREETING, traced.config())
+    model = getattr(calls, "model_name", "talker")
+    assert traced.tree[2:] == ["    chat outer", f"      chat {model}"]
+
+
+@pytest.mark.parametrize("around", ["root", "node"])
+def test_models_that_one_call_starts_are_beside_each_other(traced: Traced, around: str) -> None:
+    """One call takes several prompts, and starts a run for each before it executes the first."""
+
+    def ask(_: State, config: RunnableConfig) -> State:
+        prompts = [[HumanMessage("hello")], [HumanMessage("goodbye")]]
+        Talker().generate(prompts, callbacks=config.get("callbacks"))
+        return {"messages": []}
+
+    if around == "root":
+        ask({}, traced.config())
+        assert traced.tree == ["chat talker", "chat talker"]
+    else:
+        graph_of(ask).invoke(GREETING, traced.config())
+        assert traced.tree[2:] == ["    chat talker", "    chat talker"]
 
 
 def test_concurrent_nodes_do_not_mix(traced: Traced) -> None:

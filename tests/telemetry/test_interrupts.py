@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import Traced
+    from langchain_core.runnables import RunnableConfig
 
 GREETING = {"messages": ["hello"]}
 CALLS = (INVOKE, AINVOKE, STREAM, ASTREAM, *streaming(stream_mode=["messages", "values"]))
@@ -396,3 +397,27 @@ def test_a_graph_that_is_asked_to_stop_is_interrupted(traced: Traced, call: Call
         "invoke_workflow LangGraph",
         "  node second",
     ]
+
+
+@pytest.mark.parametrize("settings", [{}, {"interrupt_before": ["ask"]}], ids=str)
+def test_a_graph_with_a_thread_of_its_own_inside_another(
+    traced: Traced, settings: dict[str, Any]
+) -> None:
+    """It is interrupted in one call, before its first node too, and resumed in the next."""
+    inside = graph_of(("ask", asks), **settings)
+    own: RunnableConfig = {"configurable": {"thread_id": "inner"}}
+
+    def calls(state: State) -> State:
+        is_first = len(state["messages"]) == 1
+        inside.invoke(GREETING if is_first else Command(resume="yes"), own)
+        return {"messages": ["called"]}
+
+    outer = graph_of(("calls", calls))
+    outer.invoke(GREETING, traced.thread("outer"))
+    outer.invoke(GREETING, traced.thread("outer"))
+
+    interrupted, resumed = (
+        span for span in traced.spans if span.name == "invoke_workflow LangGraph" and span.parent_id
+    )
+    assert interrupted.attributes["nodespan.outcome"] == "interrupted"
+    assert [link.span_id for link in resumed.links] == [interrupted.span_id]
