@@ -36,8 +36,9 @@ _CUT: Final = "…"
 _CONTENT_KEY: Final = re.compile(
     r"(?:answer|completion|content|context|document|example|function|input|instruction|message"
     r"|output|prompt|question|response|script|state|text|tool|transcript)s?|quer(?:y|ies)"
-    r"|repl(?:y|ies)|(?:chat_|message_)?history|conversation|few_shot_examples|metadata"
-    r"|prediction|response_format|suffix|system(?:_(?:instructions?|message|prompt))?",
+    r"|repl(?:y|ies)|conversation|few_shot_examples|metadata|preamble|prediction"
+    r"|response_format|suffix|system(?:_instructions?)?"
+    r"|(?:\w+_)?(?:prompt|message|history|template)s?",
     re.IGNORECASE,
 )
 

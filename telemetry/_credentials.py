@@ -34,8 +34,16 @@ _NAME_PARTS: Final = (
     "accountkey",
     "signingkey",
     "encryptionkey",
+    "licensekey",
+    "passcode",
 )
-_NAME_ENDINGS: Final = ("token", "pwd", "jwt", "dsn")
+_NAME_ENDINGS: Final = ("token", "pwd", "jwt", "dsn", "creds")
+# Most keys name a field or a place; one that is named for who has issued it opens a door.
+_ISSUED: Final = re.compile(
+    r"(?:anthropic|aws|azure|cohere|deepseek|fireworks|gcp|gemini|google|groq|huggingface"
+    r"|lang(?:fuse|smith)|mistral|open(?:ai|router)|perplexity|pinecone|serper|tavily|together"
+    r"|voyage|xai)key$"
+)
 # The tokens of a tokenizer, and numbers of tokens, are no credentials.
 _HARMLESS: Final = re.compile(
     r"(?:bos|eos|pad|unk|sep|cls|mask|start|stop|end|first|last|next|special|per|max|min)token$"
@@ -75,7 +83,7 @@ _VALUES: Final = {
 # `password=...` as in a URL or an environment.
 _ASSIGNED: Final = re.compile(r"""(?<![\w.%-])([\w.%-]+)=[^\s&"'<>#;,()\\]+""")
 _NAME_HINTS: Final = (
-    *("key", "auth", "pass", "pwd", "secret", "credential", "token", "cookie"),
+    *("key", "auth", "pass", "pwd", "secret", "cred", "token", "cookie"),
     *("sig", "bearer", "jwt", "dsn", "connection", "code"),
 )
 
@@ -102,7 +110,7 @@ def without_credentials(text: str) -> str:
 @lru_cache(maxsize=2_048)
 def _is_credential_key(key: str) -> bool:
     name = key.lower().translate(_PUNCTUATION)
-    if any(part in name for part in _NAME_PARTS) or _AUTH.search(key):
+    if any(part in name for part in _NAME_PARTS) or _AUTH.search(key) or _ISSUED.search(name):
         return True
     return name.endswith(_NAME_ENDINGS) and not _HARMLESS.search(name)
 

@@ -254,7 +254,9 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     @guarded
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **_: Any) -> None:
         """End the run of a graph, a node or another runnable."""
-        content = partial(payload.state_output, outputs)
+        run = self._runs.get(run_id)
+        is_graph = run is not None and run.kind.is_graph
+        content = partial(payload.graph_output if is_graph else payload.state_output, outputs)
         self._lifecycle.end(run_id, Ending(perf_counter_ns(), content=content))
 
     @guarded

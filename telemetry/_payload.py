@@ -58,15 +58,15 @@ def state_input(state: object) -> dict[str, object]:
     return told | ({semconv.INPUT_MESSAGES: parts.conversation(messages)} if messages else {})
 
 
-def state_output(state: object) -> dict[str, object]:
-    """Return the state, or the change to it, that a graph or a node ends with."""
+def graph_output(state: object) -> dict[str, object]:
+    """Return the state that a graph ends with: of the conversation that it is, the answer."""
     messages, rest = _parted(state)
-    told: dict[str, object] = {semconv.OUTPUT_VALUE: rest} if _is_told(rest) else {}
-    if messages:
-        reason = messages[-1].response_metadata.get("finish_reason")
-        told_reason = reason if isinstance(reason, str) else None
-        told[semconv.OUTPUT_MESSAGES] = [parts.output_message(messages[-1], told_reason)]
-    return told
+    return _output(messages[-1:], rest)
+
+
+def state_output(state: object) -> dict[str, object]:
+    """Return the change to the state that a node ends with, or any other runnable's result."""
+    return _output(*_parted(state))
 
 
 def tool_input(inputs: Mapping[str, Any] | None, text: str) -> dict[str, object]:
@@ -98,6 +98,18 @@ def _content_params(params: Mapping[str, Any]) -> dict[str, object]:
         if isinstance(key, str) and is_content_key(key) and key not in _TOLD_ELSEWHERE
         if value is not None
     }
+
+
+def _output(messages: Sequence[BaseMessage], rest: object) -> dict[str, object]:
+    told: dict[str, object] = {semconv.OUTPUT_VALUE: rest} if _is_told(rest) else {}
+    if messages:
+        told[semconv.OUTPUT_MESSAGES] = [_said(message) for message in messages]
+    return told
+
+
+def _said(message: BaseMessage) -> Part:
+    reason = message.response_metadata.get("finish_reason")
+    return parts.output_message(message, reason if isinstance(reason, str) else None)
 
 
 def _answer(choice: Generation) -> Part:

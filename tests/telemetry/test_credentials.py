@@ -44,6 +44,11 @@ NAMES = [
     "jwt",
     "dsn",
     "signature",
+    "license_key",
+    "openai_key",
+    "azureKey",
+    "passcode",
+    "db_creds",
 ]
 HARMLESS_NAMES = [
     "model",
@@ -59,6 +64,8 @@ HARMLESS_NAMES = [
     "input_key",
     "cache_key",
     "primary_key",
+    "memory_key",
+    "prompt_cache_key",
     "session_id",
     "thread_id",
     "top_k",

@@ -367,5 +367,16 @@ def test_a_graph_tells_why_its_last_answer_ended() -> None:
     cut = AIMessage("Once upon a", response_metadata={"finish_reason": "length"})
     odd = AIMessage("Once upon a", response_metadata={"finish_reason": 7})
     for message, reason in ((cut, "length"), (odd, "stop"), (AIMessage("Meow!"), "stop")):
-        told = _payload.state_output({"messages": [message]})[semconv.OUTPUT_MESSAGES]
+        told = _payload.graph_output({"messages": [message]})[semconv.OUTPUT_MESSAGES]
         assert told[0]["finish_reason"] == reason  # type: ignore[index]  # a list of messages
+
+
+def test_a_node_tells_all_that_it_adds_and_a_graph_its_answer() -> None:
+    """A graph ends with its whole conversation, of which the answer is the last message."""
+    messages = [HumanMessage("Hello"), AIMessage("first"), AIMessage("second")]
+    node, graph = (
+        recorded(tell({"messages": messages})[semconv.OUTPUT_MESSAGES])
+        for tell in (_payload.state_output, _payload.graph_output)
+    )
+    assert len(node) == 3
+    assert graph == node[-1:]
