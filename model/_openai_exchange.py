@@ -142,10 +142,10 @@ class Exchange:
         return answer
 
     async def _body(self, response: httpx.Response) -> str:
-        """Read as much of a failure's body as is needed to tell it."""
+        """Read as much of a failure's body as is needed to tell it, and as there is time for."""
         body = b""
         with contextlib.suppress(httpx.HTTPError, TimeoutError):
-            async with asyncio.timeout(_BODY_SECONDS):
+            async with self._within(_BODY_SECONDS):
                 async for part in response.aiter_bytes():
                     body += part
                     if len(body) >= _BODY_LIMIT:
@@ -159,7 +159,7 @@ class Exchange:
     async def _take_leave(self, events: owned[ServerSentEvent]) -> None:
         """Read the end of the stream, so that its connection can serve another call."""
         with contextlib.suppress(TimeoutError, httpx.HTTPError, EventTooLongError):
-            async with asyncio.timeout(_END_SECONDS):
+            async with self._within(_END_SECONDS):
                 await anext(events, None)
 
     def _allow(self, limit: str, seconds: float | None) -> None:
@@ -169,6 +169,10 @@ class Exchange:
             self._deadline, self._limit = deadline, (limit, seconds)
         else:
             self._deadline, self._limit = self._until, ("timeout", self._completion.limits.total)
+
+    def _within(self, seconds: float) -> asyncio.Timeout:
+        """Limit a step beside the answer to so many seconds, and to what the call has left."""
+        return asyncio.timeout_at(min(self._deadline, asyncio.get_running_loop().time() + seconds))
 
     @property
     def _when(self) -> float | None:

@@ -447,6 +447,41 @@ def test_a_whole_call_has_its_limit(server: HostileServer) -> None:
     assert time.monotonic() - started < 5
 
 
+def _drips(status: int, kind: str) -> Reply:
+    async def reply(wire: Wire) -> None:
+        await wire.head(status, kind)
+        await wire.part("busy")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await wire.part(" ")
+                await asyncio.sleep(0.02)
+
+    return reply
+
+
+@pytest.mark.parametrize(
+    "limits", [{"timeout": 0.3, "max_retries": 2}, {"first_chunk_timeout": 0.3}]
+)
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (_drips(503, "application/json"), ServerError),
+        (_drips(400, "text/plain"), BadRequestError),
+        (_drips(200, "text/html"), MalformedAnswerError),
+    ],
+)
+def test_the_body_of_a_failure_is_within_the_limits(
+    server: HostileServer, reply: Reply, kind: type[ModelError], limits: dict[str, Any]
+) -> None:
+    """What is known by then is told: the status, and as much of the body as has come."""
+    server.replies = [reply]
+    started = time.monotonic()
+    error = _fail(_model(server, **limits), kind)
+    assert 0.3 <= time.monotonic() - started < 2
+    assert error.body.strip() == "busy"
+    assert len(server.requests) == 1
+
+
 def test_reaching_the_server_has_its_limit() -> None:
     """A host that drops what it is sent is given up."""
     with socket.socket() as full:
