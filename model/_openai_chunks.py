@@ -175,39 +175,58 @@ class ChunkReader:
 class _CallInTheMaking:
     """A tool call whose deltas are still coming."""
 
-    __slots__ = ("_given_id", "_has_id", "_has_name", "_index", "_position")
+    __slots__ = ("_arguments", "_given_id", "_has_id", "_index", "_name", "_position")
 
     def __init__(self, first: _ToolCall, index: int) -> None:
         self._position = first.index
         self._given_id = first.id
         self._index = index
         self._has_id = False
-        self._has_name = False
+        self._name: str | None = None
+        self._arguments: list[str] = []
 
     def continues_with(self, delta: _ToolCall) -> bool:
         """Tell whether a delta belongs to this call.
 
-        Some servers give all calls the same index and only the id differs; some give every
-        delta a new id, and only the first has a name; some leave the index out.
+        Some servers give all calls the same index and only the id differs, or not even that;
+        some give every delta a new id, and only the first has a name; some give every delta
+        the name; some leave the index out.
         """
         if delta.index != self._position:
             return False
-        if delta.function is None or not delta.function.name:
+        function = delta.function or _Function()
+        if not function.name:
             return True
         if delta.id:
             return delta.id == self._given_id
-        return delta.index is not None or not self._has_name
+        return self._name is None or (delta.index is not None and self._goes_on_with(function))
+
+    def _goes_on_with(self, function: _Function) -> bool:
+        """Tell whether a function is this one, and no second call of it."""
+        is_same = function.name == self._name
+        return is_same and not (function.arguments and _is_whole("".join(self._arguments)))
 
     def take(self, delta: _ToolCall) -> ToolCallChunk:
         """Pass a delta on: id and name once, the arguments as they come."""
         function = delta.function or _Function()
-        name = None if self._has_name else function.name or None
+        name = None if self._name else function.name or None
         call_id = None if self._has_id else self._given_id or f"call_{uuid.uuid4().hex[:24]}"
-        self._has_id, self._has_name = True, self._has_name or name is not None
-        arguments = function.arguments
+        self._has_id, self._name = True, self._name or name
+        arguments = function.arguments or ""
         if isinstance(arguments, dict):
             arguments = json.dumps(arguments, ensure_ascii=False)
-        return tool_call_chunk(name=name, args=arguments or "", id=call_id, index=self._index)
+        self._arguments.append(arguments)
+        return tool_call_chunk(name=name, args=arguments, id=call_id, index=self._index)
+
+
+def _is_whole(arguments: str) -> bool:
+    if not arguments.rstrip().endswith("}"):
+        return False
+    try:
+        json.loads(arguments)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _identity(chunk: Chunk) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any
@@ -200,6 +201,20 @@ def test_tool_calls_of_servers_that_differ(
     for call, (_, given) in zip(made, calls, strict=True):
         assert call["id"] == given if given else str(call["id"]).startswith("call_")
     assert len({call["id"] for call in made}) == len(made)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("time", '{"zone": "UTC"}'), ("time", None), ("weather", _ROME)]
+)
+def test_whole_calls_in_one_place_are_told_apart(
+    answer: Callable[..., AIMessageChunk], name: str, arguments: str | None
+) -> None:
+    """A server may give all calls index 0 and no id: by name, or after whole arguments."""
+    deltas = [_call("weather", _PARIS), _call(name, arguments)]
+    first, second = answer(*deltas, chunk(finish="stop")).tool_calls
+    assert (first["name"], first["args"]) == ("weather", {"city": "Paris"})
+    assert (second["name"], second["args"]) == (name, json.loads(arguments or "{}"))
+    assert first["id"] != second["id"]
 
 
 def test_arguments_that_are_no_json_are_kept_as_invalid(
