@@ -190,9 +190,9 @@ class _CallInTheMaking:
 
         Some servers give all calls the same index and only the id differs, or not even that;
         some give every delta a new id, and only the first has a name; some give every delta
-        the name; some leave the index out.
+        the name; some leave the index out, or tell it once.
         """
-        if delta.index != self._position:
+        if delta.index not in {None, self._position}:
             return False
         function = delta.function or _Function()
         if not function.name:

@@ -183,6 +183,15 @@ _PARIS, _ROME = '{"city": "Paris"}', '{"city": "Rome"}'
             id="id, name and arguments apart",
         ),
         pytest.param(
+            [
+                *(_call("weather", "", id="a"), _call(arguments=_PARIS[:5], index=None)),
+                _call(arguments=_PARIS[5:], index=None),
+                *(_call("weather", "", index=1, id="b"), _call(arguments=_ROME, index=None)),
+            ],
+            [("Paris", "a"), ("Rome", "b")],
+            id="the index in a call's first delta alone",
+        ),
+        pytest.param(
             [_call("weather", {"city": "Paris"}, id="a")],
             [("Paris", "a")],
             id="arguments that are JSON already",
