@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,9 @@ DONE: Final = "[DONE]"
 """The last event of a complete stream."""
 
 
+_Id: TypeAlias = Annotated[str, Field(coerce_numbers_to_str=True)]
+
+
 class _Function(BaseModel):
     name: str | None = None
     arguments: str | dict[str, Any] | None = None
@@ -35,7 +38,7 @@ class _Function(BaseModel):
 
 class _ToolCall(BaseModel):
     index: int | None = None
-    id: str | None = None
+    id: _Id | None = None
     function: _Function | None = None
 
 
@@ -48,7 +51,7 @@ class _Delta(BaseModel):
 
 
 class _Choice(BaseModel):
-    index: int = 0
+    index: int | None = None  # that of the first choice may be left out
     delta: _Delta | None = None
     finish_reason: str | None = None
 
@@ -64,16 +67,21 @@ class _CompletionDetails(BaseModel):
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
+
+    def updated(self, report: _Usage) -> _Usage:
+        """Take over what a later report tells, and keep what it leaves out."""
+        told = {name: value for name, value in report if value is not None}
+        return self.model_copy(update=told)
 
 
 class Chunk(BaseModel):
     """One chunk, as far as it is of use here."""
 
-    id: str | None = None
+    id: _Id | None = None
     model: str | None = None
     system_fingerprint: str | None = None
     choices: list[_Choice] | None = None
@@ -117,7 +125,7 @@ class ChunkReader:
     def read(self, chunk: Chunk) -> Iterator[Piece]:
         """Turn a chunk into pieces; there are none before the model's own first one."""
         for choice in chunk.choices or ():
-            if choice.index == 0:
+            if not choice.index:
                 yield from self._read_choice(choice, chunk)
         if chunk.usage is not None:
             yield AIMessageChunk(content="", usage_metadata=self._new_usage(chunk.usage))
@@ -167,8 +175,8 @@ class ChunkReader:
 
     def _new_usage(self, usage: _Usage) -> UsageMetadata:
         """Tell what is new: some servers report the usage so far with every chunk."""
-        before, self._usage = _usage_metadata(self._usage), usage
-        new: UsageMetadata = _difference(_usage_metadata(usage), before)
+        before, self._usage = self._usage, self._usage.updated(usage)
+        new: UsageMetadata = _difference(_usage_metadata(self._usage), _usage_metadata(before))
         return new
 
 
@@ -242,10 +250,11 @@ def _identity(chunk: Chunk) -> dict[str, Any]:
 def _usage_metadata(usage: _Usage) -> dict[str, Any]:
     prompt = usage.prompt_tokens_details or _PromptDetails()
     completion = usage.completion_tokens_details or _CompletionDetails()
+    prompt_tokens, completion_tokens = usage.prompt_tokens or 0, usage.completion_tokens or 0
     return {
-        "input_tokens": usage.prompt_tokens,
-        "output_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "input_tokens": prompt_tokens,
+        "output_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
         "input_token_details": _told(cache_read=prompt.cached_tokens, audio=prompt.audio_tokens),
         "output_token_details": _told(
             reasoning=completion.reasoning_tokens, audio=completion.audio_tokens

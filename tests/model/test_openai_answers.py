@@ -304,6 +304,20 @@ def test_usage_that_grows_is_counted_once(answer: Callable[..., AIMessageChunk])
     }
 
 
+def test_counts_that_are_left_out_stay_as_they_were(
+    answer: Callable[..., AIMessageChunk],
+) -> None:
+    """A report of usage may leave out, or set to null, what an earlier one told."""
+    reports = [
+        {"prompt_tokens": 9, "completion_tokens": None},
+        {"prompt_tokens": None, "completion_tokens": 2, "prompt_tokens_details": None},
+        {"completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": None}},
+        {"prompt_tokens": None, "completion_tokens": None, "total_tokens": None},
+    ]
+    total = answer(*({**chunk("a"), "usage": told} for told in reports), chunk(finish="stop"))
+    assert total.usage_metadata == {"input_tokens": 9, "output_tokens": 3, "total_tokens": 12}
+
+
 def test_odd_but_sound_streams_are_read(answer: Callable[..., AIMessageChunk]) -> None:
     """Signs of life, other choices, empty deltas and nulls make no difference."""
     other = {"index": 1, "delta": {"content": "other"}, "finish_reason": "stop"}
@@ -312,11 +326,19 @@ def test_odd_but_sound_streams_are_read(answer: Callable[..., AIMessageChunk]) -
         {"choices": None, "usage": None},
         {"choices": [other]},
         {"choices": [{"delta": None, "finish_reason": None}], "surprise": 1},
-        chunk("Hi"),
+        {"choices": [{"index": None, "delta": {"content": "H"}}]},
+        chunk("i"),
         chunk(""),
         chunk(finish="stop"),
     )
     assert total.text == "Hi"
+
+
+def test_ids_may_be_numbers(answer: Callable[..., AIMessageChunk]) -> None:
+    """That of the answer and that of a call; they are told as text."""
+    total = answer({**_call("weather", _PARIS, id=7), "id": 5}, chunk(finish="stop") | {"id": 5})
+    assert total.response_metadata["id"] == "5"
+    assert [call["id"] for call in total.tool_calls] == ["7"]
 
 
 def _framed(*lines: str) -> Reply:
