@@ -72,6 +72,11 @@ class _Usage(BaseModel):
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
 
+    @property
+    def tells_counts(self) -> bool:
+        """Whether it is a report; a total alone does not say of what."""
+        return self.prompt_tokens is not None or self.completion_tokens is not None
+
     def updated(self, report: _Usage) -> _Usage:
         """Take over what a later report tells, and keep what it leaves out."""
         told = {name: value for name, value in report if value is not None}
@@ -127,7 +132,7 @@ class ChunkReader:
         for choice in chunk.choices or ():
             if not choice.index:
                 yield from self._read_choice(choice, chunk)
-        if chunk.usage is not None:
+        if chunk.usage is not None and chunk.usage.tells_counts:
             yield AIMessageChunk(content="", usage_metadata=self._new_usage(chunk.usage))
 
     def _read_choice(self, choice: _Choice, chunk: Chunk) -> Iterator[Piece]:

@@ -535,6 +535,28 @@ def test_without_usage_it_is_estimated_and_marked(server: HostileServer) -> None
     assert "stream_options" not in server.requests[0].body
 
 
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {},
+        {"total_tokens": 7},
+        {"prompt_tokens": None, "completion_tokens": None, "total_tokens": None},
+    ],
+)
+def test_usage_that_tells_no_counts_is_no_report(
+    answer: Callable[..., AIMessageChunk], usage: dict[str, Any]
+) -> None:
+    """The estimate and its mark stay, unless another report tells the counts."""
+    silent = {**chunk("Hi there"), "usage": usage}
+    estimated = answer(silent, chunk(finish="stop"))
+    assert estimated.response_metadata["usage_is_estimated"] is True
+    assert estimated.usage_metadata is not None
+    assert estimated.usage_metadata["output_tokens"] == 2
+    told = answer(silent, chunk(finish="stop"), USAGE)
+    assert told.usage_metadata == {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+    assert "usage_is_estimated" not in told.response_metadata
+
+
 def test_the_end_of_a_stream_is_read(server: HostileServer) -> None:
     """A server that says [DONE] and then nothing does not hold the answer up for long."""
 
