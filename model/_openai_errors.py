@@ -32,7 +32,7 @@ _REQUEST_ID_LIMIT: Final = 128
 _REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "apim-request-id")
 _HIDDEN: Final = "**********"
 # Shorter words after these are words: "basic knowledge".
-_BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{16,}")
+_BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=\\%-]{16,}")
 
 # OpenAI's and vLLM's code; llama.cpp's type.
 _TOO_LONG_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size_error"})
@@ -75,10 +75,20 @@ _STATUS_OF_TYPE: Final = {
 
 
 def hide(text: str, secrets: Sequence[str]) -> str:
-    """Take credentials out of what a server said."""
+    """Take credentials out of what a server said, escaped ones too."""
     for secret in secrets:
-        text = text.replace(secret, _HIDDEN)
+        escaped = "".join(map(_in_any_spelling, secret))
+        text = re.sub(f"{re.escape(secret)}|{escaped}", _HIDDEN, text)
     return _BEARER.sub(rf"\1 {_HIDDEN}", text)
+
+
+def _in_any_spelling(character: str) -> str:
+    """Match a character as it is, or escaped for JSON or for an address, also repeatedly."""
+    if character.isalnum():
+        return character  # nobody escapes these
+    code = f"{ord(character):02x}"
+    # Bounded and atomic: the search is linear in whatever a server sends.
+    return rf"(?>\\{{0,7}}{re.escape(character)}|(?i:\\{{1,7}}u00{code}|%(?:25){{0,3}}{code}))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +168,8 @@ class ServerAnswer:
 
     @property
     def _about_the_address(self) -> str:
-        location = self.headers.get("location", "").partition("?")[0][:_MESSAGE_LIMIT]
-        return f"; base_url may have to be that of {self._hide(location)}" if location else ""
+        location = self._hide(self.headers.get("location", "").partition("?")[0])[:_MESSAGE_LIMIT]
+        return f"; base_url may have to be that of {location}" if location else ""
 
     @property
     def _retry_after(self) -> float | None:

@@ -6,6 +6,7 @@ import json
 from functools import reduce
 from operator import add
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from pydantic import SecretStr
 
 from nodespan.model import BadRequestError, ModelError, OpenAICompatibleChatModel
 from nodespan.model._openai_chunks import ChunkReader, parse_chunk
-from nodespan.model._openai_errors import ServerAnswer
+from nodespan.model._openai_errors import ServerAnswer, hide
 from nodespan.model._openai_request import Completion, Limits
 
 _KEY = "sk-planted-0123456789"
@@ -47,6 +48,57 @@ def test_any_refusal_has_its_error(status: int, body: str, place: int) -> None:
         assert _KEY not in f"{error}{vars(error)}"
         assert len(str(error)) < 500
         assert len(error.body or "") <= 500
+
+
+_ESCAPED_KEY = "sk-planted/0123+45=6789"
+
+
+def _json_escaped(key: str) -> str:
+    return json.dumps(key).replace("/", "\\/")[1:-1]
+
+
+def _unicode_escaped(key: str) -> str:
+    return "".join(x if x.isalnum() else f"\\u{ord(x):04X}" for x in key)
+
+
+@pytest.mark.parametrize(
+    "escaped",
+    [
+        _json_escaped(_ESCAPED_KEY),
+        _json_escaped(_json_escaped(_ESCAPED_KEY)),
+        _unicode_escaped(_ESCAPED_KEY),
+        _unicode_escaped(_ESCAPED_KEY).lower(),
+        _json_escaped(_unicode_escaped(_ESCAPED_KEY)),
+        quote(_ESCAPED_KEY, safe=""),
+        quote(_ESCAPED_KEY, safe="").lower(),
+        quote(quote(_ESCAPED_KEY, safe=""), safe=""),
+        _ESCAPED_KEY.replace("/", "%2f"),
+    ],
+)
+def test_an_escaped_key_is_a_key(escaped: str) -> None:
+    """Escaped for JSON or for an address, once or twice, it is in no error either."""
+    said = f"no {escaped}, no"
+    assert hide(said, [f"Bearer {_ESCAPED_KEY}", _ESCAPED_KEY]) == "no **********, no"
+    headers = {"x-request-id": said, "location": f"/{'x' * 190}/{escaped}"}
+    answer = ServerAnswer("http://127.0.0.1/v1", "tiny", 302, headers, [_ESCAPED_KEY])
+    for body in (said, f'{{"error": {{"message": "{said}"}}}}', json.dumps({"detail": [said]})):
+        error = answer.refusal(body)
+        assert "planted" not in f"{error}{vars(error)}"
+
+
+@given(said=_texts, places=st.sets(st.integers(0, 20)))
+def test_what_is_like_a_key_stays(said: str, places: set[int]) -> None:
+    """Nothing but the key is taken out of what a server says."""
+    key = "".join("x" if place in places else x for place, x in enumerate(_ESCAPED_KEY))
+    if key != _ESCAPED_KEY:
+        assert hide(f"{said} {key}", [_ESCAPED_KEY]) == f"{said} {key}"
+
+
+def test_a_body_of_nothing_but_escapes_takes_no_time() -> None:
+    """The search for keys is linear, whatever a server sends."""
+    for unit in ("\\", "%25", "\\u002", "%"):
+        text = unit * (65_536 // len(unit))
+        assert hide(text, ["/planted/", "%planted", "\\" * 40 + "/planted"]) == text
 
 
 @pytest.mark.parametrize("body", ["[" * 60_000, '{"error":' * 10_000, "9" * 60_000, "\ud800"])
