@@ -9,7 +9,9 @@ server that is in use.
 from __future__ import annotations
 
 import json
+import re
 import uuid
+from collections import defaultdict
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 from langchain_core.messages import AIMessageChunk
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 DONE: Final = "[DONE]"
 """The last event of a complete stream."""
 
+# JSON escapes a character beyond the first 65,536 as two halves, surrogates of UTF-16.
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 _Id: TypeAlias = Annotated[str, Field(coerce_numbers_to_str=True)]
 
@@ -103,11 +107,48 @@ def parse_chunk(data: str) -> Chunk:
     if not data:
         return Chunk()
     try:
-        return Chunk.model_validate_json(data)
+        return _validated(data)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from None
+
+
+def _validated(data: str) -> Chunk:
+    if not _SURROGATE.search(data):
+        return Chunk.model_validate_json(data)
+    # Pydantic's own parser refuses half a character, whose other half the next chunk may bring.
+    return Chunk.model_validate(_parsed(data))
+
+
+def _parsed(data: str) -> Any:
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("JSON that is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"Invalid JSON: {error}") from None
+
+
+class _Characters:
+    """Makes text whole whose characters may be cut in two between its parts.
+
+    Half a character waits for the other half; one that stays alone is replaced.
+    """
+
+    __slots__ = ("_half",)
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def join(self, part: str) -> str:
+        """Give the characters that are complete with this part."""
+        if part.isascii() and not self._half:
+            return part
+        text = self._half + part
+        self._half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
+        whole = text.removesuffix(self._half)
+        return whole.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 class ChunkReader:
@@ -117,11 +158,20 @@ class ChunkReader:
         has_ended: Whether the model has said why its answer ends.
     """
 
-    __slots__ = ("_block", "_calls", "_next_index", "_told_identity", "_usage", "has_ended")
+    __slots__ = (
+        "_block",
+        "_calls",
+        "_characters",
+        "_next_index",
+        "_told_identity",
+        "_usage",
+        "has_ended",
+    )
 
     def __init__(self) -> None:
         self._block: tuple[str, int] | None = None
         self._calls: list[_CallInTheMaking] = []
+        self._characters: defaultdict[str, _Characters] = defaultdict(_Characters)
         self._next_index = 0
         self._told_identity = False
         self._usage = _Usage()
@@ -147,15 +197,18 @@ class ChunkReader:
             yield AIMessageChunk(content="", response_metadata=ends)
 
     def _read_delta(self, delta: _Delta) -> Iterator[Piece]:
-        if reasoning := delta.reasoning_content or delta.reasoning:
+        if reasoning := self._joined("reasoning", delta.reasoning_content or delta.reasoning):
             yield self._block_piece("reasoning", reasoning)
-        if delta.content:
-            yield self._text_piece(delta.content)
-        if delta.refusal:
-            yield AIMessageChunk(content="", additional_kwargs={"refusal": delta.refusal})
+        if content := self._joined("content", delta.content):
+            yield self._text_piece(content)
+        if refusal := self._joined("refusal", delta.refusal):
+            yield AIMessageChunk(content="", additional_kwargs={"refusal": refusal})
         if delta.tool_calls:
             calls = [self._call_chunk(call) for call in delta.tool_calls]
             yield AIMessageChunk(content="", tool_call_chunks=calls)
+
+    def _joined(self, kind: str, part: str | None) -> str:
+        return self._characters[kind].join(part) if part else ""
 
     def _text_piece(self, text: str) -> Piece:
         # Plain text stays plain, unless there are blocks that it has to be told from.
@@ -188,7 +241,15 @@ class ChunkReader:
 class _CallInTheMaking:
     """A tool call whose deltas are still coming."""
 
-    __slots__ = ("_arguments", "_given_id", "_has_id", "_index", "_name", "_position")
+    __slots__ = (
+        "_arguments",
+        "_characters",
+        "_given_id",
+        "_has_id",
+        "_index",
+        "_name",
+        "_position",
+    )
 
     def __init__(self, first: _ToolCall, index: int) -> None:
         self._position = first.index
@@ -197,6 +258,7 @@ class _CallInTheMaking:
         self._has_id = False
         self._name: str | None = None
         self._arguments: list[str] = []
+        self._characters = _Characters()
 
     def continues_with(self, delta: _ToolCall) -> bool:
         """Tell whether a delta belongs to this call.
@@ -228,6 +290,7 @@ class _CallInTheMaking:
         arguments = function.arguments or ""
         if isinstance(arguments, dict):
             arguments = json.dumps(arguments, ensure_ascii=False)
+        arguments = self._characters.join(arguments)
         self._arguments.append(arguments)
         return tool_call_chunk(name=name, args=arguments, id=call_id, index=self._index)
 

@@ -341,6 +341,29 @@ def test_ids_may_be_numbers(answer: Callable[..., AIMessageChunk]) -> None:
     assert [call["id"] for call in total.tool_calls] == ["7"]
 
 
+def test_a_character_in_two_halves_is_one(answer: Callable[..., AIMessageChunk]) -> None:
+    """A server may cut text between the two escapes that JSON has for it, wherever text is."""
+    total = answer(
+        chunk(reasoning="\ud83d"),
+        chunk(reasoning="\ude00", refusal="\ud83d"),
+        chunk("a\ud83d", refusal="\ude00"),
+        _call("weather", '{"city": "\ud83d', id="a"),
+        chunk("\ude00b"),
+        _call(arguments='\ude00"}'),
+        chunk(finish="stop"),
+    )
+    assert total.content_blocks[0].get("reasoning") == "😀"
+    assert total.text == "a😀b"
+    assert total.additional_kwargs == {"refusal": "😀"}
+    assert total.tool_calls[0]["args"] == {"city": "😀"}
+
+
+def test_half_a_character_fails_no_answer(answer: Callable[..., AIMessageChunk]) -> None:
+    """One whose other half never comes is replaced, or left out at the end."""
+    total = answer(chunk("a\ud83d"), chunk("b\ude00c"), chunk("d\ud83d"), chunk(finish="stop"))
+    assert total.text == "a\ufffdb\ufffdcd"
+
+
 def _framed(*lines: str) -> Reply:
     async def reply(wire: Wire) -> None:
         await wire.head(content_type="Text/Event-Stream; charset=latin-1")

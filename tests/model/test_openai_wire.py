@@ -101,6 +101,21 @@ def test_a_body_of_nothing_but_escapes_takes_no_time() -> None:
         assert hide(text, ["/planted/", "%planted", "\\" * 40 + "/planted"]) == text
 
 
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("[" * 60_000 + '"\\ud83d"', "nested"),
+        ('{"choices": "\\ud83d', "JSON"),
+        ('{"id": "\\ud83d", "choices": 1}', "list"),
+    ],
+)
+def test_half_a_character_in_what_is_no_chunk(data: str, said: str) -> None:
+    """What is wrong with it is said as for any other, without the data."""
+    with pytest.raises(ValueError, match=said) as caught:
+        parse_chunk(data)
+    assert "ud83d" not in str(caught.value)
+
+
 @pytest.mark.parametrize("body", ["[" * 60_000, '{"error":' * 10_000, "9" * 60_000, "\ud800"])
 def test_a_hostile_body_has_its_error(body: str) -> None:
     """Depth and length do no harm."""
@@ -143,6 +158,16 @@ def test_text_and_reasoning_add_up(parts: list[tuple[str, str]]) -> None:
     blocks = total.content_blocks
     reasoning = "".join(str(b["reasoning"]) for b in blocks if b["type"] == "reasoning")
     assert reasoning == "".join(text for kind, text in parts if kind != "content")
+
+
+@given(text=st.text(min_size=1), data=st.data())
+def test_text_cut_inside_its_characters_adds_up(text: str, data: st.DataObject) -> None:
+    """Wherever it is cut, between the halves of a character or not."""
+    units = text.encode("utf-16-le")
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(units) // 2), max_size=4)))
+    edges = zip([0, *cuts], [*cuts, len(units) // 2], strict=True)
+    parts = [units[2 * a : 2 * b].decode("utf-16-le", "surrogatepass") for a, b in edges]
+    assert _read([_event({"content": part}) for part in parts]).text == text
 
 
 @given(
