@@ -42,7 +42,7 @@ async def server_sent_events(
     response.stream = bounded
     # The library takes the header to the letter; the encoding is this one, whatever it says.
     response.headers["Content-Type"] = EVENT_STREAM
-    response.encoding = "utf-8"
+    response.encoding = "utf-8-sig"  # without the byte order mark that a stream may begin with
     async with owned(EventSource(response).aiter_sse()) as events:
         async for event in events:
             bounded.pending = 0

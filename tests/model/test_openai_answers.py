@@ -388,6 +388,15 @@ def test_events_come_in_any_framing(
     assert model.invoke("Hi").text == "é🐈"
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_event(
+    server: HostileServer, model: OpenAICompatibleChatModel
+) -> None:
+    """One that begins the stream is skipped; one in the text is the model's."""
+    hi = '{"choices": [{"delta": {"content":"\ufeffHi"}, "finish_reason": "stop"}]}'
+    server.replies = [_framed(f"\ufeffdata: {hi}\n\n")]
+    assert model.invoke("Hi").text == "\ufeffHi"
+
+
 def test_structured_output_is_asked_for_and_read(
     server: HostileServer, model: OpenAICompatibleChatModel
 ) -> None:
