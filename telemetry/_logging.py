@@ -53,7 +53,7 @@ def configure_logging(  # noqa: PLR0913 - keywords, each with a default
     which runs have started, streamed and ended, how, and in numbers. Values are told as plain
     data, without credentials, and no line is longer than some 100,000 characters.
 
-    Nobody else's logging changes. To be called again replaces what was set up before.
+    Nobody else's logging changes unasked. To be called again replaces what was set up before.
 
     Args:
         format: of the lines; by default `console` for a terminal, and `json` otherwise.
@@ -61,7 +61,8 @@ def configure_logging(  # noqa: PLR0913 - keywords, each with a default
             `critical`, or logging's number of it.
         stream: to write to; by default what is `sys.stderr` at the time.
         standard_library: whether the lines of the standard library's loggers are written too,
-            beside whatever handlers these have.
+            beside whatever handlers these have. The root logger's level is lowered to *level*
+            for that, where it is higher, and never raised.
         exception_messages: whether an exception is told with its message and source lines,
             which may be content, and not by its class and frames alone.
         logger_provider: gets each line as an OpenTelemetry log record too.
@@ -154,13 +155,16 @@ class _Attachment:
 def _attach(handler: logging.Handler, logger: logging.Logger) -> Callable[[], None]:
     before, propagated = logger.level, logger.propagate
     logger.addHandler(handler)
-    logger.setLevel(handler.level)
+    # The root logger decides for handlers of the application, too: none of them loses a line.
+    level = min(before, handler.level) if logger.name == "root" else handler.level
+    logger.setLevel(level)
     # The lines are written here: handlers of the application would write them once more.
     logger.propagate = False
 
     def undo() -> None:
         logger.removeHandler(handler)
-        logger.setLevel(before)
+        if logger.level == level:  # else the application has set another since
+            logger.setLevel(before)
         logger.propagate = propagated
 
     return undo

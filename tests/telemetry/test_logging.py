@@ -346,6 +346,16 @@ def test_the_level_holds_for_all_lines(out: io.StringIO) -> None:
     assert not logging.getLogger("nodespan.telemetry.runs").isEnabledFor(logging.INFO)
 
 
+def test_other_handlers_lose_no_line(out: io.StringIO) -> None:
+    """An application that logs more than is asked for here goes on getting all of it."""
+    root, own = logging.getLogger(), io.StringIO()
+    root.setLevel(logging.DEBUG)
+    root.addHandler(logging.StreamHandler(own))
+    configure_logging(format="json", level="warning", stream=out, standard_library=True)
+    logging.getLogger("lib").debug("hello")
+    assert (own.getvalue(), out.getvalue()) == ("hello\n", "")
+
+
 def test_what_is_bound_to_the_context_is_on_each_line(out: io.StringIO) -> None:
     """The context variables of structlog go on working, for other loggers' lines too."""
     configure_logging(format="json", stream=out, standard_library=True)
