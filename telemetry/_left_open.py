@@ -25,7 +25,7 @@ def ending_of(run: Run, above: Ending, at: int) -> Ending:
     """
     if failed_in(run, above.error, at):
         return Ending(at, Outcome.ERROR, above.error, above.error_type)
-    if above.outcome is Outcome.ABANDONED or (above.outcome is None and run.is_in_mid_stream):
+    if above.outcome is Outcome.ABANDONED or (above.outcome is None and run.is_left):
         return Ending(at, Outcome.ABANDONED)
     return Ending(at, Outcome.CANCELLED)
 

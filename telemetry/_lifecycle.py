@@ -177,6 +177,8 @@ class Lifecycle:
         self._tell_closed(run, ending)
         if failure is not None and run.parent is not None and (run.span is not None or is_known):
             run.parent.failures = (*run.parent.failures[1 - _MAX_FAILURES :], failure)
+        if ending.outcome is Outcome.ABANDONED and run.parent is not None:
+            run.parent.had_abandoned = True
         if not run.kind.is_leaf:
             self._runs.remember(run)
 

@@ -78,6 +78,7 @@ class Run:
         node_attempts: those of its nodes, for a graph.
         graph_event: what LangGraph has told last of a graph, an interrupt or a resumption.
         failures: the exceptions that runs beneath it have recorded.
+        had_abandoned: whether a run right beneath it was abandoned.
         started: how many runs have started of which it is the parent.
         inference_calls: how many an agent itself has made; answers of a cache are none.
         tool_calls: how many an agent itself has made.
@@ -107,6 +108,7 @@ class Run:
     node_attempts: NodeAttempts | None = None
     graph_event: object = None
     failures: tuple[Signature, ...] = ()
+    had_abandoned: bool = False
     started: int = 0
     inference_calls: int = 0
     tool_calls: int = 0
@@ -132,6 +134,13 @@ class Run:
     def is_in_mid_stream(self) -> bool:
         """Whether a chunk has come."""
         return self.chunks is not None and self.chunks.begun
+
+    @property
+    def is_left(self) -> bool:
+        """Whether its consumer walked away, if nobody reports its end: a stream was under way."""
+        if self.is_in_mid_stream or self.had_abandoned:
+            return True
+        return any(child.is_left for child in list(self.children.values()))
 
     def is_beneath(self, other: Run | None) -> bool:
         """Say whether *other*, or with None no run at all, is above this run."""

@@ -716,6 +716,14 @@ def test_a_chains_stream_that_is_abandoned(traced: Traced, abandon: Any) -> None
     assert traced.tree == ["RunnableSequence [abandoned]", "  chat talker [abandoned]"]
 
 
+@pytest.mark.parametrize("abandon", [abandon_sync, drop_sync, drop_async])
+def test_a_stream_with_fallbacks_that_is_abandoned(traced: Traced, abandon: Any) -> None:
+    """So it is with one that has fallbacks, of whose end nobody is told."""
+    abandon(Talker().with_fallbacks([Talker()]), "hello", traced.config())
+    assert traced.handler.open_runs == 0
+    assert traced.tree == ["RunnableWithFallbacks [abandoned]", "  chat talker [abandoned]"]
+
+
 @EACH_ABANDONMENT
 def test_a_graphs_stream_that_is_abandoned(traced: Traced, abandon: Any) -> None:
     """A graph that is abandoned between its nodes has not failed, and they have not."""
