@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from langgraph.errors import NodeCancelledError, NodeTimeoutError
 
+from ._callers import is_called_by_function
 from ._outcome import Outcome
 from ._spans import RunKind
 
@@ -91,7 +92,7 @@ def makes_attempts(above: Run, child: Run) -> bool:
     """Say whether a run is that of `with_retry` or `with_fallbacks`, told from its first child.
 
     `with_retry` runs under the name of what it retries, and hands its own input on; so does
-    `with_fallbacks` where it was given a name.
+    `with_fallbacks` where it was given a name. A function may do so, too, but it is on the stack.
     """
     if above.kind is RunKind.ATTEMPTS:
         return True
@@ -101,7 +102,8 @@ def makes_attempts(above: Run, child: Run) -> bool:
     if name != above.start.name or name == _ANONYMOUS or child.kind is RunKind.NODE:
         return False
     is_step = any(tag.startswith(_OF_STEPS) for tag in child.start.tags)
-    return child.start.given in (None, above.start.given) and not is_step
+    hands_on = child.start.given in (None, above.start.given) and not is_step
+    return hands_on and not is_called_by_function()
 
 
 def is_attempt_beside(around: Run, parent_run_id: int, start: Start) -> bool:

@@ -24,9 +24,13 @@ _WAITING: Final = frozenset(
 # These tell the chunks of a stream in events, which the second makes of them.
 _TELLING: Final = frozenset({"BaseChatModel._iter_v2_events", "BaseChatModel._aiter_v2_events"})
 _BRIDGES: Final = frozenset({"chunks_to_events", "achunks_to_events"})
+_RETRYING: Final = ("RunnableRetry.", "RunnableWithFallbacks.")
+# It calls the function; those without an underscore start the run of one.
+_FUNCTION: Final = "RunnableLambda._"
 _OWN: Final = f"{__package__}."
 _CORE: Final = "langchain_core."
 _MANAGERS: Final = f"{_CORE}callbacks."
+_RUNNABLES: Final = f"{_CORE}runnables."
 
 
 def current_task() -> asyncio.Task[Any] | None:
@@ -67,6 +71,18 @@ def is_called_by(frame_id: int) -> bool:
     while frame is not None and id(frame) != frame_id:
         frame = frame.f_back
     return frame is not None
+
+
+def is_called_by_function() -> bool:
+    """Say whether what starts a run now is called by a function that is run as a runnable."""
+    frame = _caller_beyond((_OWN, _MANAGERS))
+    while frame is not None:
+        if _is_in(frame, _RUNNABLES):
+            name = frame.f_code.co_qualname
+            if name.startswith((*_RETRYING, _FUNCTION)):
+                return name.startswith(_FUNCTION)
+        frame = frame.f_back
+    return False
 
 
 def told_in_events() -> tuple[Any, Any]:

@@ -353,6 +353,27 @@ def test_functions_that_call_their_like_make_no_attempts(traced: Traced) -> None
     ]
 
 
+@pytest.mark.parametrize("call", [INVOKE, AINVOKE], ids=str)
+def test_a_function_that_shares_the_name_of_what_it_calls(traced: Traced, call: Call) -> None:
+    """It makes no attempts either, of a tool that is given its own input, however often."""
+
+    @tool
+    def weather(place: str) -> str:
+        """Look out of the window."""
+        return place
+
+    def twice(place: str) -> str:
+        return str(weather.invoke(place) + weather.invoke(place))
+
+    call.run(inside(RunnableLambda(twice, name="weather")), GREETING, traced.config())
+    assert span_tree(traced.collector, "langchain.attempt") == [
+        "invoke_workflow LangGraph",
+        "  node ask",
+        "    execute_tool weather",
+        "    execute_tool weather",
+    ]
+
+
 @pytest.mark.parametrize("way", ["batch", "abatch"])
 def test_a_batch_numbers_the_attempts_of_each_input(traced: Traced, way: str) -> None:
     """Each input of a batch has its own run and its own attempts."""
