@@ -24,6 +24,8 @@ _WAITING: Final = frozenset(
 # These tell the chunks of a stream in events, which the second makes of them.
 _TELLING: Final = frozenset({"BaseChatModel._iter_v2_events", "BaseChatModel._aiter_v2_events"})
 _BRIDGES: Final = frozenset({"chunks_to_events", "achunks_to_events"})
+_GRAPHS: Final = frozenset({"Pregel.stream", "Pregel.astream"})
+_PREGEL: Final = "langgraph.pregel."
 _RETRYING: Final = ("RunnableRetry.", "RunnableWithFallbacks.")
 # It calls the function; those without an underscore start the run of one.
 _FUNCTION: Final = "RunnableLambda._"
@@ -83,6 +85,17 @@ def is_called_by_function() -> bool:
                 return name.startswith(_FUNCTION)
         frame = frame.f_back
     return False
+
+
+def started_graph() -> Any:
+    """Return the graph whose run LangGraph starts; None for a run of anything else.
+
+    A graph inside a graph inherits what the callback would tell it by; the stack has the graph.
+    """
+    frame = _caller_beyond((_OWN, _MANAGERS))
+    if frame is None or frame.f_code.co_qualname not in _GRAPHS or not _is_in(frame, _PREGEL):
+        return None
+    return frame.f_locals.get("self")
 
 
 def told_in_events() -> tuple[Any, Any]:

@@ -13,7 +13,7 @@ from uuid import uuid4
 from langchain_core.runnables.config import var_child_runnable_config
 
 from ._attempts import NodeAttempts, is_attempt_beside, makes_attempts
-from ._callers import Caller, waits_for_body
+from ._callers import Caller, started_graph, waits_for_body
 from ._calls import claim_call
 from ._context import run_id_around
 from ._diagnostics import RUN_EVICTED
@@ -23,7 +23,7 @@ from ._guard import guarded
 from ._left_open import ending_of, goes_on, was_abandoned
 from ._outcome import Outcome
 from ._runs import OpenRuns, Run
-from ._spans import RunKind, graph_kind, is_graph_step
+from ._spans import RunKind, graph_kind, is_graph_step, is_hidden, nested_graph_kind
 from ._unreported import watch_current_task, watch_id
 
 if TYPE_CHECKING:
@@ -203,13 +203,19 @@ class Lifecycle:
         now = perf_counter_ns()
         epoch = parent.epoch if parent is not None else time_ns() - now
         kind = kind_of(start, _start_around(parent))
-        if kind is RunKind.HIDDEN and self._shows_all:
-            kind = RunKind.RUNNABLE
+        if kind is RunKind.HIDDEN:
+            kind = self._kind_of_hidden(start, parent)
         caller = Caller.here()
         run = Run(run_id.int, kind, start, self, caller, parent, now, epoch)
         if kind in _AWAITED and caller.task is not None and waits_for_body():
             run.waiting = caller.task
         return run
+
+    def _kind_of_hidden(self, start: Start, parent: Run | None) -> RunKind:
+        graph = started_graph() if not is_hidden(start) else None
+        if graph is not None:
+            return nested_graph_kind(graph, start, _start_around(parent))
+        return RunKind.RUNNABLE if self._shows_all else RunKind.HIDDEN
 
     def _number(self, run: Run, parent: Run) -> None:
         """Tell which attempt a run is, and what it shows of runs that have started before."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind
 
@@ -17,6 +17,8 @@ from ._request import model_name, provider_name, request_attributes, server_attr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+
+    from langgraph.pregel import Pregel
 
     from ._attributes import Attributes
     from ._semconv import Edition
@@ -103,14 +105,13 @@ class SpanStart:
 def chain_kind(start: Start, above: Start | None) -> RunKind:
     """Say what a chain run is: a graph, a node, a root of another kind, or noise.
 
-    A graph inside a graph inherits the metadata that would tell it; it is `HIDDEN` here, and
-    known for what it is when its first node starts.
+    A graph inside a graph inherits the metadata that would tell it; it is `HIDDEN` here.
 
     Args:
         start: of the run.
         above: the start of its parent; None for a root.
     """
-    if _HIDDEN_TAG in start.tags or start.name == "__start__":
+    if is_hidden(start) or start.name == "__start__":
         return RunKind.HIDDEN
     if is_graph_step(start) or _is_task(start, above):
         return RunKind.NODE
@@ -119,6 +120,20 @@ def chain_kind(start: Start, above: Start | None) -> RunKind:
     if _integration(start) in _GRAPH_INTEGRATIONS and _is_own_integration(start, above):
         return graph_kind(start, above)
     return RunKind.RUNNABLE if above is None else RunKind.HIDDEN
+
+
+def is_hidden(start: Start) -> bool:
+    """Say whether a run is marked as one that nobody wants to see."""
+    return _HIDDEN_TAG in start.tags
+
+
+def nested_graph_kind(
+    graph: Pregel[Any, Any, Any, Any], start: Start, above: Start | None
+) -> RunKind:
+    """Say what a graph inside another is: of an agent's, its own config tells who has made it."""
+    own = (graph.config or {}).get("metadata", {})
+    is_agent = own.get("ls_integration") == _CREATE_AGENT
+    return RunKind.AGENT if is_agent else graph_kind(start, above)
 
 
 def graph_kind(start: Start, above: Start | None) -> RunKind:

@@ -222,6 +222,33 @@ class Case:
 
 
 GRAPH_ASKS = ["invoke_workflow LangGraph", "  node ask", "    chat talker"]
+
+
+def branch(_: State) -> str:
+    """Choose the end."""
+    return "__end__"
+
+
+def ending_at_once() -> Any:
+    """Return a subgraph that ends before its first node."""
+    graph = StateGraph(State)
+    graph.add_node("never", lambda _: {})
+    graph.set_conditional_entry_point(branch, ["never", "__end__"])
+    return graph.compile(name="inner")
+
+
+@tool
+def delegate(word: str) -> str:
+    """Hand a word on to an agent of no name."""
+    agent: Any = create_agent(Talker(), [])
+    return str(agent.invoke({"messages": [word]})["messages"][-1].text)
+
+
+def delegating_call() -> ToolCall:
+    """Return a model's call of that tool."""
+    return {"name": "delegate", "args": {"word": "owl"}, "id": "call-9", "type": "tool_call"}
+
+
 INNER_ASKS = ["    invoke_workflow inner", "      node ask", "        chat talker"]
 AGENT_WORKS = [
     "invoke_agent helper",
@@ -252,6 +279,13 @@ CASES = [
         lambda: of_one_node(lambda state: asking("inner").invoke(state), name="sub"),
         GREETING,
         ["invoke_workflow LangGraph", "  node sub", *INNER_ASKS],
+        PLAIN_CALLS,
+    ),
+    Case(
+        "a subgraph in which no node runs",
+        lambda: of_one_node(ending_at_once(), name="sub"),
+        GREETING,
+        ["invoke_workflow LangGraph", "  node sub", "    invoke_workflow inner"],
         PLAIN_CALLS,
     ),
     Case(
@@ -317,6 +351,18 @@ CASES = [
         ),
         GREETING,
         ["invoke_workflow LangGraph", "  node team", *[f"    {line}" for line in AGENT_WORKS]],
+        in_order=False,
+    ),
+    Case(
+        "create_agent, nameless, in a tool of another",
+        lambda: create_agent(Talker(calls=[[delegating_call()]]), [delegate], name="boss"),
+        GREETING,
+        [
+            "invoke_agent boss",
+            *["  node model", "    chat talker"] * 2,
+            *["  node tools", "    execute_tool delegate"],
+            *["      invoke_agent LangGraph", "        node model", "          chat talker"],
+        ],
         in_order=False,
     ),
     Case(
@@ -565,8 +611,3 @@ def test_noise_has_spans_where_it_is_asked_for(call: Call) -> None:
         "            StrOutputParser",
         "    branch",
     ]
-
-
-def branch(_: State) -> str:
-    """Choose the end."""
-    return "__end__"
