@@ -144,7 +144,8 @@ class Answer:
     def _cut_block(self, block: str | dict[str, Any]) -> str | dict[str, Any]:
         if isinstance(block, str):
             return self._cut(block)
-        if block.get("type") == "text":
+        # A block that only adds citations or annotations to a text has none of its own.
+        if block.get("type") == "text" and isinstance(block.get("text"), str):
             return {**block, "text": self._cut(block["text"])}
         return block
 

@@ -94,6 +94,28 @@ def test_usage_and_metadata_are_told_once_however_they_come() -> None:
     assert last.response_metadata["finish_reason"] == "length"
 
 
+class Citing(CustomChatModel):
+    """Tells where a text comes from after the text, in a block that has none, as providers do."""
+
+    def respond(self, messages: list[BaseMessage]) -> Iterator[AIMessageChunk]:  # noqa: ARG002
+        """Answer, and cite."""
+        cited = {"type": "text", "index": 0, "citations": [{"cited_text": "roads"}]}
+        yield AIMessageChunk([{"type": "text", "text": "Rome", "index": 0}])
+        yield AIMessageChunk([cited])
+
+
+@pytest.mark.parametrize("stop", [None, ["Paris"]])
+def test_a_text_block_without_a_text_passes_through(stop: list[str] | None) -> None:
+    """What it says of the text is in the answer, whether or not stop strings are looked for."""
+    (block,) = Citing().invoke("?", stop=stop).content
+    assert block == {
+        "type": "text",
+        "text": "Rome",
+        "index": 0,
+        "citations": [{"cited_text": "roads"}],
+    }
+
+
 class Watched(CustomChatModel):
     """Counts to a hundred, and remembers what happened to its generator."""
 
