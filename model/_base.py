@@ -19,7 +19,13 @@ from ._owned import owned
 from ._parameters import check_names, override
 from ._secrets import SecretKeeping, public_values
 from ._stop import as_list
-from ._tools import response_format_for, structured, tool_choice_for, tool_definitions
+from ._tools import (
+    definitions_to_count,
+    response_format_for,
+    structured,
+    tool_choice_for,
+    tool_definitions,
+)
 from ._usage import count_message_tokens, estimate_tokens
 from ._written import written
 
@@ -296,10 +302,16 @@ class CustomChatModel(SecretKeeping):
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
     ) -> int:
-        """Count the tokens of a conversation, with its tool calls and tool definitions."""
+        """Count the tokens of a conversation, with its tool calls and tool definitions.
+
+        Args:
+            messages: The conversation.
+            tools: Tools of any kind that LangChain knows.
+        """
+        sent = definitions_to_count(tools or ())
         if self.counts_exactly:
-            return count_message_tokens(self.get_num_tokens, messages, tools)
-        return count_tokens_approximately(messages, tools=list(tools) if tools else None)
+            return count_message_tokens(self.get_num_tokens, messages, sent)
+        return count_tokens_approximately(messages, tools=list(sent))
 
     @property
     def counts_exactly(self) -> bool:

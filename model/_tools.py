@@ -32,6 +32,11 @@ def tool_definitions(
     return [convert_to_openai_tool(tool, strict=strict) for tool in tools]
 
 
+def definitions_to_count(tools: Sequence[Any]) -> list[dict[str, Any]]:
+    """Describe tools of any kind; dictionaries stay as they are, also of a server's own kind."""
+    return [tool if isinstance(tool, dict) else convert_to_openai_tool(tool) for tool in tools]
+
+
 def tool_name(definition: dict[str, Any]) -> str:
     """Read a tool's name off its definition."""
     return str(definition["function"]["name"])

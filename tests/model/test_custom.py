@@ -15,7 +15,8 @@ import pytest
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
-from pydantic import Field, SecretStr
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import BaseModel, Field, SecretStr
 
 from nodespan.model import (
     BadRequestError,
@@ -544,6 +545,27 @@ def test_tokens_of_a_conversation_are_counted() -> None:
     assert model.get_num_tokens_from_messages(messages) == 4
     assert model.get_num_tokens_from_messages(messages, [{"name": "a b c"}]) > 4
     assert Shouting().get_num_tokens_from_messages(messages) > 4
+
+
+def glance(where: str) -> str:
+    """Glance somewhere."""
+    return where
+
+
+class Stare(BaseModel):
+    """Stare somewhere."""
+
+    where: str
+
+
+@pytest.mark.parametrize("model", [Shouting(), Shouting(custom_get_token_ids=list)])
+@pytest.mark.parametrize(
+    "given", [look, glance, Stare, convert_to_openai_tool(look), {"type": "web_search"}]
+)
+def test_tools_of_every_kind_are_counted(model: CustomChatModel, given: Any) -> None:
+    """A tool counts in each form that LangChain takes, a server's own kind of tool included."""
+    alone = model.get_num_tokens_from_messages([HumanMessage("?")])
+    assert model.get_num_tokens_from_messages([HumanMessage("?")], [given]) > alone
 
 
 def test_standard_parameters_are_accepted_by_every_model() -> None:
