@@ -12,12 +12,13 @@ from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages.utils import count_tokens_approximately
 from pydantic import field_validator, model_validator
 
+from ._cache_key import digest
 from ._call import Call
 from ._errors import UnsupportedError
 from ._names import spelled
 from ._owned import owned
 from ._parameters import check_names, override
-from ._secrets import SecretKeeping, public_values
+from ._secrets import SecretKeeping, public_values, without_secrets
 from ._stop import as_list
 from ._tools import (
     definitions_to_count,
@@ -212,7 +213,11 @@ class CustomChatModel(SecretKeeping):
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         # Core's own is taken from the model as it was when it was first serialized.
         params = self._get_invocation_params(stop=stop, **kwargs)
-        return f"{type(self).__module__}.{type(self).__qualname__}{sorted(params.items())}"
+        own = written(type(self))
+        # What is excluded decides about the answer too, but may be what people wrote.
+        excluded = without_secrets({name: getattr(self, name) for name in own.excluded})
+        kind = f"{type(self).__module__}.{type(self).__qualname__}"
+        return f"{kind}{sorted(params.items())}{digest(excluded)}"
 
     def bind_tools(
         self,

@@ -26,10 +26,9 @@ https://docs.langchain.com/oss/python/langchain/models#parameters
 
 
 def declared_fields(model_class: type[BaseChatModel]) -> dict[str, FieldInfo]:
-    """Find the fields that were added to LangChain's own, but for those that are excluded."""
+    """Find the fields that were added to LangChain's own."""
     theirs = BaseChatModel.model_fields
-    fields = model_class.model_fields.items()
-    return {name: info for name, info in fields if name not in theirs and not info.exclude}
+    return {name: info for name, info in model_class.model_fields.items() if name not in theirs}
 
 
 def check_names(model: str, given: Iterable[str], known: Iterable[str]) -> None:

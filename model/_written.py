@@ -27,6 +27,8 @@ class Written:
         sync: Whether there is a `respond`.
         is_async: Whether there is an `arespond`.
         parameters: The names of the declared fields.
+        excluded: The names of those fields that are declared, but excluded from what is told,
+            and that hold no secret.
         secrets: Those among all fields that hold a secret.
         arguments: The keyword arguments that the generator takes.
         takes_any_argument: Whether it takes any others as well.
@@ -35,6 +37,7 @@ class Written:
     sync: bool
     is_async: bool
     parameters: frozenset[str]
+    excluded: frozenset[str]
     secrets: frozenset[str]
     arguments: frozenset[str]
     takes_any_argument: bool
@@ -92,12 +95,15 @@ def _look_at(model_class: Any) -> Written:
     if inspect.isasyncgenfunction(respond) or inspect.iscoroutinefunction(respond):
         raise TypeError(f"{model_class.__name__}.respond is async; name it arespond")
     is_async = _is_written(model_class, "arespond")
+    fields, secrets = declared_fields(model_class), secret_fields(model_class)
+    excluded = {name for name, info in fields.items() if info.exclude}
     arguments, takes_any = _keyword_arguments(arespond if is_async else respond)
     return Written(
         sync=_is_written(model_class, "respond"),
         is_async=is_async,
-        parameters=frozenset(declared_fields(model_class)),
-        secrets=secret_fields(model_class),
+        parameters=frozenset(fields) - excluded,
+        excluded=frozenset(excluded) - secrets,
+        secrets=secrets,
         arguments=arguments,
         takes_any_argument=takes_any,
     )

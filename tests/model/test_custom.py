@@ -9,9 +9,11 @@ import pickle
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
@@ -479,6 +481,66 @@ def test_an_excluded_field_tells_nothing_of_itself() -> None:
         model.invoke("?", {"callbacks": [captured.handler]})
     (span,) = captured.spans
     assert "planted" not in repr(dict(span.attributes))
+
+
+class Templated(CustomChatModel):
+    """Fills a template in, which a call may well be made with another one of."""
+
+    template: Any = Field(exclude=True)
+    api_key: SecretStr | None = Field(default=None, exclude=True)
+
+    def respond(self, messages: list[BaseMessage]) -> Iterator[str]:  # noqa: ARG002
+        """Answer with what the template gives."""
+        yield self.template() if callable(self.template) else str(self.template)
+
+
+def test_a_cache_tells_apart_what_is_excluded() -> None:
+    """One model's answer is not another's whose excluded field differs, and is an equal one's."""
+    cache = InMemoryCache()
+    answers = [Templated(template=text, cache=cache).invoke("?") for text in "ABA"]
+    assert [answer.content for answer in answers] == ["A", "B", "A"]
+    assert answers[2].usage_metadata
+    assert "total_cost" in answers[2].usage_metadata
+
+
+def test_a_cache_tells_functions_apart_that_come_one_after_another() -> None:
+    """A function that has the address of one that is gone is not taken for it."""
+    cache = InMemoryCache()
+    for number in range(100):
+        model = Templated(template=lambda number=number: str(number), cache=cache)
+        assert model.invoke("?").content == str(number)
+        again = model.invoke("?").usage_metadata
+        assert again
+        assert "total_cost" in again
+
+
+@pytest.mark.parametrize(
+    ("one", "equal", "other"),
+    [
+        ("A", "A", "B"),
+        ({"a": 1, "b": [2]}, {"b": [2], "a": 1}, {"a": 1, "b": [3]}),
+        (Path("a"), Path("a"), Path("b")),
+        (AIMessageChunk("a"), AIMessageChunk("a"), AIMessageChunk("b")),
+        ([HumanMessage("a")], [HumanMessage("a")], [ToolMessage("a", tool_call_id="1")]),
+        (print, print, len),
+    ],
+)
+def test_the_key_of_a_cache_says_nothing_of_what_is_excluded(
+    one: Any, equal: Any, other: Any
+) -> None:
+    """It is a digest of the values: the same for equal ones."""
+    key = Templated(template=one)._get_llm_string()
+    assert key == Templated(template=equal)._get_llm_string()
+    assert key != Templated(template=other)._get_llm_string()
+
+
+def test_a_cache_does_not_know_secrets() -> None:
+    """Answers are shared over keys, of which the cache's own key holds nothing."""
+    models = [Templated(template="planted", api_key=key) for key in ("SECRET-1", "SECRET-2")]
+    first, second = (model._get_llm_string() for model in models)
+    assert first == second
+    assert "planted" not in first
+    assert "SECRET" not in first
 
 
 class Housed(Shouting):
