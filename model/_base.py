@@ -210,6 +210,14 @@ class CustomChatModel(SecretKeeping):
             params["nodespan_in_process"] = True  # type: ignore[typeddict-unknown-key]  # ours
         return params
 
+    def _get_invocation_params(
+        self, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        # Callbacks and caches are told what a call is made with, but for its secrets.
+        secret = written(type(self)).secrets
+        told = {name: value for name, value in kwargs.items() if name not in secret}
+        return super()._get_invocation_params(stop=stop, **without_secrets(told))
+
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         # Core's own is taken from the model as it was when it was first serialized.
         params = self._get_invocation_params(stop=stop, **kwargs)

@@ -43,17 +43,22 @@ def public_values(values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     }
 
 
-def without_secrets(value: Any) -> Any:
+def without_secrets(value: Any, name: Any = "") -> Any:
     """Take what is secret out of a dictionary, at any depth; leave other values alone."""
     if not isinstance(value, dict):
         return value
     return {
-        key: without_secrets(inner) for key, inner in value.items() if not _is_secret(key, inner)
+        key: without_secrets(inner, key)
+        for key, inner in value.items()
+        if not _is_secret(key, inner, within=name)
     }
 
 
-def _is_secret(name: Any, value: Any) -> bool:
-    return isinstance(value, _SECRETS) or bool(_CREDENTIAL_NAME.search(str(name)))
+def _is_secret(name: Any, value: Any, within: Any = "") -> bool:
+    # In a JSON schema it is the name of a property, and the value says of which type that is.
+    is_schema = within == "properties" and isinstance(value, dict)
+    has_credential_name = not is_schema and _CREDENTIAL_NAME.search(str(name))
+    return isinstance(value, _SECRETS) or bool(has_credential_name)
 
 
 class SecretKeeping(BaseChatModel):

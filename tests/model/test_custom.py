@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
@@ -377,6 +378,65 @@ def test_secrets_are_not_pickled(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pickle.loads(pickled).api_key is None  # noqa: S301
     monkeypatch.setenv("KEEPING_API_KEY", "SECRET-5")
     assert pickle.loads(pickled).api_key == SecretStr("SECRET-5")  # noqa: S301
+
+
+class Revealing(CustomChatModel):
+    """Answers with the secrets that it is called with, so that a test can see them arrive."""
+
+    api_key: SecretStr | None = None
+    headers: dict[str, SecretStr] | None = None
+    options: dict[str, Any] | None = None
+
+    def respond(
+        self,
+        messages: list[BaseMessage],  # noqa: ARG002
+        *,
+        response_format: Any = None,  # noqa: ARG002
+    ) -> Iterator[str]:
+        """Answer with the secrets."""
+        key, headers = self.api_key, self.headers or {}
+        yield f"{key and key.get_secret_value()}, "
+        yield ", ".join(value.get_secret_value() for value in headers.values())
+
+
+class Overhearing(BaseCallbackHandler):
+    """Writes down all that callbacks are told when a call starts."""
+
+    run_inline = True
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        """Write it down."""
+        self.told.append(f"{args} {kwargs}")
+
+
+async def test_secrets_of_one_call_reach_the_model_and_nobody_else() -> None:
+    """Neither callbacks nor the key of a cache hold a key or a header that a call is made with."""
+    handler, cache = Overhearing(), InMemoryCache()
+    config: Any = {"callbacks": [handler]}
+    given: Any = {"api_key": "SECRET-1", "headers": {"X-Key": "SECRET-2"}, "options": {"n": 1}}
+    given["options"]["cookie"] = "SECRET-3"
+    model = Revealing(cache=cache)
+    assert model.invoke("a", config, **given).content == "SECRET-1, SECRET-2"
+    assert (await model.ainvoke("b", config, **given)).content == "SECRET-1, SECRET-2"
+    list(model.stream("c", config, **given))
+    [chunk async for chunk in model.astream("d", config, **given)]
+    assert len(handler.told) == 4
+    assert all("'n': 1" in told for told in handler.told)
+    assert "SECRET" not in "".join(handler.told)
+    assert "SECRET" not in "".join(key for _, key in cache._cache)
+
+
+def test_a_schema_may_speak_of_secrets() -> None:
+    """A property that has a credential's name is none: callbacks and caches learn of it."""
+    schema = {"type": "object", "properties": {"token": {"type": "string"}}}
+    asked = {"type": "json_schema", "json_schema": {"name": "login", "schema": schema}}
+    params = Revealing()._get_invocation_params(response_format=asked)
+    assert params["response_format"] == asked
+    leaking = {"properties": {"token": "SECRET"}}
+    assert "SECRET" not in str(Revealing()._get_invocation_params(options=leaking))
 
 
 class Tooled(CustomChatModel):
