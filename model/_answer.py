@@ -25,7 +25,7 @@ class Answer:
     """Turns pieces into chunks, and closes the stream with the one that tells about it.
 
     Metadata and usage that arrive on the way are kept for that last chunk, so that they are
-    told once, however the author spreads them.
+    told once, however the author spreads them. An id and a name hold for all that follows.
 
     Args:
         model_name: The name to report, unless a piece's metadata has another one.
@@ -41,6 +41,7 @@ class Answer:
         "_called_tools",
         "_count_usage",
         "_held",
+        "_identity",
         "_metadata",
         "_model_name",
         "_scanner",
@@ -62,6 +63,7 @@ class Answer:
         self._count_usage = count_usage
         self._scanner = StopScanner(stop) if stop else None
         self._metadata: dict[str, Any] = {}
+        self._identity: dict[str, Any] = {}
         self._texts: list[str] = []
         self._usage: UsageMetadata | None = None
         self._called_tools = False
@@ -105,14 +107,16 @@ class Answer:
             response_metadata=metadata,
             usage_metadata=usage,
             chunk_position="last",
+            **self._identity,
         )
         yield ChatGenerationChunk(message=last)
 
     def _text_message(self, text: str) -> AIMessageChunk | None:
         text = self._cut(text)
-        return AIMessageChunk(content=text) if text else None
+        return AIMessageChunk(content=text, **self._identity) if text else None
 
     def _chunk_message(self, piece: AIMessageChunk) -> AIMessageChunk | None:
+        self._identify(piece)
         self._metadata.update(piece.response_metadata)
         if piece.usage_metadata is not None:
             self._usage = add_usage(self._usage, piece.usage_metadata)
@@ -127,7 +131,13 @@ class Answer:
             "usage_metadata": None,
             "chunk_position": None,
         }
-        return piece.model_copy(update={"content": content, **told_last})
+        return piece.model_copy(update={"content": content, **told_last, **self._identity})
+
+    def _identify(self, piece: AIMessageChunk) -> None:
+        if piece.id:
+            self._identity["id"] = piece.id
+        if piece.name:
+            self._identity["name"] = piece.name
 
     def _cut(self, text: str) -> str:
         if self._scanner is not None:

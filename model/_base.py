@@ -8,7 +8,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from langchain_core.language_models.base import BaseLanguageModel, LangSmithParams
-from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages.utils import count_tokens_approximately
 from pydantic import field_validator, model_validator
 
@@ -28,6 +27,7 @@ from ._tools import (
     tool_definitions,
 )
 from ._usage import count_message_tokens, estimate_tokens
+from ._whole import whole
 from ._written import written
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class CustomChatModel(SecretKeeping):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+        return whole(list(self._stream(messages, stop, run_manager, **kwargs)))
 
     async def _agenerate(
         self,
@@ -190,8 +190,7 @@ class CustomChatModel(SecretKeeping):
         **kwargs: Any,
     ) -> ChatResult:
         async with owned(self._astream(messages, stop, run_manager, **kwargs)) as stream:
-            chunks = [chunk async for chunk in stream]
-        return generate_from_stream(iter(chunks))
+            return whole([chunk async for chunk in stream])
 
     @property
     def _llm_type(self) -> str:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeAlias
 
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    ToolCall,
+    ToolCallChunk,
+)
 from langchain_core.messages.tool import tool_call_chunk
 
 from ._errors import ScriptEndedError
@@ -122,22 +129,29 @@ def _cut(text: str, chunk_size: int | None) -> list[str]:
     return [text[start : start + chunk_size] for start in range(0, len(text), chunk_size)]
 
 
-def _cut_message(message: AIMessage, chunk_size: int | None) -> Iterator[str | AIMessageChunk]:
+def _cut_message(message: AIMessage, chunk_size: int | None) -> Iterator[AIMessageChunk]:
     """Break a message up into its text or content blocks, its tool calls, and the rest."""
-    if isinstance(message.content, str):
-        yield from _cut(message.content, chunk_size)
-    else:
-        for block in message.content:
-            yield AIMessageChunk(content=[block])
-    for index, call in enumerate(message.tool_calls):
-        start = tool_call_chunk(name=call["name"], args="", id=call["id"], index=index)
-        yield AIMessageChunk(content="", tool_call_chunks=[start])
-        for part in _cut(json.dumps(call["args"], ensure_ascii=False), chunk_size):
-            arguments = tool_call_chunk(args=part, index=index)
-            yield AIMessageChunk(content="", tool_call_chunks=[arguments])
-    yield AIMessageChunk(
+    chunk = partial(AIMessageChunk, id=message.id, name=message.name)
+    for part in _cut_content(message.content, chunk_size):
+        yield chunk(content=part)
+    for call in _cut_calls(message.tool_calls, chunk_size):
+        yield chunk(content="", tool_call_chunks=[call])
+    if message.invalid_tool_calls:
+        yield chunk(content="", invalid_tool_calls=message.invalid_tool_calls)
+    yield chunk(
         content="",
         additional_kwargs=message.additional_kwargs,
         response_metadata=message.response_metadata,
         usage_metadata=message.usage_metadata,
     )
+
+
+def _cut_content(content: str | list[Any], chunk_size: int | None) -> Iterable[str | list[Any]]:
+    return _cut(content, chunk_size) if isinstance(content, str) else ([block] for block in content)
+
+
+def _cut_calls(calls: Sequence[ToolCall], chunk_size: int | None) -> Iterator[ToolCallChunk]:
+    for index, call in enumerate(calls):
+        yield tool_call_chunk(name=call["name"], args="", id=call["id"], index=index)
+        for part in _cut(json.dumps(call["args"], ensure_ascii=False), chunk_size):
+            yield tool_call_chunk(args=part, index=index)

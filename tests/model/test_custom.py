@@ -120,6 +120,28 @@ def test_a_text_block_without_a_text_passes_through(stop: list[str] | None) -> N
     }
 
 
+class Introducing(CustomChatModel):
+    """Says who it is before it says anything, as providers do."""
+
+    def respond(self, messages: list[BaseMessage]) -> Iterator[str | AIMessageChunk]:  # noqa: ARG002
+        """Introduce itself and answer."""
+        yield AIMessageChunk("", id="msg_1", name="bob")
+        yield "a"
+        yield AIMessageChunk("b")
+
+
+async def test_an_answer_has_one_id_and_one_name() -> None:
+    """What a piece says of them holds for all chunks after it, and for the whole answer."""
+    model = Introducing()
+    assert [(c.content, c.id, c.name) for c in model.stream("?")] == [
+        ("a", "msg_1", "bob"),
+        ("b", "msg_1", "bob"),
+        ("", "msg_1", "bob"),
+    ]
+    for answer in (model.invoke("?"), await model.ainvoke("?")):
+        assert (answer.content, answer.id, answer.name) == ("ab", "msg_1", "bob")
+
+
 class Watched(CustomChatModel):
     """Counts to a hundred, and remembers what happened to its generator."""
 

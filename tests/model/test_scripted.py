@@ -123,6 +123,35 @@ def test_tool_calls_are_replayed() -> None:
     assert sum(bool(chunk.tool_call_chunks) for chunk in chunks) > 1
 
 
+def test_invalid_tool_calls_are_replayed() -> None:
+    """They come out as they are, beside those that are valid; nothing is made of their arguments.
+
+    LangChain itself reads the arguments anew when it adds the chunks of a stream up.
+    """
+    invalid: Any = {
+        "type": "invalid_tool_call",
+        "name": "get_weather",
+        "args": '{"city": "Ro',
+        "id": "2",
+        "error": "cut",
+    }
+    script = AIMessage("Hm.", tool_calls=[_CALL], invalid_tool_calls=[invalid])
+    model = ScriptedChatModel([script] * 3)
+    for answer in (model.invoke("?"), asyncio.run(model.ainvoke("?"))):
+        assert answer.tool_calls == [_CALL]
+        assert answer.invalid_tool_calls == [invalid]
+    assert [c.invalid_tool_calls for c in model.stream("?")][-2:] == [[invalid], []]
+
+
+def test_an_id_and_a_name_are_replayed() -> None:
+    """Each chunk has them, and the whole answer."""
+    script = AIMessage("It is", id="msg_1", name="bob")
+    model = ScriptedChatModel([script, script])
+    assert {(chunk.id, chunk.name) for chunk in model.stream("?")} == {("msg_1", "bob")}
+    answer = model.invoke("?")
+    assert (answer.content, answer.id, answer.name) == ("It is", "msg_1", "bob")
+
+
 def test_usage_and_metadata_are_replayed() -> None:
     """What a message says of itself is what the answer says."""
     usage: Any = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}
