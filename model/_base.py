@@ -85,7 +85,8 @@ class CustomChatModel(SecretKeeping):
     Args:
         model_name: The model's name in traces and results; by default made from the class's.
         stop: Strings that end an answer; the one that did is part of it.
-        streaming: `False` makes `stream` give the whole answer as one message.
+        streaming: `False` makes `stream` give the whole answer as one message; it can be changed
+            for one call, as any parameter.
         **kwargs: LangChain's own, such as `cache`, `rate_limiter`, `tags` and `metadata`.
     """
 
@@ -191,6 +192,13 @@ class CustomChatModel(SecretKeeping):
     ) -> ChatResult:
         async with owned(self._astream(messages, stop, run_manager, **kwargs)) as stream:
             return whole([chunk async for chunk in stream])
+
+    def _streaming_disabled(self, *, streaming: bool | None = None, **kwargs: Any) -> bool:
+        if streaming is None:
+            return super()._streaming_disabled(**kwargs)
+        # Core knows of the model's own `streaming`, but not of a call's.
+        changed: CustomChatModel = override(self, {"streaming": streaming})
+        return changed._streaming_disabled(**kwargs)
 
     @property
     def _llm_type(self) -> str:

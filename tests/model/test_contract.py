@@ -214,6 +214,19 @@ def test_streaming_can_be_switched_off(model: CustomChatModel) -> None:
     assert only.content == model.invoke(_PROMPT).content
 
 
+async def test_streaming_can_be_switched_for_one_call(model: CustomChatModel) -> None:
+    """streaming= with a call wins over the model's own, and a value that is none is refused."""
+    whole = type(model)(**{**dict(model), "streaming": False})
+    (only,) = model.stream(_PROMPT, streaming=False)
+    assert only.content == model.invoke(_PROMPT).content
+    assert len([chunk async for chunk in model.astream(_PROMPT, streaming=False)]) == 1
+    assert len(list(model.bind(streaming=False).stream(_PROMPT))) == 1
+    assert len(list(whole.stream(_PROMPT))) == 1
+    assert len(list(whole.stream(_PROMPT, streaming=True))) > 1
+    with pytest.raises(BadRequestError, match="'nope' is not a valid streaming"):
+        list(model.stream(_PROMPT, streaming="nope"))
+
+
 def test_answers_are_cached(model: CustomChatModel) -> None:
     """A cache answers the same question once, and another one not at all."""
     cache = InMemoryCache()
