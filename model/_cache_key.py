@@ -31,7 +31,9 @@ def digest(value: Any) -> str:
 
 def _stand_in(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        return [f"{type(value).__module__}.{type(value).__qualname__}", dict(value)]
+        kind = type(value)
+        fields = {name: getattr(value, name, None) for name in kind.model_fields}
+        return [f"{kind.__module__}.{kind.__qualname__}", fields, value.model_extra]
     return repr(value) if isinstance(value, _SPELLED_OUT) else _token(value)
 
 

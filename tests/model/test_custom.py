@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -459,6 +460,68 @@ def test_a_schema_may_speak_of_secrets() -> None:
     assert params["response_format"] == asked
     leaking = {"properties": {"token": "SECRET"}}
     assert "SECRET" not in str(Revealing()._get_invocation_params(options=leaking))
+
+
+class Gateway(BaseModel):
+    """Where to ask, and with which key."""
+
+    url: str
+    api_key: SecretStr | None
+
+
+class Configured(CustomChatModel):
+    """Holds whatever it is configured with."""
+
+    config: Any = None
+
+    def respond(self, messages: list[BaseMessage]) -> Iterator[str]:
+        """Echo."""
+        yield str(messages[-1].text)
+
+
+_GATEWAY = Gateway(url="public", api_key=SecretStr("SECRET"))
+
+
+@pytest.mark.parametrize(
+    ("config", "kept"),
+    [
+        (SecretStr("SECRET"), None),
+        (["public", SecretStr("SECRET")], ["public"]),
+        (("public", {"token": "SECRET", "n": 1}), ("public", {"n": 1})),
+        ({"servers": [{"authorization": "SECRET"}, {"n": 1}]}, {"servers": [{}, {"n": 1}]}),
+        (_GATEWAY, Gateway(url="public", api_key=None)),
+        ([{"deep": [_GATEWAY]}], [{"deep": [Gateway(url="public", api_key=None)]}]),
+        (Keeping(api_key="SECRET"), Keeping()),
+    ],
+    ids=str,
+)
+def test_secrets_are_found_at_any_depth(config: Any, kept: Any) -> None:
+    """They are in nothing that describes the model, nor in its pickle; what is public stays."""
+    model = Configured(config=config)
+    described = [repr(model), dumps(model), str(model._identifying_params), model._get_llm_string()]
+    assert "SECRET" not in "".join(described)
+    pickled = pickle.dumps(model)
+    assert b"SECRET" not in pickled
+    assert pickle.loads(pickled).config == kept  # noqa: S301
+    assert model.config is config
+
+
+def test_what_holds_no_secret_stays_as_it_is() -> None:
+    """A value without secrets is told as the very object that it is, however deep, or in rings."""
+    ring: list[Any] = ["public"]
+    ring.append(ring)
+    for config in (ring, OrderedDict(n=1), _GATEWAY.model_copy(update={"api_key": None})):
+        assert Configured(config=config)._identifying_params["config"] is config
+
+
+def test_a_secret_in_a_ring_is_found() -> None:
+    """What holds itself, and a secret, is told as deep as it makes sense, without the secret."""
+    ring: dict[str, Any] = {"public": 1, "password": "SECRET"}
+    ring["ring"] = [ring, ring]
+    model = Configured(config=ring)
+    assert "SECRET" not in repr(model)
+    assert model._identifying_params["config"]["public"] == 1
+    assert b"SECRET" not in pickle.dumps(model)
 
 
 class Tooled(CustomChatModel):
