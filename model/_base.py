@@ -20,6 +20,7 @@ from ._parameters import check_names, override
 from ._secrets import SecretKeeping, public_values, without_secrets
 from ._stop import as_list
 from ._tools import (
+    check_method,
     definitions_to_count,
     response_format_for,
     structured,
@@ -287,10 +288,12 @@ class CustomChatModel(SecretKeeping):
 
         Raises:
             UnsupportedError: If the generator takes neither `response_format` nor `tools`.
+            BadRequestError: If there is no such method.
         """
         takes_format = written(type(self)).takes("response_format")
         if method is None:
             method = "json_schema" if takes_format else "function_calling"
+        check_method(method)
         if method == "function_calling":
             takes_tools = written(type(self)).takes_tools
             self._require(takes_tools, "structured output", "`response_format` or `tools`")

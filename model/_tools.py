@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _REQUIRED = ("any", "required", True)
 _AS_THEY_ARE = ("auto", "none")
+_METHODS = ("json_schema", "json_mode", "function_calling")
 
 
 def tool_definitions(
@@ -69,6 +70,18 @@ def tool_choice_for(
             "nor 'auto', 'any', 'required' or 'none'"
         )
     return {"type": "function", "function": {"name": name}}
+
+
+def check_method(method: str) -> None:
+    """Refuse a method of structured output that does not exist.
+
+    Raises:
+        BadRequestError: It names the method, and those that there are.
+    """
+    if method not in _METHODS:
+        raise BadRequestError(
+            f"{method!r} is no method of structured output; use {', '.join(map(repr, _METHODS))}"
+        )
 
 
 def response_format_for(schema: dict[str, Any] | type, method: str) -> dict[str, Any]:

@@ -571,6 +571,13 @@ def test_a_model_without_tools_says_so() -> None:
         Shouting().invoke("?", response_format={"type": "json_object"})
 
 
+@pytest.mark.parametrize("model", [Revealing(), Tooled(), Shouting()])
+def test_an_unknown_method_of_structured_output_is_refused(model: CustomChatModel) -> None:
+    """The error names the method, and those that there are."""
+    with pytest.raises(BadRequestError, match="'nope' is no method of structured output; use "):
+        model.with_structured_output({"title": "t", "type": "object"}, method="nope")
+
+
 def test_a_class_without_a_generator_says_so() -> None:
     """The author is told what to write."""
 
