@@ -114,7 +114,11 @@ MODELS: dict[str, Callable[[pytest.FixtureRequest], CustomChatModel]] = {
 }
 
 
-@pytest.fixture(params=list(MODELS))
+# A real model takes its time over each case; test_llama_cpp.py is the short way.
+SLOW = pytest.param("llama_cpp", marks=pytest.mark.end_to_end)
+
+
+@pytest.fixture(params=[SLOW if name == "llama_cpp" else name for name in MODELS])
 def model(request: pytest.FixtureRequest) -> CustomChatModel:
     """Give each model in turn."""
     return MODELS[request.param](request)

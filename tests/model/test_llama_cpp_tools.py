@@ -31,6 +31,7 @@ def get_weather(city: str) -> str:
     return f"It is sunny in {city}."
 
 
+@pytest.mark.end_to_end  # two answers of a real model; the tests below are the short way
 def test_an_agent_calls_a_tool_and_answers(model: LlamaCppChatModel) -> None:
     """The loop of model and tool comes to an end, with the tool called once."""
     agent = create_agent(model, [get_weather])

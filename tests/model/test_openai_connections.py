@@ -114,7 +114,7 @@ async def test_so_does_one_on_a_running_loop(server: HostileServer) -> None:
     await asyncio.to_thread(server.until_connections_are, 0)
 
 
-@pytest.mark.parametrize("steps", range(8))
+@pytest.mark.parametrize("steps", [0, 1, 5])
 def test_an_event_loop_may_end_while_they_are_closed(server: HostileServer, steps: int) -> None:
     """It cancels what is still closing them; all the same, not one is left open."""
     server.replies = [says("Hel", "lo", pause=0.01)]
