@@ -267,10 +267,11 @@ stream = model.stream("Tell me a long story", max_tokens=2000)
 next(stream)
 child = os.fork()
 text = model.invoke("Hello").text
-print(text, flush=True)
+status = os.waitpid(child, 0)[1] if child else 0
+print(text, flush=True)  # not both at once: a line may be written in two parts
 if child == 0:
     os._exit(0)
-sys.exit(os.waitpid(child, 0)[1])
+sys.exit(status)
 """
 
 
