@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from langgraph.errors import NodeCancelledError, NodeTimeoutError
 
-from ._callers import is_called_by_function
 from ._outcome import Outcome
 from ._spans import RunKind
+from ._stack import is_called_by_function
 
 if TYPE_CHECKING:
     from ._ending import Ending

@@ -6,13 +6,13 @@ from math import inf
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from ._callers import told_in_events
 from ._chunk_content import (
     carries_content,
     delta_carries_content,
     deltas_around,
     start_carries_content,
 )
+from ._stack import told_in_events
 from ._stream import FOLD_EVERY, StreamClock
 from ._stream_text import event_text, token_text
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from opentelemetry.context import Context, attach, create_key, get_current
 from opentelemetry.trace import Span, set_span_in_context
 
-from ._callers import current_task, is_called_by, starting_frame
+from ._callers import current_task
+from ._stack import is_called_by, starting_frame
 
 if TYPE_CHECKING:
     import asyncio

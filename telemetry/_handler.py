@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import weakref
 from functools import partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
@@ -31,6 +29,7 @@ from ._logs import log_observers
 from ._metrics import Metrics
 from ._outcome import Outcome
 from ._prices import PriceTable
+from ._process import at_exit, in_forked_child
 from ._request import model_name
 from ._response import response_attributes
 from ._run_log import RunLog
@@ -153,7 +152,9 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             shows_all=switch("all_runnables", all_runnables),
         )
         self._interrupts = Interrupts(self._runs.interrupted, door)
-        _end_at_exit(self)
+        at_exit(self.close)
+        # The parent ends its own runs; a child that ended them again would export them twice.
+        in_forked_child(self._forget)
 
     @property
     def open_runs(self) -> int:
@@ -382,23 +383,3 @@ def _answer_attributes(
 
 def _always(kind: RunKind) -> Callable[[Start, Start | None], RunKind]:
     return lambda _start, _above: kind
-
-
-def _end_at_exit(handler: OpenTelemetryCallbackHandler) -> None:
-    """End what is open when the interpreter goes, and forget it in a forked child.
-
-    The parent process ends its own runs; a child that ended them again would export them twice.
-    """
-    alive = weakref.ref(handler)
-
-    def close() -> None:
-        if (living := alive()) is not None:
-            living.close()
-
-    def forget() -> None:
-        if (living := alive()) is not None:
-            living._forget()  # noqa: SLF001 - the handler's own
-
-    atexit.register(close)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=forget)

@@ -13,7 +13,7 @@ from uuid import uuid4
 from langchain_core.runnables.config import var_child_runnable_config
 
 from ._attempts import NodeAttempts, is_attempt_beside, makes_attempts
-from ._callers import Caller, started_graph, waits_for_body
+from ._callers import Caller
 from ._calls import claim_call
 from ._context import run_id_around
 from ._diagnostics import RUN_EVICTED
@@ -24,6 +24,7 @@ from ._left_open import ending_of, goes_on, was_abandoned
 from ._outcome import Outcome
 from ._runs import OpenRuns, Run
 from ._spans import RunKind, graph_kind, is_graph_step, is_hidden, nested_graph_kind
+from ._stack import started_graph, waits_for_body
 from ._unreported import watch_current_task, watch_id
 
 if TYPE_CHECKING:

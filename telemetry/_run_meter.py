@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import weakref
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
@@ -13,6 +11,7 @@ from opentelemetry.metrics import Observation
 from . import _instruments as instruments
 from ._instruments import histograms_of
 from ._live_runs import LiveRun, LiveRuns
+from ._process import in_forked_child
 from ._recorder import Recorder
 from ._series import SeriesLimit
 
@@ -62,7 +61,8 @@ class RunMeter:
         _observe(meter, instruments.CHUNKS, self._live.chunks)
         for counter in instruments.counters_of(edition):
             _observe(meter, counter, self._totals_of(counter))
-        _forget_in_child(self)
+        # Its parent has measured what there is, and tells it itself.
+        in_forked_child(self.clear)
 
     def open(self, run_id: int, kind: Attributes) -> None:
         """Take note of a run that has started."""
@@ -134,18 +134,6 @@ def _observe(meter: Meter, kind: Counter, read: Read) -> None:
     if isinstance(kind, instruments.UpDownCounter):
         create = meter.create_observable_up_down_counter
     create(kind.name, [callback], kind.unit, kind.description)
-
-
-def _forget_in_child(meter: RunMeter) -> None:
-    """Forget in a forked child what its parent has measured, and tells itself."""
-    alive = weakref.ref(meter)
-
-    def forget() -> None:
-        if (living := alive()) is not None:
-            living.clear()
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=forget)
 
 
 _OF_PROVIDERS: Final[WeakKeyDictionary[MeterProvider, dict[Edition, RunMeter]]] = (

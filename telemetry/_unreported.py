@@ -12,7 +12,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
-from ._callers import current_task, is_told_by_manager
+from ._callers import current_task
+from ._stack import is_told_by_manager
 
 if TYPE_CHECKING:
     from collections.abc import Callable

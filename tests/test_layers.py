@@ -26,6 +26,7 @@ PURE = {
     "telemetry": {
         "_attributes",
         "_blocks",
+        "_chunk_content",
         "_checks",
         "_config",
         "_content",
