@@ -1,6 +1,6 @@
 """Chat models for LangChain: your own in one generator, and a few that are ready to use."""
 
-from ._base import CustomChatModel
+from ._custom.base import CustomChatModel
 from ._echo import EchoChatModel
 from ._errors import (
     AuthenticationError,
@@ -19,10 +19,10 @@ from ._errors import (
     ServerError,
     UnsupportedError,
 )
-from ._llama_cpp import LlamaCppChatModel
-from ._openai import OpenAICompatibleChatModel
-from ._script import Pause, ScriptedCall
-from ._scripted import ScriptedChatModel
+from ._llama_cpp.chat_model import LlamaCppChatModel
+from ._openai.chat_model import OpenAICompatibleChatModel
+from ._scripted.chat_model import ScriptedChatModel
+from ._scripted.script import Pause, ScriptedCall
 
 __all__ = [
     "AuthenticationError",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from ._base import CustomChatModel
+from ._custom.base import CustomChatModel
 from ._errors import BadRequestError
 
 if TYPE_CHECKING:

@@ -1,16 +1,16 @@
 """OpenTelemetry for LangChain and LangGraph: every run, token and failure, on spans."""
 
-from ._collector import SpanCollector
-from ._config import TelemetryConfig
-from ._configure import Telemetry, configure
-from ._content import CaptureContent
+from ._content.door import CaptureContent
 from ._errors import ConfigurationError, TelemetryError
 from ._handler import OpenTelemetryCallbackHandler
-from ._instrument import instrument, uninstrument
-from ._log_records import OpenTelemetryLogProcessor
-from ._logging import configure_logging
-from ._records import EventRecord, LinkRecord, SpanRecord
-from ._run_context import add_run_context
+from ._instrument.process import instrument, uninstrument
+from ._logs.processor import OpenTelemetryLogProcessor
+from ._logs.structlog_setup import configure_logging
+from ._runs.current import add_run_context
+from ._settings.config import TelemetryConfig
+from ._setup.configure import Telemetry, configure
+from ._traces.collector import SpanCollector
+from ._traces.records import EventRecord, LinkRecord, SpanRecord
 
 __all__ = [
     "CaptureContent",

@@ -10,33 +10,33 @@ from typing import TYPE_CHECKING, Any
 from langgraph.callbacks import GraphCallbackHandler, GraphInterruptEvent, GraphResumeEvent
 from opentelemetry import trace
 
-from . import _payload as payload
-from . import _semconv as semconv
-from ._checks import capable_of, few_names, positive, redaction, seconds, switch
-from ._config import DEFAULT_MAX_OPEN_RUNS, DEFAULT_STALL_THRESHOLD
-from ._content import (
+from ._content.door import (
     DEFAULT_MAX_CHARACTERS,
     CaptureContent,
     ContentDoor,
     within_sdk_limit,
 )
 from ._diagnostics import Diagnostics
-from ._ending import Ending
 from ._guard import guarded
-from ._interrupts import Interrupts
-from ._lifecycle import Lifecycle, RunObserver
-from ._logs import log_observers
-from ._metrics import Metrics
-from ._outcome import Outcome
-from ._prices import PriceTable
+from ._logs.observers import log_observers
+from ._logs.run_lines import RunLog
+from ._metrics.observer import Metrics
 from ._process import at_exit, in_forked_child
-from ._request import model_name
-from ._response import response_attributes
-from ._run_log import RunLog
-from ._runs import open_runs_of
-from ._span_writer import SpanWriter
-from ._spans import RunKind, chain_kind
-from ._start import Start
+from ._runs.interrupts import Interrupts
+from ._runs.lifecycle import Lifecycle, RunObserver
+from ._runs.runs import open_runs_of
+from ._semconv import names as semconv
+from ._settings.checks import capable_of, few_names, positive, redaction, seconds, switch
+from ._settings.config import DEFAULT_MAX_OPEN_RUNS, DEFAULT_STALL_THRESHOLD
+from ._settings.prices import PriceTable
+from ._traces.writer import SpanWriter
+from ._translation import payload
+from ._translation.ending import Ending
+from ._translation.outcome import Outcome
+from ._translation.request import model_name
+from ._translation.response import response_attributes
+from ._translation.spans import RunKind, chain_kind
+from ._translation.start import Start
 from ._version import VERSION
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
-    from ._attributes import Attributes
-    from ._content import Redact
-    from ._prices import Prices
+    from ._content.door import Redact
+    from ._settings.prices import Prices
+    from ._values.attributes import Attributes
 
 
 class OpenTelemetryCallbackHandler(GraphCallbackHandler):

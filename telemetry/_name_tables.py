@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import _instruments as instruments
 from . import _own_names as own
-from ._instruments import Histogram, UpDownCounter
-from ._semconv import NEWEST, RELEASED
+from ._semconv import metrics as instruments
+from ._semconv.metrics import Histogram, UpDownCounter
+from ._semconv.names import NEWEST, RELEASED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ._instruments import Counter
-    from ._semconv import Edition
+    from ._semconv.metrics import Counter
+    from ._semconv.names import Edition
 
 
 def attribute_table() -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from . import _semconv as semconv
-from ._spans import RunKind
+from ._semconv import names as semconv
+from ._translation.spans import RunKind
 
 EVERY_SPAN: Final = tuple(kind.value for kind in RunKind if kind is not RunKind.HIDDEN)
 MODELS: Final = (RunKind.CHAT.value, RunKind.TEXT_COMPLETION.value)

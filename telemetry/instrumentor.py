@@ -12,7 +12,7 @@ from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-de
     BaseInstrumentor,
 )
 
-from ._instrument import instrument, uninstrument
+from ._instrument.process import instrument, uninstrument
 
 if TYPE_CHECKING:
     from collections.abc import Collection

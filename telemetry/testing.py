@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import TracerProvider
 
-from . import _semconv as semconv
-from ._collector import SpanCollector
 from ._handler import OpenTelemetryCallbackHandler
-from ._records import SpanRecord
+from ._semconv import names as semconv
+from ._traces.collector import SpanCollector
+from ._traces.records import SpanRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -37,7 +37,7 @@ settings.load_profile("repeatable")
 
 HERE = Path(__file__).parent
 SECONDS = 60
-IMPORTED_ONCE = ("nodespan.graph.cli._app", "nodespan.graph.cli._talk", "langchain.agents")
+IMPORTED_ONCE = ("nodespan.graph.cli._app", "nodespan.graph.cli._chat.talk", "langchain.agents")
 SET_UP_HERE = re.compile(
     r"OTEL_|LANG|LC_|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|GITHUB_|PY_COLORS|PYTHONDONTWRITE"
 )

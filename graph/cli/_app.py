@@ -8,8 +8,8 @@ from typing import Annotated, Final
 import typer
 from typer.exceptions import TyperException
 
-from ._chat import chat
-from ._exit import ExitCode, report_bad_usage
+from ._chat.command import chat
+from ._terminal.exit import ExitCode, report_bad_usage
 
 _NAME: Final = "nodespan"
 

@@ -26,7 +26,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from nodespan.model import CustomChatModel
-from nodespan.model._stop import StopScanner
+from nodespan.model._answer.stop import StopScanner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

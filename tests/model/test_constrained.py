@@ -20,7 +20,12 @@ from langchain_core.tools import tool
 from pydantic import BaseModel, PrivateAttr
 
 from nodespan.model import CustomChatModel
-from nodespan.model._constrained_reader import CallArguments, CallStart, ConstrainedReader, Text
+from nodespan.model._tools.reader import (
+    CallArguments,
+    CallStart,
+    ConstrainedReader,
+    Text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodespan.model._retry import Backoff, is_worth_retrying, parse_retry_after
+from nodespan.model._openai.retry import Backoff, is_worth_retrying, parse_retry_after
 
 _NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 _chances = st.floats(0, 1, exclude_max=True)

@@ -25,7 +25,7 @@ from nodespan.model import (
     ModelError,
     OpenAICompatibleChatModel,
 )
-from nodespan.model._openai_request import is_overheard
+from nodespan.model._openai.request import is_overheard
 from nodespan.telemetry import OpenTelemetryCallbackHandler
 
 if TYPE_CHECKING:

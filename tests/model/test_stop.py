@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nodespan.model import BadRequestError
-from nodespan.model._stop import StopScanner
+from nodespan.model._answer.stop import StopScanner
 
 # Few letters, so that stop strings overlap, repeat, and contain one another; and pieces of
 # graphemes that span several code points.

@@ -15,7 +15,7 @@ from nodespan.telemetry import (
     configure,
     instrument,
 )
-from nodespan.telemetry._config import check
+from nodespan.telemetry._settings.config import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,7 +27,7 @@ from signals import record_signals
 from strangers import ASTREAM, INVOKE, STREAM, State
 
 from nodespan.telemetry import _own_names as own
-from nodespan.telemetry import _semconv as semconv
+from nodespan.telemetry._semconv import names as semconv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -12,9 +12,9 @@ from langchain_core.messages import AIMessage, HumanMessage
 from values import PLAIN, VALUES
 
 from nodespan.telemetry import CaptureContent, ConfigurationError
-from nodespan.telemetry._content import ContentDoor, Passed, within_sdk_limit
-from nodespan.telemetry._messages import conversation, output_message
-from nodespan.telemetry._plain import Made
+from nodespan.telemetry._content.door import ContentDoor, Passed, within_sdk_limit
+from nodespan.telemetry._content.messages import conversation, output_message
+from nodespan.telemetry._values.plain import Made
 
 if TYPE_CHECKING:
     from collections.abc import Callable

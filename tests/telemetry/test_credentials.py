@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodespan.telemetry._credentials import is_credential_key, without_credentials
+from nodespan.telemetry._values.credentials import is_credential_key, without_credentials
 
 SECRET = "hunter2hunter2"  # noqa: S105 - planted
 

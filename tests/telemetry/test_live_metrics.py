@@ -18,9 +18,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from strangers import State, Talker
 
 from nodespan.telemetry import ConfigurationError, OpenTelemetryCallbackHandler
-from nodespan.telemetry._live_runs import LiveRun, LiveRuns
-from nodespan.telemetry._series import MAX_VALUES, OTHER
-from nodespan.telemetry._stream import StreamClock
+from nodespan.telemetry._metrics.live import LiveRun, LiveRuns
+from nodespan.telemetry._metrics.series import MAX_VALUES, OTHER
+from nodespan.telemetry._stream.clock import StreamClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,7 +26,7 @@ from nodespan.telemetry import (
     instrument,
     uninstrument,
 )
-from nodespan.telemetry import _log_events as log_events
+from nodespan.telemetry._logs import events as log_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

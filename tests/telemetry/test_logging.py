@@ -27,7 +27,7 @@ from nodespan.telemetry import (
     add_run_context,
     configure_logging,
 )
-from nodespan.telemetry._log_lines import diagnostics
+from nodespan.telemetry._logs.lines import diagnostics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -26,11 +26,11 @@ from langchain_core.tools import tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from values import TEXTS
 
-from nodespan.telemetry import _messages as parts
-from nodespan.telemetry import _payload
-from nodespan.telemetry import _semconv as semconv
-from nodespan.telemetry._blocks import block_part
-from nodespan.telemetry._content import CaptureContent, ContentDoor
+from nodespan.telemetry._content import messages as parts
+from nodespan.telemetry._content.blocks import block_part
+from nodespan.telemetry._content.door import CaptureContent, ContentDoor
+from nodespan.telemetry._semconv import names as semconv
+from nodespan.telemetry._translation import payload as _payload
 
 SCHEMAS = Path(__file__).parent / "semconv" / "schemas"
 PNG = "iVBORw0KGgo="

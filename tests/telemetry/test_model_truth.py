@@ -32,9 +32,9 @@ from strangers import (
 )
 from values import SCALARS
 
-from nodespan.telemetry._response import response_attributes
-from nodespan.telemetry._semconv import NEWEST, RELEASED
-from nodespan.telemetry._start import Start
+from nodespan.telemetry._semconv.names import NEWEST, RELEASED
+from nodespan.telemetry._translation.response import response_attributes
+from nodespan.telemetry._translation.start import Start
 from nodespan.telemetry.testing import capture_spans
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from pydantic import BaseModel, SecretStr
 from values import PLAIN, VALUES, Model, Record, TouchedError, untouchable
 
-from nodespan.telemetry._attributes import attribute_text, attribute_value, short_name
-from nodespan.telemetry._plain import Plain, Reader, to_json
+from nodespan.telemetry._values.attributes import attribute_text, attribute_value, short_name
+from nodespan.telemetry._values.plain import Plain, Reader, to_json
 
 LARGE = 1_000_000
 

@@ -20,8 +20,8 @@ from nodespan.telemetry import (
     TelemetryConfig,
     configure,
 )
-from nodespan.telemetry._prices import PriceTable
-from nodespan.telemetry._semconv import NEWEST, RELEASED
+from nodespan.telemetry._semconv.names import NEWEST, RELEASED
+from nodespan.telemetry._settings.prices import PriceTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,12 +23,12 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from strangers import Talker
 
 from nodespan.telemetry import OpenTelemetryCallbackHandler
-from nodespan.telemetry import _bulk_recording as bulk_recording
-from nodespan.telemetry import _recorder as recorder
-from nodespan.telemetry._instruments import Measure, histograms_of
-from nodespan.telemetry._run_meter import RunMeter
-from nodespan.telemetry._semconv import RELEASED
-from nodespan.telemetry._sketch import Sketch
+from nodespan.telemetry._metrics import bulk as bulk_recording
+from nodespan.telemetry._metrics import recorder
+from nodespan.telemetry._metrics.meter import RunMeter
+from nodespan.telemetry._semconv.metrics import Measure, histograms_of
+from nodespan.telemetry._semconv.names import RELEASED
+from nodespan.telemetry._stream.sketch import Sketch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodespan.telemetry._instruments import (
+from nodespan.telemetry._semconv.metrics import (
     AGENT_SECONDS,
     FAST_SECONDS,
     TOKENS,
     WORKFLOW_SECONDS,
 )
-from nodespan.telemetry._sketch import MAX_VALUE, Sketch
+from nodespan.telemetry._stream.sketch import MAX_VALUE, Sketch
 
 NS = 1e9
 

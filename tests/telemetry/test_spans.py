@@ -12,12 +12,17 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import TracerProvider
 from values import SCALARS, TEXTS
 
-from nodespan.telemetry._content import CaptureContent, ContentDoor
-from nodespan.telemetry._exceptions import exception_attributes, signature
-from nodespan.telemetry._outcome import error_type
-from nodespan.telemetry._semconv import NEWEST, RELEASED, Edition
-from nodespan.telemetry._spans import RunKind, chain_kind, metadata_attributes, span_start
-from nodespan.telemetry._start import Start
+from nodespan.telemetry._content.door import CaptureContent, ContentDoor
+from nodespan.telemetry._semconv.names import NEWEST, RELEASED, Edition
+from nodespan.telemetry._translation.exceptions import exception_attributes, signature
+from nodespan.telemetry._translation.outcome import error_type
+from nodespan.telemetry._translation.spans import (
+    RunKind,
+    chain_kind,
+    metadata_attributes,
+    span_start,
+)
+from nodespan.telemetry._translation.start import Start
 
 JUNK = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(TEXTS, SCALARS, max_size=2)
 KEYS = [

@@ -7,7 +7,7 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodespan.telemetry._stream import MAX_STALLS, Stall, StreamClock
+from nodespan.telemetry._stream.clock import MAX_STALLS, Stall, StreamClock
 
 THRESHOLD = 1_000
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nodespan.telemetry._stream import StreamClock
-from nodespan.telemetry._timeline import MAX_WINDOWS
+from nodespan.telemetry._stream.clock import StreamClock
+from nodespan.telemetry._stream.timeline import MAX_WINDOWS
 
 # From one nanosecond to ten days, as real streams have them, and every clock's lie: no time at all.
 GAPS = st.one_of(

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strangers import AEVENTS_V3, ASTREAM, EVENTS_V2, EVENTS_V3, STREAM, Call, Talker
 
-from nodespan.telemetry._plain import clean_text
-from nodespan.telemetry._stream import StreamClock
-from nodespan.telemetry._stream_text import StreamText, token_text
+from nodespan.telemetry._stream.clock import StreamClock
+from nodespan.telemetry._stream.text import StreamText, token_text
+from nodespan.telemetry._values.plain import clean_text
 from nodespan.telemetry.testing import capture_spans
 
 if TYPE_CHECKING:

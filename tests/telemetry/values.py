@@ -17,7 +17,7 @@ from langchain_core.documents import Document
 from langchain_core.messages import HumanMessage
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from nodespan.telemetry._credentials import is_credential_key, without_credentials
+from nodespan.telemetry._values.credentials import is_credential_key, without_credentials
 
 
 class Colour(Enum):

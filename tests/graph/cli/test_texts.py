@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodespan.graph.cli._duration import duration
-from nodespan.graph.cli._plain_text import plain, plain_lines
+from nodespan.graph.cli._terminal.duration import duration
+from nodespan.graph.cli._terminal.plain_text import plain, plain_lines
 
 US, MS, S = 1_000, 1_000_000, 1_000_000_000
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from nodespan.graph.cli._span_tree import LINES, branches, by_trace
-from nodespan.graph.cli._trace_tree import TraceTree
+from nodespan.graph.cli._terminal.span_tree import LINES, branches, by_trace
+from nodespan.graph.cli._terminal.trace_tree import TraceTree
 from nodespan.telemetry import SpanRecord
 
 MS = 1_000_000

@@ -1,0 +1,1 @@
+"""`nodespan chat`."""

@@ -1,0 +1,71 @@
+"""What a turn looks like: the answer, the trace beneath it, and what went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from .._terminal.exit import report
+from .._terminal.plain_text import plain
+from .._terminal.trace_tree import TraceTree
+from .document import as_text, document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ....telemetry import SpanRecord
+    from .._terminal.output import Output
+    from .turn import Turn
+
+_NO_SPANS = "no span was recorded: look at OTEL_SDK_DISABLED and OTEL_TRACES_SAMPLER"
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """Shows turns as the user wants them.
+
+    Args:
+        output: Where to.
+        as_json: Whether to write one JSON document instead of text.
+        trace: Whether to show the spans.
+        traceback: Whether to show the traceback of an error.
+    """
+
+    output: Output
+    as_json: bool
+    trace: bool
+    traceback: bool
+
+    def write(self, text: str) -> None:
+        """Write a piece of an answer as it comes."""
+        if not self.as_json:
+            self.output.write(text)
+
+    def show(self, turn: Turn, spans: Sequence[SpanRecord]) -> None:
+        """End the answer and show its trace, or all of it as a document; then any error."""
+        if self.as_json:
+            content = document(turn, spans if self.trace else ())
+            self.output.write_exactly(as_text(content, ascii_only=not self.output.is_unicode))
+        else:
+            self.output.end_line()
+            self._show_trace(spans, beneath_answer=bool(turn.answer))
+        if turn.error:
+            report(turn.error, traceback=self.traceback)
+
+    def _show_trace(self, spans: Sequence[SpanRecord], *, beneath_answer: bool) -> None:
+        if not self.trace:
+            return
+        if not spans:
+            self.note(_NO_SPANS)
+            return
+        if beneath_answer:
+            self.output.write("\n")
+        self.output.show(TraceTree(spans))
+
+    def note(self, text: str) -> None:
+        """Say something that is neither answer nor trace."""
+        note = Text(plain(text), style="dim")
+        Console(stderr=True, soft_wrap=True, highlight=False).print(note)

@@ -1,0 +1,98 @@
+"""OpenTelemetry while the command runs, and a line about spans that could not be sent."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import typer
+
+from ....telemetry import ConfigurationError, configure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from ....telemetry import SpanCollector, Telemetry
+
+_SECONDS: Final = 1.5
+"""How long sending may take in the end; a request that is under way gets a little more."""
+
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_SDK: Final = "opentelemetry"
+_EXPORTERS: Final = f"{_SDK}.exporter"
+_SPAN_EXPORTER: Final = f"{_EXPORTERS}.otlp.proto.http.trace_exporter"
+_MAX_REASON: Final = 100
+
+
+@contextmanager
+def sending(collector: SpanCollector, note: Callable[[str], None]) -> Iterator[Telemetry]:
+    """Set OpenTelemetry up as the `OTEL_*` variables say, and let go of it in the end.
+
+    Args:
+        collector: Gets every span, wherever else they go.
+        note: Is told once, in the end, how many spans could not be sent, where to, and why.
+
+    Raises:
+        typer.BadParameter: A variable has a value that cannot work.
+    """
+    reason = _Reason()
+    _quiet(_EXPORTERS)
+    logging.getLogger(_SPAN_EXPORTER).addHandler(reason)
+    # What the command itself prints goes to standard output, and may be read by a program.
+    try:
+        telemetry = configure(span_processors=[collector], console=sys.stderr)
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from error
+    try:
+        yield telemetry
+    finally:
+        _quiet(_SDK)
+        telemetry.shutdown(timeout=_SECONDS)
+        if telemetry.unsent:
+            told = reason.text or "no answer in time"
+            note(_not_sent(telemetry.unsent, _endpoint(os.environ), told))
+
+
+def _quiet(log: str) -> None:
+    """Keep a *log* from standard error, but not from handlers that the user has set up."""
+    logging.getLogger(log).addHandler(logging.NullHandler())
+
+
+class _Reason(logging.Handler):
+    """Keeps why the exporter of spans failed the last time: it tells its log alone."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        match record.args:
+            case (Exception() as error, *_) | (_, _, Exception() as error):
+                self.text = _root_cause(error)
+            case (_, int(status), reason):
+                self.text = f"{status} {reason}"[:_MAX_REASON]
+            case (str(reason), _, float()):
+                self.text = reason[:_MAX_REASON]
+
+
+def _root_cause(error: BaseException) -> str:
+    """What the system says at the bottom of *error*; its own text may hold a whole URL."""
+    while below := error.__cause__ or error.__context__:
+        error = below
+    said = error.strerror if isinstance(error, OSError) else None
+    return (said or type(error).__name__)[:_MAX_REASON]
+
+
+def _not_sent(spans: int, endpoint: str, reason: str) -> str:
+    what = "1 span was" if spans == 1 else f"{spans:,} spans were"
+    return f"{what} not sent to {endpoint}: {reason}"
+
+
+def _endpoint(environ: Mapping[str, str]) -> str:
+    """Where spans are sent to, without a user, a password or a query."""
+    url = urlsplit(next(filter(None, map(environ.get, _ENDPOINTS)), ""))
+    return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path.rstrip('/')}"

@@ -1,0 +1,82 @@
+"""Standard output: the answer as it comes, and what rich renders."""
+
+import io
+import os
+from typing import TextIO
+
+from rich.console import Console, RenderableType
+
+from .plain_text import plain_lines
+
+_WIDE = 10_000
+"""Columns of a pipe, where nothing is cut or wrapped."""
+
+
+class OutputLostError(Exception):
+    """Standard output takes no more.
+
+    Args:
+        reason: Why, as the system says.
+        reader_left: Whether its reader went away, as `head` does, which is no failure.
+    """
+
+    def __init__(self, reason: str, *, reader_left: bool) -> None:
+        super().__init__(f"cannot write to standard output: {reason}")
+        self.reader_left = reader_left
+
+
+class Output:
+    """Writes to *stream* at once, in colour where it is a terminal, plain where it is not.
+
+    Every method raises `OutputLostError` when the stream takes no more.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._at_line_start = True
+        self.is_terminal = stream.isatty()
+        self.console = Console(file=stream, width=None if self.is_terminal else _WIDE)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+    @property
+    def is_unicode(self) -> bool:
+        """Whether the stream takes any character."""
+        return self.console.encoding.startswith("utf")
+
+    def write(self, text: str) -> None:
+        """Write a piece of an answer: harmless on a terminal, untouched elsewhere."""
+        self.write_exactly(plain_lines(text) if self.is_terminal else text)
+
+    def write_exactly(self, text: str) -> None:
+        """Write *text* that is known to be harmless."""
+        if text:
+            self._at_line_start = text.endswith("\n")
+            self._write(text)
+
+    def end_line(self) -> None:
+        """Begin a new line, unless the last one has ended."""
+        if not self._at_line_start:
+            self.write("\n")
+
+    def show(self, rendered: RenderableType) -> None:
+        """Write what rich makes of *rendered*, without spaces at the ends of lines."""
+        with self.console.capture() as capture:
+            self.console.print(rendered)
+        lines = capture.get().splitlines()
+        self.write_exactly("".join(f"{line.rstrip()}\n" for line in lines))
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError as error:
+            self._discard_the_rest()
+            reader_left = isinstance(error, BrokenPipeError)
+            raise OutputLostError(error.strerror or str(error), reader_left=reader_left) from error
+
+    def _discard_the_rest(self) -> None:
+        """Send what is still buffered nowhere: the interpreter would fail on it as it ends."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)

@@ -1,0 +1,172 @@
+"""One answer in the making: what an author's generator yields becomes LangChain's chunks."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from langchain_core.messages import AIMessageChunk
+from langchain_core.messages.ai import add_usage
+from langchain_core.outputs import ChatGenerationChunk
+
+from .._errors import MalformedAnswerError
+from .stop import StopScanner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from langchain_core.messages.ai import UsageMetadata
+
+Piece: TypeAlias = str | AIMessageChunk
+"""What an author's generator yields."""
+
+
+class Answer:
+    """Turns pieces into chunks, and closes the stream with the one that tells about it.
+
+    Metadata and usage that arrive on the way are kept for that last chunk, so that they are
+    told once, however the author spreads them. An id and a name hold for all that follows.
+
+    Args:
+        model_name: The name to report, unless a piece's metadata has another one.
+        stop: The strings that end the answer.
+        count_usage: Counts usage from the answer's text, for pieces that report none; it
+            returns the usage, and whether that is only an estimate.
+
+    Attributes:
+        stopped: Whether a stop string has ended the answer, so that no piece is wanted any more.
+    """
+
+    __slots__ = (
+        "_called_tools",
+        "_count_usage",
+        "_held",
+        "_identity",
+        "_metadata",
+        "_model_name",
+        "_scanner",
+        "_started",
+        "_texts",
+        "_usage",
+        "stopped",
+    )
+
+    def __init__(
+        self,
+        *,
+        model_name: str,
+        stop: Sequence[str],
+        count_usage: Callable[[str], tuple[UsageMetadata, bool]],
+    ) -> None:
+        self._started = time.perf_counter()
+        self._model_name = model_name
+        self._count_usage = count_usage
+        self._scanner = StopScanner(stop) if stop else None
+        self._metadata: dict[str, Any] = {}
+        self._identity: dict[str, Any] = {}
+        self._texts: list[str] = []
+        self._usage: UsageMetadata | None = None
+        self._called_tools = False
+        self._held: ChatGenerationChunk | None = None
+        self.stopped = False
+
+    def take(self, piece: Piece) -> ChatGenerationChunk | None:
+        """Turn a piece into the chunk to pass on now, if it holds anything.
+
+        The chunk in which a stop string ends comes with `end()`, so that the backend can be
+        told first.
+
+        Raises:
+            MalformedAnswerError: If the piece is neither text nor a message chunk.
+        """
+        if isinstance(piece, str):
+            message = self._text_message(piece)
+        elif isinstance(piece, AIMessageChunk):
+            message = self._chunk_message(piece)
+        else:
+            raise MalformedAnswerError(
+                f"the model yielded an object of type {type(piece).__name__}; "
+                "yield text (str) or AIMessageChunk, piece by piece"
+            )
+        chunk = None if message is None else ChatGenerationChunk(message=message)
+        if not self.stopped:
+            return chunk
+        self._held = chunk
+        return None
+
+    def end(self) -> Iterator[ChatGenerationChunk]:
+        """Give what `take` held back, and the empty last chunk with metadata and usage."""
+        if self._held is not None:
+            yield self._held
+        usage, metadata = self._final_usage(), self._metadata
+        metadata.setdefault("model_name", self._model_name)
+        metadata["finish_reason"] = self._finish_reason()
+        metadata["time_in_seconds"] = time.perf_counter() - self._started
+        last = AIMessageChunk(
+            content="",
+            response_metadata=metadata,
+            usage_metadata=usage,
+            chunk_position="last",
+            **self._identity,
+        )
+        yield ChatGenerationChunk(message=last)
+
+    def _text_message(self, text: str) -> AIMessageChunk | None:
+        text = self._cut(text)
+        return AIMessageChunk(content=text, **self._identity) if text else None
+
+    def _chunk_message(self, piece: AIMessageChunk) -> AIMessageChunk | None:
+        self._identify(piece)
+        self._metadata.update(piece.response_metadata)
+        if piece.usage_metadata is not None:
+            self._usage = add_usage(self._usage, piece.usage_metadata)
+        for call in piece.tool_call_chunks:
+            self._called_tools = True
+            self._texts += (call["name"] or "", call["args"] or "")
+        content = self._cut_content(piece.content)
+        if not (content or piece.tool_call_chunks or piece.additional_kwargs):
+            return None
+        told_last: dict[str, Any] = {
+            "response_metadata": {},
+            "usage_metadata": None,
+            "chunk_position": None,
+        }
+        return piece.model_copy(update={"content": content, **told_last, **self._identity})
+
+    def _identify(self, piece: AIMessageChunk) -> None:
+        if piece.id:
+            self._identity["id"] = piece.id
+        if piece.name:
+            self._identity["name"] = piece.name
+
+    def _cut(self, text: str) -> str:
+        if self._scanner is not None:
+            text = self._scanner.feed(text)
+            self.stopped = self._scanner.matched is not None
+        self._texts.append(text)
+        return text
+
+    def _cut_content(self, content: str | list[str | dict[str, Any]]) -> Any:
+        if isinstance(content, str):
+            return self._cut(content)
+        return [self._cut_block(block) for block in content if not self.stopped]
+
+    def _cut_block(self, block: str | dict[str, Any]) -> str | dict[str, Any]:
+        if isinstance(block, str):
+            return self._cut(block)
+        # A block that only adds citations or annotations to a text has none of its own.
+        if block.get("type") == "text" and isinstance(block.get("text"), str):
+            return {**block, "text": self._cut(block["text"])}
+        return block
+
+    def _finish_reason(self) -> str:
+        reason = "stop" if self.stopped else self._metadata.get("finish_reason") or "stop"
+        return "tool_calls" if self._called_tools and reason == "stop" else str(reason)
+
+    def _final_usage(self) -> UsageMetadata:
+        if self._usage is not None:
+            return self._usage
+        usage, is_estimate = self._count_usage("".join(self._texts))
+        if is_estimate:
+            self._metadata["usage_is_estimated"] = True
+        return usage

@@ -1,0 +1,1 @@
+"""A LangChain chat model, made from one generator."""

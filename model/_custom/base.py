@@ -1,0 +1,398 @@
+"""`CustomChatModel`: write one generator, get a whole LangChain chat model."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+
+from langchain_core.language_models.base import BaseLanguageModel, LangSmithParams
+from langchain_core.messages.utils import count_tokens_approximately
+from pydantic import field_validator, model_validator
+
+from .._answer.stop import as_list
+from .._answer.usage import count_message_tokens, estimate_tokens
+from .._answer.whole import whole
+from .._errors import UnsupportedError
+from .._generators.owned import owned
+from .._names import spelled
+from .._tools.definitions import (
+    check_method,
+    definitions_to_count,
+    response_format_for,
+    structured,
+    tool_choice_for,
+    tool_definitions,
+)
+from .cache_key import digest
+from .call import Call
+from .parameters import check_names, override
+from .secrets import SecretKeeping, public_values, without_secrets
+from .written import written
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
+
+    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+    from langchain_core.language_models.base import LanguageModelInput
+    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.outputs import ChatGenerationChunk, ChatResult
+    from langchain_core.runnables import Runnable
+    from langchain_core.tools import BaseTool
+    from pydantic import BaseModel
+
+    from .._answer.answer import Piece
+
+# Seconds that an async stream may keep the event loop to itself.
+_LONGEST_TURN: Final = 0.005
+
+
+class CustomChatModel(SecretKeeping):
+    """A chat model made of one generator.
+
+    Subclass it, declare the model's parameters as pydantic fields, and write `respond`, an
+    ordinary generator, or `arespond`, an async one; either yields text (or `AIMessageChunk`)
+    for a list of messages::
+
+        class ShoutingChatModel(CustomChatModel):
+            mark: str = "!"
+
+            async def arespond(self, messages):
+                for word in messages[-1].text.split():
+                    yield word.upper() + self.mark
+
+    Everything else of a LangChain chat model comes from it: invoking, streaming and batching,
+    sync and async, both streaming protocols, stop strings, usage and response metadata,
+    identifying parameters, caching, rate limiting, serialization.
+    https://docs.langchain.com/oss/python/langchain/models
+
+    With `arespond` alone, sync calls run it on an event loop in another thread; with `respond`
+    alone, async calls run it in a thread of its own. Write both where both are natural.
+
+    Any parameter can be changed for one call, `model.invoke(messages, mark="?")`; the
+    generator then sees the new value on `self`. A keyword argument that the generator itself
+    takes after the messages (`tools`, `tool_choice`, `response_format`, or any name) is passed
+    to it. Anything else is an error that names it.
+
+    Args:
+        model_name: The model's name in traces and results; by default made from the class's.
+        stop: Strings that end an answer; the one that did is part of it.
+        streaming: `False` makes `stream` give the whole answer as one message; it can be changed
+            for one call, as any parameter.
+        **kwargs: LangChain's own, such as `cache`, `rate_limiter`, `tags` and `metadata`.
+    """
+
+    model_name: str = ""
+    """The model's name in traces and results; by default made from the class's."""
+
+    stop: list[str] | None = None
+    """Strings that end an answer; the one that did is part of it."""
+
+    streaming: bool | None = None
+    """`False` makes `stream` give the whole answer as one message."""
+
+    in_process: ClassVar[bool] = False
+    """Whether the model runs in this process, so that a call is no call to a server."""
+
+    provider: ClassVar[str] = ""
+    """Who serves the model, for traces; by default made from the class's name."""
+
+    _overrides: ClassVar[Mapping[str, str]] = {"model": "model_name"}
+
+    def respond(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> Iterable[Piece]:
+        """Yield the answer to the messages, piece by piece.
+
+        The generator is closed early when nobody wants the rest: free the backend in a
+        `finally` block, or with a context manager.
+
+        Args:
+            messages: The conversation, oldest message first.
+            *args: None; it stands here so that a subclass may declare what it likes.
+            **kwargs: Declare those that the model understands, by name, or all of them.
+        """
+        raise NotImplementedError
+
+    def arespond(
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
+    ) -> AsyncIterator[Piece]:
+        """Yield the answer to the messages, piece by piece, in an async generator.
+
+        Args:
+            messages: As for `respond`.
+            *args: As for `respond`.
+            **kwargs: As for `respond`.
+        """
+        raise NotImplementedError
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  # core reports tokens
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        call = self._call(messages, stop, kwargs)
+        answer = call.answer
+        with contextlib.closing(call.pieces()) as pieces:
+            for piece in pieces:
+                chunk = answer.take(piece)
+                if answer.stopped:
+                    break
+                if chunk is not None:
+                    yield chunk
+        yield from answer.end()
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  # as above
+        **kwargs: Any,
+    ) -> AsyncGenerator[ChatGenerationChunk]:
+        call = self._call(messages, stop, kwargs)
+        answer = call.answer
+        turn_ends = monotonic() + _LONGEST_TURN
+        async with owned(call.apieces()) as pieces:
+            async for piece in pieces:
+                chunk = answer.take(piece)
+                if answer.stopped:
+                    break
+                if chunk is not None:
+                    yield chunk
+                # A generator that never waits would let nobody else run, nor be cancelled.
+                if monotonic() > turn_ends:
+                    await asyncio.sleep(0)
+                    turn_ends = monotonic() + _LONGEST_TURN
+        for chunk in answer.end():
+            yield chunk
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return whole(list(self._stream(messages, stop, run_manager, **kwargs)))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        async with owned(self._astream(messages, stop, run_manager, **kwargs)) as stream:
+            return whole([chunk async for chunk in stream])
+
+    def _streaming_disabled(self, *, streaming: bool | None = None, **kwargs: Any) -> bool:
+        if streaming is None:
+            return super()._streaming_disabled(**kwargs)
+        # Core knows of the model's own `streaming`, but not of a call's.
+        changed: CustomChatModel = override(self, {"streaming": streaming})
+        return changed._streaming_disabled(**kwargs)
+
+    @property
+    def _llm_type(self) -> str:
+        return spelled(type(self).__name__, "-")
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        secret = written(type(self)).secrets
+        names = (name for name in written(type(self)).parameters if name not in secret)
+        return public_values((name, getattr(self, name)) for name in names)
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop or self.stop, **kwargs)
+        params["ls_provider"] = self.provider or spelled(type(self).__name__, "_")
+        if self.in_process:
+            params["nodespan_in_process"] = True  # type: ignore[typeddict-unknown-key]  # ours
+        return params
+
+    def _get_invocation_params(
+        self, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        # Callbacks and caches are told what a call is made with, but for its secrets.
+        secret = written(type(self)).secrets
+        told = {name: value for name, value in kwargs.items() if name not in secret}
+        return super()._get_invocation_params(stop=stop, **without_secrets(told))
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        # Core's own is taken from the model as it was when it was first serialized.
+        params = self._get_invocation_params(stop=stop, **kwargs)
+        own = written(type(self))
+        # What is excluded decides about the answer too, but may be what people wrote.
+        excluded = without_secrets({name: getattr(self, name) for name in own.excluded})
+        kind = f"{type(self).__module__}.{type(self).__qualname__}"
+        return f"{kind}{sorted(params.items())}{digest(excluded)}"
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | bool | dict[str, Any] | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Let the model call tools.
+
+        The generator gets their definitions as `tools`, and the choice as `tool_choice`, both
+        in OpenAI's format. For one that takes only `response_format`, a tool call is made of
+        an answer that is held to a JSON schema.
+
+        Args:
+            tools: Functions, LangChain tools, pydantic classes, or definitions.
+            tool_choice: "auto", "none", "any" (or "required", or `True`), or a tool's name.
+            strict: Whether arguments must follow their schema to the letter, where the model
+                makes a difference.
+            **kwargs: Bound to the model along with the tools.
+
+        Raises:
+            UnsupportedError: If the generator takes neither.
+            BadRequestError: If `tool_choice` names none of the tools.
+        """
+        self._require(written(type(self)).takes_tools, "tools", "`tools` or `response_format`")
+        definitions = tool_definitions(tools, strict=strict)
+        choice = tool_choice_for(tool_choice, definitions)
+        if choice is not None:
+            kwargs["tool_choice"] = choice
+        return self.bind(tools=definitions, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        include_raw: bool = False,
+        method: str | None = None,
+        strict: bool | None = None,  # noqa: ARG002  # schemas are always followed to the letter
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """Make the model answer with data of a schema.
+
+        Args:
+            schema: A pydantic class, a `TypedDict`, or a JSON schema.
+            include_raw: Whether to give the message and a parsing error along with the data.
+            method: "json_schema" (the default, where the generator takes `response_format`),
+                "json_mode" (any JSON), or "function_calling".
+            strict: Taken for LangChain's sake; a schema is always followed to the letter.
+            **kwargs: Bound to the model.
+
+        Raises:
+            UnsupportedError: If the generator takes neither `response_format` nor `tools`.
+            BadRequestError: If there is no such method.
+        """
+        takes_format = written(type(self)).takes("response_format")
+        if method is None:
+            method = "json_schema" if takes_format else "function_calling"
+        check_method(method)
+        if method == "function_calling":
+            takes_tools = written(type(self)).takes_tools
+            self._require(takes_tools, "structured output", "`response_format` or `tools`")
+            return super().with_structured_output(schema, include_raw=include_raw, **kwargs)
+        self._require(takes_format, method, "`response_format`")
+        bound = self.bind(
+            response_format=response_format_for(schema, method),
+            ls_structured_output_format={"kwargs": {"method": method}, "schema": schema},
+            **kwargs,
+        )
+        return structured(bound, schema, include_raw=include_raw)
+
+    def _require(self, ability: bool, name: str, parameters: str) -> None:
+        if not ability:
+            kind = type(self).__name__
+            raise UnsupportedError(
+                f"{kind} does not support {name}: its generator takes no {parameters}"
+            )
+
+    def get_num_tokens(self, text: str) -> int:
+        """Count a text's tokens: by `get_token_ids` where there is one, else an estimate.
+
+        Override it, or `get_token_ids`, for a model that can count: usage is then exact.
+        """
+        if self._has_token_ids:
+            return len(self.get_token_ids(text))
+        return estimate_tokens(text)
+
+    def get_num_tokens_from_messages(
+        self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
+    ) -> int:
+        """Count the tokens of a conversation, with its tool calls and tool definitions.
+
+        Args:
+            messages: The conversation.
+            tools: Tools of any kind that LangChain knows.
+        """
+        sent = definitions_to_count(tools or ())
+        if self.counts_exactly:
+            return count_message_tokens(self.get_num_tokens, messages, sent)
+        return count_tokens_approximately(messages, tools=list(sent))
+
+    @property
+    def counts_exactly(self) -> bool:
+        """Whether the model counts tokens itself, so that usage is no estimate."""
+        mine = type(self).get_num_tokens is not CustomChatModel.get_num_tokens
+        return mine or self._has_token_ids
+
+    @property
+    def _has_token_ids(self) -> bool:
+        mine = type(self).get_token_ids is not BaseLanguageModel.get_token_ids
+        return mine or self.custom_get_token_ids is not None
+
+    def _call(
+        self, messages: list[BaseMessage], stop: Sequence[str] | None, kwargs: dict[str, Any]
+    ) -> Call:
+        """Sort a call's arguments into changed parameters and what the generator takes."""
+        own = written(type(self))
+        changed: dict[str, Any] = {}
+        arguments: dict[str, Any] = {}
+        for given, value in kwargs.items():
+            name = self._overrides.get(given, given)
+            if name in own.parameters:
+                changed[name] = value
+            elif value is not None and given != "stream":
+                arguments[name] = value
+        arguments = own.sort_out(type(self).__name__, arguments)
+        return Call(override(self, changed) if changed else self, messages, arguments, stop)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        cls = type(self)
+        if not written(cls).is_complete:
+            raise TypeError(f"{cls.__name__} must define respond or arespond, a generator")
+        if "model" in kwargs and "model" not in cls.model_fields:
+            kwargs.setdefault(self._overrides["model"], kwargs.pop("model"))
+        aliases = (info.alias for info in cls.model_fields.values() if info.alias)
+        check_names(cls.__name__, kwargs, {*cls.model_fields, *aliases})
+        super().__init__(*args, **kwargs)
+
+    @model_validator(mode="after")
+    def _name_itself(self) -> Self:
+        if not self.model_name or "model_name" not in self.model_fields_set:
+            # Not by assignment, which would make it look as if it had been given.
+            self.__dict__["model_name"] = self._default_model_name()
+        return self
+
+    def _default_model_name(self) -> str:
+        return spelled(type(self).__name__, "-")
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _list_stop_strings(cls, stop: Any) -> Any:
+        stops = as_list(stop)
+        if stops and "" in stops:
+            raise ValueError("a stop string must not be empty: it would stop every answer")
+        return stops
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Look at what the author wrote, once a class."""
+        super().__pydantic_init_subclass__(**kwargs)
+        written(cls)

@@ -1,0 +1,65 @@
+"""A model's parameters: which there are, and how a call changes them."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_core.language_models.chat_models import BaseChatModel
+from pydantic import ValidationError
+
+from .._errors import BadRequestError
+from .secrets import secret_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pydantic.fields import FieldInfo
+
+STANDARD: Final = frozenset(
+    {"api_key", "base_url", "max_retries", "max_tokens", "model", "stop", "temperature", "timeout"}
+)
+"""LangChain's standard parameters: accepted by every model, so that models can be exchanged
+for one another, and without effect on a model that does not declare them.
+https://docs.langchain.com/oss/python/langchain/models#parameters
+"""
+
+
+def declared_fields(model_class: type[BaseChatModel]) -> dict[str, FieldInfo]:
+    """Find the fields that were added to LangChain's own."""
+    theirs = BaseChatModel.model_fields
+    return {name: info for name, info in model_class.model_fields.items() if name not in theirs}
+
+
+def check_names(model: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse names that nobody declared.
+
+    Raises:
+        BadRequestError: It names what was given, and what may have been meant.
+    """
+    known = sorted({*known, *STANDARD})
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known)}"
+            raise BadRequestError(f"{model} has no parameter {name!r}; {meant}")
+
+
+def override(model: Any, values: Mapping[str, Any]) -> Any:
+    """Make a copy of a model with some fields changed, validated as at its construction.
+
+    Raises:
+        BadRequestError: If a value is not valid for its field; it names both.
+    """
+    copy = model.model_copy()
+    copy.__dict__.pop("_serialized", None)  # core's cache, of the model before the change
+    for name, value in values.items():
+        try:
+            type(model).__pydantic_validator__.validate_assignment(copy, name, value)
+        except ValidationError as error:
+            secret = name in secret_fields(type(model))
+            shown = "the given value" if secret else repr(value)
+            raise BadRequestError(
+                f"{type(model).__name__}: {shown} is not a valid {name}: {error.errors()[0]['msg']}"
+            ) from (None if secret else error)
+    return copy

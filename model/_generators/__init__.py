@@ -1,0 +1,1 @@
+"""Generators that are owned by others, and cross from sync to async and back."""

@@ -1,0 +1,344 @@
+"""The chunks of an OpenAI-compatible answer, read as pieces of LangChain's (pure).
+
+https://platform.openai.com/docs/api-reference/chat-streaming
+
+Servers differ in what they leave out and what they repeat; each tolerance below is for a
+server that is in use.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections import defaultdict
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+
+from langchain_core.messages import AIMessageChunk
+from langchain_core.messages.tool import tool_call_chunk
+from pydantic import BaseModel, Field, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from langchain_core.messages.ai import UsageMetadata
+    from langchain_core.messages.tool import ToolCallChunk
+
+    from .._answer.answer import Piece
+
+DONE: Final = "[DONE]"
+"""The last event of a complete stream."""
+
+# JSON escapes a character beyond the first 65,536 as two halves, surrogates of UTF-16.
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+_Id: TypeAlias = Annotated[str, Field(coerce_numbers_to_str=True)]
+
+
+class _Function(BaseModel):
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
+
+
+class _ToolCall(BaseModel):
+    index: int | None = None
+    id: _Id | None = None
+    function: _Function | None = None
+
+
+class _Delta(BaseModel):
+    content: str | None = None
+    reasoning_content: str | None = None  # DeepSeek's name: llama.cpp, SGLang, vLLM
+    reasoning: str | None = None  # OpenRouter's name: Ollama, newer vLLM
+    refusal: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+
+
+class _Choice(BaseModel):
+    index: int | None = None  # that of the first choice may be left out
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _PromptDetails(BaseModel):
+    cached_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class _CompletionDetails(BaseModel):
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
+
+    @property
+    def tells_counts(self) -> bool:
+        """Whether it is a report; a total alone does not say of what."""
+        return self.prompt_tokens is not None or self.completion_tokens is not None
+
+    def updated(self, report: _Usage) -> _Usage:
+        """Take over what a later report tells, and keep what it leaves out."""
+        told = {name: value for name, value in report if value is not None}
+        return self.model_copy(update=told)
+
+
+class Chunk(BaseModel):
+    """One chunk, as far as it is of use here."""
+
+    id: _Id | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    error: Any = None
+
+
+def parse_chunk(data: str) -> Chunk:
+    """Read the data of one event; one without data, such as a sign of life, is an empty chunk.
+
+    Raises:
+        ValueError: If it is no chunk; it says what is wrong, without the data.
+    """
+    if not data:
+        return Chunk()
+    try:
+        return _validated(data)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from None
+
+
+def _validated(data: str) -> Chunk:
+    if not _SURROGATE.search(data):
+        return Chunk.model_validate_json(data)
+    # Pydantic's own parser refuses half a character, whose other half the next chunk may bring.
+    return Chunk.model_validate(_parsed(data))
+
+
+def _parsed(data: str) -> Any:
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("JSON that is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"Invalid JSON: {error}") from None
+
+
+class _Characters:
+    """Makes text whole whose characters may be cut in two between its parts.
+
+    Half a character waits for the other half; one that stays alone is replaced.
+    """
+
+    __slots__ = ("_half",)
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def join(self, part: str) -> str:
+        """Give the characters that are complete with this part."""
+        if part.isascii() and not self._half:
+            return part
+        text = self._half + part
+        self._half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
+        whole = text.removesuffix(self._half)
+        return whole.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+class ChunkReader:
+    """Turns the chunks of one answer into the pieces that they bring.
+
+    Attributes:
+        has_ended: Whether the model has said why its answer ends.
+    """
+
+    __slots__ = (
+        "_block",
+        "_calls",
+        "_characters",
+        "_next_index",
+        "_told_identity",
+        "_usage",
+        "has_ended",
+    )
+
+    def __init__(self) -> None:
+        self._block: tuple[str, int] | None = None
+        self._calls: list[_CallInTheMaking] = []
+        self._characters: defaultdict[str, _Characters] = defaultdict(_Characters)
+        self._next_index = 0
+        self._told_identity = False
+        self._usage = _Usage()
+        self.has_ended = False
+
+    def read(self, chunk: Chunk) -> Iterator[Piece]:
+        """Turn a chunk into pieces; there are none before the model's own first one."""
+        for choice in chunk.choices or ():
+            if not choice.index:
+                yield from self._read_choice(choice, chunk)
+        if chunk.usage is not None and chunk.usage.tells_counts:
+            yield AIMessageChunk(content="", usage_metadata=self._new_usage(chunk.usage))
+
+    def _read_choice(self, choice: _Choice, chunk: Chunk) -> Iterator[Piece]:
+        pieces = list(self._read_delta(choice.delta)) if choice.delta is not None else []
+        if pieces and not self._told_identity:
+            self._told_identity = True
+            yield AIMessageChunk(content="", response_metadata=_identity(chunk))
+        yield from pieces
+        if choice.finish_reason:
+            self.has_ended = True
+            ends = {**_identity(chunk), "finish_reason": choice.finish_reason}
+            yield AIMessageChunk(content="", response_metadata=ends)
+
+    def _read_delta(self, delta: _Delta) -> Iterator[Piece]:
+        if reasoning := self._joined("reasoning", delta.reasoning_content or delta.reasoning):
+            yield self._block_piece("reasoning", reasoning)
+        if content := self._joined("content", delta.content):
+            yield self._text_piece(content)
+        if refusal := self._joined("refusal", delta.refusal):
+            yield AIMessageChunk(content="", additional_kwargs={"refusal": refusal})
+        if delta.tool_calls:
+            calls = [self._call_chunk(call) for call in delta.tool_calls]
+            yield AIMessageChunk(content="", tool_call_chunks=calls)
+
+    def _joined(self, kind: str, part: str | None) -> str:
+        return self._characters[kind].join(part) if part else ""
+
+    def _text_piece(self, text: str) -> Piece:
+        # Plain text stays plain, unless there are blocks that it has to be told from.
+        return text if self._block is None else self._block_piece("text", text)
+
+    def _block_piece(self, kind: str, text: str) -> AIMessageChunk:
+        if self._block is None or self._block[0] != kind:
+            self._block = (kind, self._new_index())
+        return AIMessageChunk(content=[{"type": kind, kind: text, "index": self._block[1]}])
+
+    def _new_index(self) -> int:
+        """Number content blocks and tool calls alike: LangChain's events tell them apart by it."""
+        self._next_index += 1
+        return self._next_index - 1
+
+    def _call_chunk(self, delta: _ToolCall) -> ToolCallChunk:
+        call = next((call for call in reversed(self._calls) if call.continues_with(delta)), None)
+        if call is None:
+            call = _CallInTheMaking(delta, self._new_index())
+            self._calls.append(call)
+        return call.take(delta)
+
+    def _new_usage(self, usage: _Usage) -> UsageMetadata:
+        """Tell what is new: some servers report the usage so far with every chunk."""
+        before, self._usage = self._usage, self._usage.updated(usage)
+        new: UsageMetadata = _difference(_usage_metadata(self._usage), _usage_metadata(before))
+        return new
+
+
+class _CallInTheMaking:
+    """A tool call whose deltas are still coming."""
+
+    __slots__ = (
+        "_arguments",
+        "_characters",
+        "_given_id",
+        "_has_id",
+        "_index",
+        "_name",
+        "_position",
+    )
+
+    def __init__(self, first: _ToolCall, index: int) -> None:
+        self._position = first.index
+        self._given_id = first.id
+        self._index = index
+        self._has_id = False
+        self._name: str | None = None
+        self._arguments: list[str] = []
+        self._characters = _Characters()
+
+    def continues_with(self, delta: _ToolCall) -> bool:
+        """Tell whether a delta belongs to this call.
+
+        Some servers give all calls the same index and only the id differs, or not even that;
+        some give every delta a new id, and only the first has a name; some give every delta
+        the name; some leave the index out, or tell it once.
+        """
+        if delta.index not in {None, self._position}:
+            return False
+        function = delta.function or _Function()
+        if not function.name:
+            return True
+        if delta.id:
+            return delta.id == self._given_id
+        return self._name is None or (delta.index is not None and self._goes_on_with(function))
+
+    def _goes_on_with(self, function: _Function) -> bool:
+        """Tell whether a function is this one, and no second call of it."""
+        is_same = function.name == self._name
+        return is_same and not (function.arguments and _is_whole("".join(self._arguments)))
+
+    def take(self, delta: _ToolCall) -> ToolCallChunk:
+        """Pass a delta on: id and name once, the arguments as they come."""
+        function = delta.function or _Function()
+        name = None if self._name else function.name or None
+        call_id = None if self._has_id else self._given_id or f"call_{uuid.uuid4().hex[:24]}"
+        self._has_id, self._name = True, self._name or name
+        arguments = function.arguments or ""
+        if isinstance(arguments, dict):
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        arguments = self._characters.join(arguments)
+        self._arguments.append(arguments)
+        return tool_call_chunk(name=name, args=arguments, id=call_id, index=self._index)
+
+
+def _is_whole(arguments: str) -> bool:
+    if not arguments.rstrip().endswith("}"):
+        return False
+    try:
+        json.loads(arguments)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _identity(chunk: Chunk) -> dict[str, Any]:
+    """Name the answer and its model, as the server does."""
+    told = {
+        "id": chunk.id,
+        "model_name": chunk.model,
+        "system_fingerprint": chunk.system_fingerprint,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _usage_metadata(usage: _Usage) -> dict[str, Any]:
+    prompt = usage.prompt_tokens_details or _PromptDetails()
+    completion = usage.completion_tokens_details or _CompletionDetails()
+    prompt_tokens, completion_tokens = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    return {
+        "input_tokens": prompt_tokens,
+        "output_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+        "input_token_details": _told(cache_read=prompt.cached_tokens, audio=prompt.audio_tokens),
+        "output_token_details": _told(
+            reasoning=completion.reasoning_tokens, audio=completion.audio_tokens
+        ),
+    }
+
+
+def _told(**counts: int | None) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def _difference(now: dict[str, Any], before: dict[str, Any]) -> Any:
+    return {
+        name: _difference(value, before.get(name, {}))
+        if isinstance(value, dict)
+        else value - before.get(name, 0)
+        for name, value in now.items()
+        if value != {}
+    }

@@ -1,0 +1,254 @@
+"""One request to an OpenAI-compatible server, and its answer.
+
+https://platform.openai.com/docs/api-reference/chat/create
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from .._errors import (
+    BadRequestError,
+    MalformedAnswerError,
+    ModelClosedError,
+    ModelConnectionError,
+    ModelError,
+    ModelTimeoutError,
+)
+from .._generators.owned import owned
+from .chunks import DONE, Chunk, ChunkReader, parse_chunk
+from .errors import ServerAnswer, hide
+from .sse import EVENT_STREAM, EventTooLongError, server_sent_events
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from httpx_sse import ServerSentEvent
+
+    from .._answer.answer import Piece
+    from .http import LoopClients
+    from .request import Completion
+
+_EVENT_LIMIT: Final = 8 * 1024 * 1024
+_BODY_LIMIT: Final = 64 * 1024
+_BODY_SECONDS: Final = 5.0
+# How long to wait, after the last event, for the end of the stream, which frees the connection.
+_END_SECONDS: Final = 0.25
+_SAID_LIMIT: Final = 200
+_DISCONNECTED: Final = ("Server disconnected", "peer closed connection")
+# Only the trace goes to the server: baggage may be anything that the application carries along.
+_TRACE_CONTEXT: Final = TraceContextTextMapPropagator()
+
+
+class Exchange:
+    """One request and its answer.
+
+    Args:
+        clients: The clients of the model.
+        completion: What to ask for.
+        until: The event loop's time at which the whole call must be over.
+
+    Attributes:
+        has_begun: Whether a piece of the answer has come.
+    """
+
+    def __init__(self, clients: LoopClients, completion: Completion, until: float) -> None:
+        self._clients = clients
+        self._completion = completion
+        self._until = until
+        self._deadline = until
+        self._limit = ("timeout", completion.limits.total)
+        self._answer: ServerAnswer | None = None
+        self.has_begun = False
+
+    async def pieces(self) -> AsyncGenerator[Piece]:
+        """Send the request and give the pieces of the answer as they come.
+
+        Raises:
+            ModelError: If there is no answer, or another one.
+        """
+        try:
+            client = await self._clients.here()
+            async with asyncio.timeout_at(self._when):
+                await client.places.acquire()
+            try:
+                async with owned(self._answer_of(client.http)) as pieces:
+                    async for piece in pieces:
+                        self.has_begun = True
+                        yield piece
+            finally:
+                client.places.release()
+        except ModelError:
+            raise
+        except (TimeoutError, EventTooLongError, httpx.HTTPError) as error:
+            repeats_secret = hide(str(error), self._completion.secrets) != str(error)
+            raise self._as_ours(error) from (None if repeats_secret else error)
+
+    async def _answer_of(self, http: httpx.AsyncClient) -> AsyncGenerator[Piece]:
+        response = await self._send(http)
+        try:
+            answer = await self._require_event_stream(response)
+            reader = ChunkReader()
+            async with owned(server_sent_events(response, limit=_EVENT_LIMIT)) as events:
+                while (event := await self._next(events)) and event.data != DONE:
+                    for piece in reader.read(_chunk(event, answer)):
+                        yield piece
+                    if self.has_begun:
+                        self._allow("chunk_timeout", self._completion.limits.next_chunk)
+                if not reader.has_ended and (event is None or not self.has_begun):
+                    raise ModelConnectionError(
+                        f"{answer.server} broke off its answer; try again", **answer.facts()
+                    )
+                await self._take_leave(events)
+        finally:
+            # Closes the connection too, unless the answer has been read to its end.
+            await response.aclose()
+
+    async def _send(self, http: httpx.AsyncClient) -> httpx.Response:
+        if http.is_closed:
+            raise ModelClosedError("the model was closed before the call")
+        limits = self._completion.limits
+        request = http.build_request(
+            "POST",
+            f"{self._completion.server}/chat/completions",
+            content=self._completion.body,
+            headers=_headers(self._completion),
+            timeout=httpx.Timeout(None, connect=limits.connect),
+        )
+        self._allow("first_chunk_timeout", limits.first_chunk)
+        async with asyncio.timeout_at(self._when):
+            return await http.send(request, stream=True)
+
+    async def _require_event_stream(self, response: httpx.Response) -> ServerAnswer:
+        answer = self._answer = ServerAnswer(
+            server=self._completion.server,
+            model_name=self._completion.model_name,
+            status=response.status_code,
+            headers=response.headers,
+            secrets=self._completion.secrets,
+        )
+        if not response.is_success:
+            raise answer.refusal(await self._body(response))
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != EVENT_STREAM or "content-encoding" in response.headers:
+            what = f"sent {kind or 'something'} instead of a plain event stream"
+            raise answer.malformed(what, await self._body(response))
+        return answer
+
+    async def _body(self, response: httpx.Response) -> str:
+        """Read as much of a failure's body as is needed to tell it, and as there is time for."""
+        body = b""
+        with contextlib.suppress(httpx.HTTPError, TimeoutError):
+            async with self._within(_BODY_SECONDS):
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) >= _BODY_LIMIT:
+                        break
+        return body[:_BODY_LIMIT].decode(errors="replace")
+
+    async def _next(self, events: owned[ServerSentEvent]) -> ServerSentEvent | None:
+        async with asyncio.timeout_at(self._when):
+            return await anext(events, None)
+
+    async def _take_leave(self, events: owned[ServerSentEvent]) -> None:
+        """Read the end of the stream, so that its connection can serve another call."""
+        with contextlib.suppress(TimeoutError, httpx.HTTPError, EventTooLongError):
+            async with self._within(_END_SECONDS):
+                await anext(events, None)
+
+    def _allow(self, limit: str, seconds: float | None) -> None:
+        """Limit the next step of the call."""
+        deadline = math.inf if seconds is None else asyncio.get_running_loop().time() + seconds
+        if deadline < self._until:
+            self._deadline, self._limit = deadline, (limit, seconds)
+        else:
+            self._deadline, self._limit = self._until, ("timeout", self._completion.limits.total)
+
+    def _within(self, seconds: float) -> asyncio.Timeout:
+        """Limit a step beside the answer to so many seconds, and to what the call has left."""
+        return asyncio.timeout_at(min(self._deadline, asyncio.get_running_loop().time() + seconds))
+
+    @property
+    def _when(self) -> float | None:
+        return None if self._deadline == math.inf else self._deadline
+
+    def _as_ours(self, error: Exception) -> ModelError:
+        match error:
+            case httpx.HTTPError():
+                return self._failure(error)
+            case EventTooLongError():
+                return self._malformed(f"sent no events: {error}")
+        return self._timeout()
+
+    def _timeout(self) -> ModelTimeoutError:
+        limit, seconds = self._limit
+        happened = {
+            "first_chunk_timeout": "has not begun to answer",
+            "chunk_timeout": "has not gone on answering",
+            "timeout": "has not answered",
+        }
+        return ModelTimeoutError(
+            f"{self._completion.server} {happened[limit]} within {seconds:g} s; "
+            f"try again, or allow more ({limit})",
+            **self._known_facts,
+        )
+
+    def _malformed(self, what: str) -> MalformedAnswerError:
+        return MalformedAnswerError(f"{self._completion.server} {what}", **self._known_facts)
+
+    def _failure(self, error: httpx.HTTPError) -> ModelError:
+        server, limits = self._completion.server, self._completion.limits
+        said = hide(str(error), self._completion.secrets)[:_SAID_LIMIT]
+        match error:
+            case _ if self._clients.is_closed:
+                return ModelClosedError("the model was closed during the call")
+            case httpx.ConnectTimeout():
+                return ModelTimeoutError(
+                    f"{server} was not reached within {limits.connect:g} s; "
+                    "try again, or allow more (connect_timeout)"
+                )
+            case httpx.ConnectError() | httpx.ProxyError():
+                return ModelConnectionError(f"{server} was not reached: {said}; is it running?")
+            case httpx.LocalProtocolError():
+                return BadRequestError(f"the request to {server} cannot be sent: {said}")
+            case httpx.RemoteProtocolError() if not said.startswith(_DISCONNECTED):
+                return self._malformed(f"does not speak HTTP: {said}")
+        return ModelConnectionError(
+            f"the connection to {server} broke: {said or type(error).__name__}; try again",
+            **self._known_facts,
+        )
+
+    @property
+    def _known_facts(self) -> dict[str, Any]:
+        return {} if self._answer is None else self._answer.facts()
+
+
+def _headers(completion: Completion) -> dict[str, str]:
+    """Write the headers down, with the current span's place in its trace."""
+    headers = {
+        "Accept": EVENT_STREAM,
+        "Accept-Encoding": "identity",  # a compressed stream has no bound on its events
+        "Cache-Control": "no-store",
+        "Content-Type": "application/json",
+    }
+    _TRACE_CONTEXT.inject(headers)
+    own = completion.headers.items()
+    return headers | {name: value.get_secret_value() for name, value in own}
+
+
+def _chunk(event: ServerSentEvent, answer: ServerAnswer) -> Chunk:
+    if event.event == "error":
+        raise answer.reported(event.data)
+    try:
+        chunk = parse_chunk(event.data)
+    except ValueError as error:
+        raise answer.malformed(f"sent an event that is no chunk ({error})", event.data) from None
+    if chunk.error is not None:
+        raise answer.reported(event.data)
+    return chunk

@@ -1,0 +1,170 @@
+"""HTTP clients that live as long as their model, one for each event loop that it is used on.
+
+An HTTP client's connections belong to the event loop that they were opened on. A program may
+have several: `asyncio.run` makes a new one every time, and sync callers share one of ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import types
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+
+from .._errors import ModelClosedError
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncGenerator, Awaitable, Generator
+
+
+@dataclass(frozen=True, slots=True)
+class LoopClient:
+    """The client of one event loop.
+
+    Args:
+        http: The client, with its pool of connections.
+        places: As many as there may be connections; whoever waits for one waits here.
+    """
+
+    http: httpx.AsyncClient
+    places: asyncio.Semaphore
+
+
+class LoopClients:
+    """The clients of one model.
+
+    A client is closed on its own loop: when the loop shuts down, when the model is closed, or
+    when nobody holds the model any more.
+
+    Args:
+        max_connections: How many connections each of them may have.
+
+    Attributes:
+        is_closed: Whether the model was closed.
+    """
+
+    def __init__(self, max_connections: int) -> None:
+        self._max_connections = max_connections
+        self._tls = _tls()
+        self._kept: dict[
+            asyncio.AbstractEventLoop, tuple[LoopClient, weakref.finalize[..., LoopClients]]
+        ] = {}
+        self.is_closed = False
+
+    def __reduce__(self) -> tuple[type[LoopClients], tuple[int]]:
+        return LoopClients, (self._max_connections,)
+
+    async def here(self) -> LoopClient:
+        """Find the running loop's client, or make it.
+
+        Raises:
+            ModelClosedError: If the model was closed.
+        """
+        if self.is_closed:
+            raise ModelClosedError("the model is closed; make a new one")
+        loop = asyncio.get_running_loop()
+        if loop not in self._kept:
+            self._forget_closed_loops()
+            client = self._new_client()
+            lifetime = _lifetime(client.http, weakref.ref(self))
+            # It holds the client: garbage cannot be closed in good order.
+            self._kept[loop] = (client, weakref.finalize(self, _end, loop, lifetime))
+            await anext(lifetime)
+        return self._kept[loop][0]
+
+    def close(self) -> None:
+        """Refuse further calls, and close every client on its loop, soon."""
+        self.is_closed = True
+        for _, end in list(self._kept.values()):
+            end()
+
+    async def aclose(self) -> None:
+        """Refuse further calls, and close every client, the running loop's at once."""
+        here = self._kept.get(asyncio.get_running_loop())
+        self.close()
+        if here is not None:
+            await _close_whole(here[0].http.aclose())
+
+    def forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Drop a loop's client, which is being closed."""
+        kept = self._kept.pop(loop, None)
+        if kept is not None:
+            kept[1].detach()
+
+    def _new_client(self) -> LoopClient:
+        most = self._max_connections
+        limits = httpx.Limits(max_connections=most, max_keepalive_connections=most)
+        # Every call has its own limits of time, which httpx's cannot express.
+        http = httpx.AsyncClient(verify=self._tls, limits=limits, timeout=None)  # noqa: S113
+        return LoopClient(http, asyncio.Semaphore(most))
+
+    def _forget_closed_loops(self) -> None:
+        for loop in list(self._kept):
+            if loop.is_closed():
+                self.forget(loop)
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Load the certificates once a process: it takes longer than all else about a client."""
+    return httpx.create_ssl_context()
+
+
+async def _lifetime(
+    http: httpx.AsyncClient, clients: weakref.ref[LoopClients]
+) -> AsyncGenerator[None]:
+    """Close a client when its event loop shuts down, or when this generator is closed before.
+
+    An event loop that shuts down closes the async generators that were started on it.
+    """
+    try:
+        yield
+    finally:
+        if (owner := clients()) is not None:
+            owner.forget(asyncio.get_running_loop())
+        await http.aclose()
+
+
+def _end(loop: asyncio.AbstractEventLoop, lifetime: AsyncGenerator[None]) -> None:
+    """Close a client on its loop, from any thread."""
+    with contextlib.suppress(RuntimeError):  # the loop has just been closed
+        loop.call_soon_threadsafe(_start_closing, loop, lifetime)
+
+
+def _start_closing(loop: asyncio.AbstractEventLoop, lifetime: AsyncGenerator[None]) -> None:
+    closing = _close_whole(lifetime.aclose())
+    closing.send(None)  # a task that is cancelled before its first step would take none
+    loop.create_task(closing)
+
+
+async def _close_whole(closing: Awaitable[None]) -> None:
+    """Close a client, and be cancelled only then.
+
+    An event loop that ends cancels what still runs on it. A client takes a step for each of its
+    connections; those that it did not come to would be left to the garbage collector.
+    """
+    await _to_its_end(closing)
+
+
+@types.coroutine
+def _to_its_end(closing: Awaitable[None]) -> Generator[object]:
+    steps = closing.__await__()
+    step: object = None
+    cancelled: asyncio.CancelledError | None = None
+    while True:
+        try:
+            yield step
+        except asyncio.CancelledError as error:
+            cancelled = error
+        try:
+            step = next(steps)
+        except StopIteration:
+            break
+    if cancelled is not None:
+        raise cancelled

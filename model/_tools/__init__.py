@@ -1,0 +1,1 @@
+"""Tools and structured output, called natively or by schema."""

@@ -1,0 +1,205 @@
+"""The only door through which content reaches a signal.
+
+Content is anything people wrote or a model said: prompts, answers, tool arguments and
+results, states, interrupt values, exception messages. It passes only where it was asked for,
+after the user's redaction, cut to a size, as JSON that is still valid, and without credentials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from .._errors import ConfigurationError
+from .._values.plain import Plain, Reader, Rules, to_json
+from .conversation import read_conversation
+from .messages import ADAPTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    Redact: TypeAlias = Callable[[str, Plain], Plain]
+    Content: TypeAlias = Callable[[], Mapping[str, object]]
+    Report: TypeAlias = Callable[[str, BaseException], None]
+
+CAPTURE_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+DEFAULT_MAX_CHARACTERS: Final = 100_000
+
+# How much more of the content a redaction sees than is kept: it must not be the cut that
+# hides from it what it looks for.
+_REDACTION_MARGIN: Final = 10
+_SHRINKING: Final = 0.98
+_NOTHING: Final = "{}"
+
+_LENGTH_LIMIT_VARIABLES: Final = (
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+)
+
+_CONVERSATIONS: Final = ("gen_ai.input.messages", "gen_ai.output.messages")
+_PASSING: Final = Rules(adapters=ADAPTERS)
+_BEFORE_REDACTION: Final = Rules(adapters=ADAPTERS, clean=str)
+
+
+class CaptureContent(StrEnum):
+    """Where content may go; the values of the official environment variable."""
+
+    NO_CONTENT = "NO_CONTENT"
+    SPAN_ONLY = "SPAN_ONLY"
+    EVENT_ONLY = "EVENT_ONLY"
+    SPAN_AND_EVENT = "SPAN_AND_EVENT"
+
+    @property
+    def on_spans(self) -> bool:
+        """Whether spans may carry content."""
+        return self in (CaptureContent.SPAN_ONLY, CaptureContent.SPAN_AND_EVENT)
+
+    @property
+    def on_events(self) -> bool:
+        """Whether events may carry content."""
+        return self in (CaptureContent.EVENT_ONLY, CaptureContent.SPAN_AND_EVENT)
+
+    @classmethod
+    def chosen(cls, mode: str | None, environ: Mapping[str, str]) -> CaptureContent:
+        """Return the *mode*, or without one what the environment asks for, or else none.
+
+        Raises:
+            ConfigurationError: it is no mode.
+        """
+        source = "capture_content" if mode is not None else CAPTURE_VARIABLE
+        value = environ.get(CAPTURE_VARIABLE, "") if mode is None else mode
+        try:
+            return cls(str(value).strip().upper() or cls.NO_CONTENT)
+        except ValueError:
+            raise ConfigurationError(
+                f"{source} is {value!r}; use one of {', '.join(cls)}"
+            ) from None
+
+
+def within_sdk_limit(max_characters: int, environ: Mapping[str, str]) -> int:
+    """Return *max_characters*, or what the SDK would cut an attribute to, JSON or not.
+
+    Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+    """
+    limits = (environ.get(variable, "").strip() for variable in _LENGTH_LIMIT_VARIABLES)
+    return min([max_characters, *(int(limit) for limit in limits if limit.isdecimal())])
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What came through the door, and how many pieces of the content did not.
+
+    Attributes:
+        text: content that is text as it is, all other content as JSON, for spans.
+        dropped: characters and items that were cut off, and keys that looked like credentials.
+        is_json: whether the text is JSON.
+        value: the content as plain data, for events.
+    """
+
+    text: str
+    dropped: int
+    is_json: bool
+    value: Plain = field(default=None, compare=False)
+
+    @property
+    def mime_type(self) -> str:
+        """What the text is."""
+        return "application/json" if self.is_json else "text/plain"
+
+
+def _say_nothing(_trouble: str, _error: BaseException) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ContentDoor:
+    """Decides what content passes, and in which form; raises nothing.
+
+    Args:
+        capture: where content may go.
+        redact: called with the attribute's name and the content as plain data; what it
+            returns is recorded instead, and nothing where it returns None or raises.
+        max_characters: how long one attribute may be.
+        report: is told, in fixed words and with its cause, of content that could not be read.
+    """
+
+    capture: CaptureContent = CaptureContent.NO_CONTENT
+    redact: Redact | None = None
+    max_characters: int = DEFAULT_MAX_CHARACTERS
+    report: Report = field(default=_say_nothing)
+
+    def on_span(self, name: str, content: Callable[[], object]) -> Passed | None:
+        """Return content for the span attribute *name*; None where none must or can pass.
+
+        Args:
+            name: of the attribute.
+            content: makes the content; called only where it may pass, since that may take long.
+        """
+        return self._one(name, content) if self.capture.on_spans else None
+
+    def all_on_span(self, content: Content) -> Iterator[tuple[str, Passed]]:
+        """Yield what passes onto a span of a run's content, by attribute.
+
+        Args:
+            content: makes all of it, by attribute; called only where it may pass.
+        """
+        if self.capture.on_spans:
+            yield from self._all(content)
+
+    def all_on_event(self, content: Content) -> Iterator[tuple[str, Passed]]:
+        """Yield what passes onto an event of a run's content, as `all_on_span` does."""
+        if self.capture.on_events:
+            yield from self._all(content)
+
+    def _all(self, content: Content) -> Iterator[tuple[str, Passed]]:
+        try:
+            found = content()
+        except Exception as error:  # noqa: BLE001 - it comes from values of any shape
+            self.report("content could not be read", error)
+            return
+        for name in found:
+            passed = self._one(name, partial(found.__getitem__, name))
+            if passed is not None:
+                yield name, passed
+
+    def _one(self, name: str, content: Callable[[], object]) -> Passed | None:
+        try:
+            return self._passed(name, content())
+        except Exception as error:  # noqa: BLE001 - the user's redaction may raise anything
+            self.report("content could not be recorded", error)
+            return None
+
+    def _passed(self, name: str, content: object) -> Passed | None:
+        if self.redact is None:
+            return _fitted(name, content, self.max_characters)
+        whole = Reader(self.max_characters * _REDACTION_MARGIN, _BEFORE_REDACTION)
+        redacted = self.redact(name, _read(name, content, whole))
+        if redacted is None:
+            return None
+        passed = _fitted(name, redacted, self.max_characters)
+        return replace(passed, dropped=passed.dropped + whole.dropped)
+
+
+def _read(name: str, content: object, reader: Reader) -> Plain:
+    if name in _CONVERSATIONS and isinstance(content, Sequence) and not isinstance(content, str):
+        return read_conversation(content, reader)
+    return reader.read(content)
+
+
+def _fitted(name: str, content: object, limit: int) -> Passed:
+    """Return content as text that is no longer than the *limit*."""
+    characters = limit
+    while True:
+        reader = Reader(characters, _PASSING)
+        value = _read(name, content, reader)
+        is_json = not isinstance(value, str)
+        text = value if isinstance(value, str) else to_json(value)
+        if len(text) <= limit:
+            return Passed(text, reader.dropped, is_json, value)
+        if not characters:
+            return Passed(_NOTHING, reader.dropped, is_json)
+        # What JSON adds to the text is known only once it is there.
+        characters = int(characters * limit / len(text) * _SHRINKING)

@@ -1,0 +1,187 @@
+"""LangChain messages as the messages of the GenAI conventions (pure).
+
+Source: https://github.com/open-telemetry/semantic-conventions-genai, the JSON schemas
+`gen-ai-input-messages`, `gen-ai-output-messages`, `gen-ai-system-instructions`,
+`gen-ai-tool-definitions` and `gen-ai-retrieval-documents`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    SystemMessage,
+    ToolMessage,
+)
+
+from .._values.attributes import drop_none
+from .._values.numbers import as_float
+from .._values.plain import Made
+from .blocks import Part, block_part, repeats_call, text_part, tool_response_part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from langchain_core.documents import Document
+    from pydantic import BaseModel
+
+_ROLES: Final = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
+_FINISH_REASONS: Final = {
+    "stop": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "tool_calls": "tool_call",
+    "tool_use": "tool_call",
+    "function_call": "tool_call",
+    "content_filter": "content_filter",
+    "safety": "content_filter",
+    "error": "error",
+}
+_SCORES: Final = ("score", "relevance_score", "similarity_score", "_score")
+
+
+def conversation(messages: Sequence[BaseMessage]) -> Made:
+    """Return messages as the conventions' own, each made when it is read."""
+    return Made(messages, message_part)
+
+
+def system_instructions(messages: Iterable[BaseMessage]) -> list[object]:
+    """Return the parts of the system messages that come before all others."""
+    return [part for message in takewhile(_is_system, messages) for part in _parts(message)]
+
+
+def after_instructions(messages: Sequence[BaseMessage]) -> Made:
+    """Return the conversation without the system messages that come before it."""
+    opening = sum(1 for _ in takewhile(_is_system, messages))
+    return conversation(messages[opening:] if opening else messages)
+
+
+def output_message(message: BaseMessage, finish_reason: str | None) -> Part:
+    """Return a model's answer as an output message."""
+    reason = (finish_reason or "stop").lower()
+    return {**message_part(message), "finish_reason": _FINISH_REASONS.get(reason, reason)}
+
+
+def text_input(prompt: str) -> list[Part]:
+    """Return the prompt of a completion model as input messages."""
+    return [{"role": "user", "parts": [text_part(prompt)]}]
+
+
+def text_output(text: str, finish_reason: str | None) -> Part:
+    """Return the answer of a completion model as an output message."""
+    return {
+        "role": "assistant",
+        "parts": [text_part(text)],
+        "finish_reason": finish_reason or "stop",
+    }
+
+
+def documents(found: Sequence[Document]) -> list[Part]:
+    """Return what a retriever found.
+
+    The conventions ask for a score. Where the retriever gives none, it is the reciprocal of the
+    document's rank, and says so.
+    """
+    return [_document(document, rank) for rank, document in enumerate(found, start=1)]
+
+
+def tool_definitions(tools: Iterable[Any]) -> list[Part]:
+    """Return the tools that a model may call."""
+    return [_definition(tool) for tool in tools if isinstance(tool, Mapping)]
+
+
+def message_part(message: BaseMessage) -> Part:
+    """Return a message of any kind."""
+    name = {"name": message.name} if isinstance(message.name, str) else {}
+    return {"role": _role(message), "parts": _parts(message), **name}
+
+
+ADAPTERS: Final[Mapping[type[BaseModel], Any]] = {BaseMessage: message_part}
+"""How a `Reader` reads messages wherever they are in content."""
+
+
+def tool_answer(message: BaseMessage) -> object:
+    """Return what a tool's message answers."""
+    return tool_response_part(None, message.content)["response"]
+
+
+def _is_system(message: BaseMessage) -> bool:
+    return isinstance(message, SystemMessage)
+
+
+def _document(document: Document, rank: int) -> Part:
+    metadata = document.metadata
+    scores = (as_float(metadata.get(key)) for key in _SCORES)
+    score = next((score for score in scores if score is not None), None)
+    return {
+        "id": document.id or str(rank),
+        **({"score": 1 / rank, "scored_by": "rank"} if score is None else {"score": score}),
+        "content": document.page_content,
+        "metadata": metadata,
+    }
+
+
+def _definition(tool: Mapping[str, Any]) -> Part:
+    function = tool.get("function", tool)
+    name = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(name, str):
+        kind = tool.get("type")
+        kind = kind if isinstance(kind, str) else "unknown"
+        return {**tool, "type": kind, "name": kind}
+    parameters = function.get("parameters", function.get("input_schema"))
+    told = {"description": function.get("description"), "parameters": parameters}
+    return {"type": "function", "name": name, **drop_none(told)}
+
+
+def _role(message: BaseMessage) -> str:
+    if isinstance(message, ChatMessage):
+        return message.role
+    if isinstance(message, FunctionMessage):
+        return "tool"
+    # The chunk classes have types of their own: `AIMessageChunk`.
+    kind = message.type.removesuffix("MessageChunk").lower()
+    return _ROLES.get(kind, kind)
+
+
+def _parts(message: BaseMessage) -> Sequence[object]:
+    if isinstance(message, ToolMessage):
+        return [tool_response_part(message.tool_call_id, message.content)]
+    if isinstance(message, FunctionMessage):
+        return [tool_response_part(message.name, message.content)]
+    if isinstance(message, AIMessage):
+        return Made([*_thoughts(message), *_said(message), *_calls(message)], block_part)
+    return Made(_blocks(message), block_part)
+
+
+def _blocks(message: BaseMessage) -> list[Any]:
+    content = message.content
+    if isinstance(content, list):
+        return content
+    return [content] if isinstance(content, str) and content != "" else []
+
+
+def _said(message: AIMessage) -> list[Any]:
+    return [block for block in _blocks(message) if not repeats_call(block)]
+
+
+def _thoughts(message: AIMessage) -> list[Any]:
+    """Return the reasoning that providers give beside the content."""
+    thoughts = message.additional_kwargs.get("reasoning_content")
+    is_told = isinstance(thoughts, str) and thoughts != ""
+    return [{"type": "reasoning", "reasoning": thoughts}] if is_told else []
+
+
+def _calls(message: AIMessage) -> list[Any]:
+    calls: list[Any] = [*message.tool_calls, *message.invalid_tool_calls]
+    single = message.additional_kwargs.get("function_call")
+    if not calls and isinstance(single, dict):
+        calls.append(single)
+    return [{**call, "type": "tool_call"} if isinstance(call, dict) else call for call in calls]

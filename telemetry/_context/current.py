@@ -1,0 +1,223 @@
+"""The self-healing OpenTelemetry context.
+
+LangChain runs end callbacks in other tasks and copied contexts, and a generator may be
+finished from anywhere: nothing attached at a start can be detached at an end. So what is
+attached reads as the run's span while the run's body may be executing, and as what lay
+beneath it afterwards, in whatever task or thread copies of it live.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from opentelemetry.context import Context, attach, create_key, get_current
+from opentelemetry.trace import Span, set_span_in_context
+
+from .callers import current_task
+from .stack import is_called_by, starting_frame
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+    from weakref import ref
+
+_RUN_KEY: Final = create_key("nodespan-run")
+
+
+class Body:
+    """What is current in a run's body, for as long as that may be executing.
+
+    Args:
+        waiting: a task that only waits for the body, which other tasks execute.
+        starter: the frame that has started the run, where LangChain does not tell the run to
+            what its body calls.
+    """
+
+    __slots__ = ("_context", "_waiting", "starter")
+
+    def __init__(
+        self, waiting: ref[asyncio.Task[Any]] | None = None, starter: int | None = None
+    ) -> None:
+        self._context: Context | None = None
+        self._waiting = waiting
+        self.starter = starter
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether the task that has started the run only waits for the body."""
+        return self._waiting is not None
+
+    def enter(self, context: Context) -> None:
+        """Say what is current from now on: *context*, with the run's span in it."""
+        self._context = context
+
+    def leave(self) -> None:
+        """Say that the body is left for good, and let go of the span."""
+        self._context = None
+
+    @property
+    def context(self) -> Context | None:
+        """What is current here; None where this is not, or no longer, in the body."""
+        context = self._context  # read once: another thread may leave the body
+        if context is None or self._waiting is None:
+            return context
+        return context if self._waiting() is not current_task() else None
+
+
+class RunContext(Context):
+    """What is current in a run's body; once the body is left, what was current before it.
+
+    It holds nothing itself: the contexts of tasks that live long keep it, not the span.
+
+    Args:
+        body: of the run.
+        beneath: what was current when the run started.
+    """
+
+    __slots__ = ("beneath", "body")
+
+    def __init__(self, body: Body, beneath: Context) -> None:
+        super().__init__()
+        self.body = body
+        self.beneath = beneath
+
+    def healed(self) -> Context:
+        """Return the innermost layer whose body may be executing."""
+        context: Context = self
+        while isinstance(context, RunContext) and context.body.context is None:
+            context = context.beneath
+        return context
+
+    def resolved(self) -> Context:
+        """Return what is current as a context that does not change."""
+        context: Context = self
+        while isinstance(context, RunContext):
+            inside = context.body.context
+            context = context.beneath if inside is None else inside
+        return context
+
+    def get(self, key: str, default: object = None) -> object:
+        """Return the value of *key*, or *default*."""
+        return self.resolved().get(key, default)
+
+    def copy(self) -> dict[str, object]:
+        """Return the values as a plain dictionary."""
+        return dict(self.resolved())
+
+    def keys(self) -> KeysView[str]:  # type: ignore[override]  # dict's own class is not public
+        """Return the keys."""
+        return self.copy().keys()
+
+    def values(self) -> ValuesView[object]:  # type: ignore[override]  # as above
+        """Return the values."""
+        return self.copy().values()
+
+    def items(self) -> ItemsView[str, object]:  # type: ignore[override]  # as above
+        """Return the items."""
+        return self.copy().items()
+
+    def __getitem__(self, key: str) -> object:
+        return self.resolved()[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.resolved()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.copy())
+
+    def __len__(self) -> int:
+        return len(self.resolved())
+
+    def __bool__(self) -> bool:
+        return bool(self.resolved())
+
+    def __eq__(self, other: object) -> bool:
+        return self.copy() == other
+
+    __hash__ = None  # type: ignore[assignment]  # as dict
+
+    def __repr__(self) -> str:
+        return repr(self.copy())
+
+
+def reserve_body() -> Body:
+    """Keep a place in the context of here for the body of a run that will be reported elsewhere."""
+    body = Body()
+    attach(RunContext(body, current()))
+    return body
+
+
+def attach_body(
+    run_id: int,
+    span: Span,
+    waiting: ref[asyncio.Task[Any]] | None = None,
+    reserved: Body | None = None,
+    *,
+    is_leaf: bool = False,
+) -> Body:
+    """Make *span* current for the body that the caller is about to run.
+
+    Args:
+        run_id: the integer of the run's id.
+        span: of the run; all else that is current stays visible.
+        waiting: see `Body`.
+        reserved: the place that was kept for it, if one was.
+        is_leaf: whether LangChain does not tell the run to what its body calls.
+    """
+    beneath = current()
+    starter = starting_frame() if is_leaf else None
+    inside = set_span_in_context(span, Context({**beneath.copy(), _RUN_KEY: run_id}))
+    body = reserved if reserved is not None else Body(waiting, starter)
+    body.enter(inside)
+    if reserved is None:
+        attach(RunContext(body, beneath))
+    return body
+
+
+def current() -> Context:
+    """Return what is current, without the layers of runs that are over."""
+    context = get_current()
+    return context.healed() if isinstance(context, RunContext) else context
+
+
+def run_id_in(context: Context) -> int | None:
+    """Return the integer of the id of the run whose body *context* is in."""
+    return cast("int | None", context.get(_RUN_KEY))
+
+
+def run_id_around() -> int | None:
+    """Return the integer of the id of the run in whose body a run starts, unknown to LangChain.
+
+    It does not know of the spans that the application opens, nor of calls that a model makes.
+    None where it knows better.
+    """
+    context = current()
+    if isinstance(context, RunContext) and not _calls_here(context.body):
+        return None
+    return run_id_in(context)
+
+
+def context_of_root() -> Context:
+    """Return the context in which a run without a parent starts."""
+    context = current()
+    if isinstance(context, RunContext) and context.body.starter is not None:
+        # One call starts the runs of several prompts, and only then executes their bodies.
+        while isinstance(context, RunContext) and context.body.starter == starting_frame():
+            context = context.beneath
+    return context.healed() if isinstance(context, RunContext) else context
+
+
+def _calls_here(body: Body) -> bool:
+    if body.starter is None:
+        return False
+    return body.is_waited_for or is_called_by(body.starter)
+
+
+def context_beneath(run_id: int, span: Span) -> Context:
+    """Return the context in which a child of the run *run_id* starts.
+
+    In the run's own body what is current counts: the run's span, or one that the application
+    has opened there. Elsewhere it is what is current, with the run's *span* in it.
+    """
+    context = current()
+    return context if run_id_in(context) == run_id else set_span_in_context(span, context)

@@ -1,0 +1,117 @@
+"""What callbacks are not told, and the stack shows: who is calling, and what is being told."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+# These start a run in the task that calls them, and its body in tasks of their own; the last
+# when the consumer of a stream of events asks for the first.
+_WAITING: Final = frozenset(
+    {
+        "BaseChatModel.agenerate",
+        "BaseTool.arun",
+        "BaseChatModel._achat_model_stream_v3.<locals>.ensure_started",
+    }
+)
+# These tell a model's events; those make events of chunks.
+_TELLING: Final = frozenset({"BaseChatModel._iter_v2_events", "BaseChatModel._aiter_v2_events"})
+_BRIDGES: Final = frozenset({"chunks_to_events", "achunks_to_events"})
+_GRAPHS: Final = frozenset({"Pregel.stream", "Pregel.astream"})
+_PREGEL: Final = "langgraph.pregel."
+_RETRYING: Final = ("RunnableRetry.", "RunnableWithFallbacks.")
+# It calls the function; those without an underscore start the run of one.
+_FUNCTION: Final = "RunnableLambda._"
+_OWN: Final = __package__.partition("telemetry")[0] + "telemetry."
+_CORE: Final = "langchain_core."
+_MANAGERS: Final = f"{_CORE}callbacks."
+_RUNNABLES: Final = f"{_CORE}runnables."
+
+
+def is_told_by_manager() -> bool:
+    """Say whether it is a callback manager of LangChain that reports a start.
+
+    It keeps the id of the run for as long as it means to report the end; others may not.
+    """
+    frame = _caller_beyond(_OWN)
+    return frame is not None and _is_in(frame, _MANAGERS)
+
+
+def waits_for_body() -> bool:
+    """Say whether the task in which LangChain reports a start only waits for the run's body."""
+    frame = _teller()
+    # By name: to import the classes takes as long as all of this package.
+    return frame is not None and frame.f_code.co_qualname in _WAITING and _is_in(frame, _CORE)
+
+
+def starting_frame() -> int | None:
+    """Return the identity of the frame in which LangChain starts a run, for as long as it lives."""
+    frame = _teller()
+    return id(frame) if frame is not None else None
+
+
+def is_called_by(frame_id: int) -> bool:
+    """Say whether what starts a run now is called, however far away, by a frame."""
+    frame = _teller()
+    frame = frame.f_back if frame is not None else None
+    while frame is not None and id(frame) != frame_id:
+        frame = frame.f_back
+    return frame is not None
+
+
+def is_called_by_function() -> bool:
+    """Say whether what starts a run now is called by a function that is run as a runnable."""
+    frame = _teller()
+    while frame is not None:
+        if _is_in(frame, _RUNNABLES):
+            name = frame.f_code.co_qualname
+            if name.startswith((*_RETRYING, _FUNCTION)):
+                return name.startswith(_FUNCTION)
+        frame = frame.f_back
+    return False
+
+
+def started_graph() -> Any:
+    """Return the graph whose run LangGraph starts; None for a run of anything else.
+
+    A graph inside a graph inherits what the callback would tell it by; the stack has the graph.
+    """
+    frame = _teller()
+    if frame is None or frame.f_code.co_qualname not in _GRAPHS or not _is_in(frame, _PREGEL):
+        return None
+    return frame.f_locals.get("self")
+
+
+def told_in_events() -> tuple[Any, Any]:
+    """Return the chunk of which LangChain is telling in events, and the block that it is at.
+
+    The callback is given one event of several; the stack has the chunk. Where a model itself
+    tells, both are None.
+    """
+    frame = _teller()
+    if frame is None or frame.f_code.co_qualname not in _TELLING:
+        return None, None
+    events = frame.f_locals.get("event_iter")
+    bridge = getattr(events, "gi_frame", None) or getattr(events, "ag_frame", None)
+    if bridge is None or bridge.f_code.co_name not in _BRIDGES or not _is_in(bridge, _CORE):
+        return None, None
+    return bridge.f_locals.get("chunk"), bridge.f_locals.get("block")
+
+
+def _teller() -> FrameType | None:
+    """Return the frame that has its callback manager tell the handler."""
+    return _caller_beyond((_OWN, _MANAGERS))
+
+
+def _caller_beyond(modules: str | tuple[str, ...]) -> FrameType | None:
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as `logging` finds its caller
+    while frame is not None and _is_in(frame, modules):
+        frame = frame.f_back
+    return frame
+
+
+def _is_in(frame: FrameType, modules: str | tuple[str, ...]) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith(modules)

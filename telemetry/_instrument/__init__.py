@@ -1,0 +1,1 @@
+"""Tracing of a whole process."""

@@ -1,0 +1,47 @@
+"""Nodes and tasks that LangGraph does not run, since a cache has what they would write.
+
+No callback tells of them: what does is what LangGraph's loop finds in its cache.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from .._handler import OpenTelemetryCallbackHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+
+def wrap_match(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the loop's method that returns those of its tasks that a cache has the writes of."""
+
+    @wraps(original)
+    def match_cached_writes(*args: Any, **kwargs: Any) -> Any:
+        matched = original(*args, **kwargs)
+        _tell(matched)
+        return matched
+
+    return match_cached_writes
+
+
+def wrap_async_match(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Wrap the same method of the async loop."""
+
+    @wraps(original)
+    async def amatch_cached_writes(*args: Any, **kwargs: Any) -> Any:
+        matched = await original(*args, **kwargs)
+        _tell(matched)
+        return matched
+
+    return amatch_cached_writes
+
+
+def _tell(tasks: Iterable[Any]) -> None:
+    for task in tasks:
+        manager = (getattr(task, "config", None) or {}).get("callbacks")
+        for handler in getattr(manager, "handlers", ()):
+            if isinstance(handler, OpenTelemetryCallbackHandler):
+                handler.on_cached_node(task, manager)
+                break

@@ -1,0 +1,1 @@
+"""Runs as log lines and log records."""

@@ -1,0 +1,175 @@
+"""The handler's own lines: a run has started, its first chunk has come, it has ended.
+
+They go to the standard library's logger `nodespan.telemetry.runs`, never with content: where
+nobody listens to it they cost a look at its level.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.context import attach, detach
+from opentelemetry.trace import set_span_in_context
+
+from .._context.current import current
+from .._runs.current import run_fields, span_fields
+from .._semconv import names as semconv
+from .._translation.exceptions import signature
+from .._translation.outcome import Outcome
+from .._translation.spans import RunKind, span_start
+from .lines import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .._content.door import Content
+    from .._diagnostics import Diagnostics
+    from .._runs.runs import OpenRuns, Run
+    from .._stream.clock import StreamClock
+    from .._stream.counter import ChunkCounter
+    from .._translation.ending import Ending
+
+Fields = dict[str, Any]
+
+LOGGER: Final = logging.getLogger("nodespan.telemetry.runs")
+# A program that has set no logging up sees no warnings of it on standard error.
+LOGGER.addHandler(logging.NullHandler())
+
+_NS: Final = 1e9
+_DECIMALS: Final = 6
+_STEPS: Final = (RunKind.NODE, RunKind.ATTEMPTS, RunKind.RETRIEVER, RunKind.RUNNABLE)
+_FAILURES: Final = (Outcome.ERROR, Outcome.LOST)
+_USAGE: Final = {
+    "input_tokens": semconv.USAGE_INPUT_TOKENS,
+    "output_tokens": semconv.USAGE_OUTPUT_TOKENS,
+}
+
+
+class RunLog:
+    """Logs starts, first chunks and ends of runs.
+
+    Graphs, models and tools are told at level INFO, nodes and other steps at DEBUG; a failure
+    is a WARNING where it arose and at the root that it has reached.
+
+    Args:
+        runs: the open runs.
+        diagnostics: counts what could not be logged.
+    """
+
+    def __init__(self, runs: OpenRuns, diagnostics: Diagnostics) -> None:
+        self._runs = runs
+        self._diagnostics = diagnostics
+
+    def opened(self, run: Run, _content: Content) -> None:
+        """Log that a run has started."""
+        level = _level(run)
+        if LOGGER.isEnabledFor(level):
+            if run.chunks is not None:
+                self._runs.count_with(run, FirstChunk(run, run.chunks, self))
+            _log(level, "run started", run, {})
+
+    def closed(self, run: Run, ending: Ending) -> None:
+        """Log that a run has ended, how, and in numbers."""
+        outcome = ending.outcome or run.outcome
+        is_failure = outcome in _FAILURES and (run.parent is None or _arose_in(run, ending))
+        level = logging.WARNING if is_failure else _level(run)
+        if LOGGER.isEnabledFor(level):
+            _log(level, "run ended", run, _result(run, ending, outcome))
+
+    def first_chunk(self, run: Run, counter: ChunkCounter, at: int) -> None:
+        """Log that the first chunk of a run has come, *at* a time in ns, and await no more."""
+        self._runs.count_with(run, counter)
+        try:
+            waited = _seconds(at - run.started_at)
+            _log(_level(run), "first chunk", run, {"time_to_first_chunk": waited})
+        except Exception as error:  # noqa: BLE001 - a filter or handler of the application's
+            self._diagnostics.report("first chunk could not be logged", error)
+
+
+class FirstChunk:
+    """Stands in for a run's counter until the first chunk has come: the others cost no more.
+
+    Args:
+        run: whose chunks are counted.
+        counter: counts them.
+        log: is told of the first.
+    """
+
+    __slots__ = ("_counter", "_log", "_run")
+
+    def __init__(self, run: Run, counter: ChunkCounter, log: RunLog) -> None:
+        self._run = run
+        self._counter = counter
+        self._log = log
+
+    def token(self, token: Any, chunk: Any) -> None:
+        """Take what `on_llm_new_token` reports."""
+        self._counter.token(token, chunk)
+        self._look()
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Take what `on_stream_event` reports."""
+        self._counter.event(event)
+        self._look()
+
+    def _look(self) -> None:
+        first = self._counter.clock.first_chunk_at
+        if first is not None:
+            self._log.first_chunk(self._run, self._counter, first)
+
+
+def _log(level: int, event: str, run: Run, told: Fields) -> None:
+    if run.span is None:
+        return
+    name = getattr(run.span, "name", None) or span_start(run.kind, run.start).name
+    ids = span_fields(run.span.get_span_context()) | run_fields(run)
+    attempt = {"attempt": run.attempt} if run.attempt is not None else {}
+    fields = {"run": name, **attempt, **told, **ids}
+    token = attach(set_span_in_context(run.span, current()))
+    try:
+        LOGGER.log(level, Line(event, fields), extra=fields)
+    finally:
+        detach(token)
+
+
+def _level(run: Run) -> int:
+    return logging.DEBUG if run.kind in _STEPS and run.parent is not None else logging.INFO
+
+
+def _arose_in(run: Run, ending: Ending) -> bool:
+    return ending.error is None or signature(ending.error) not in run.failures
+
+
+def _result(run: Run, ending: Ending, outcome: Outcome | None) -> Fields:
+    told: Fields = {
+        "outcome": outcome.value if outcome is not None else "ok",
+        "duration": _seconds(ending.at - run.started_at),
+    }
+    if outcome in _FAILURES and outcome is not None:
+        told["error_type"] = ending.error_type or outcome.value
+    clock = run.chunks.clock if run.chunks is not None else None
+    return told | (_stream(clock) if clock is not None else {}) | _usage(run, ending)
+
+
+def _stream(clock: StreamClock) -> Fields:
+    first = clock.first_chunk_at
+    if first is None:
+        return {}
+    told: Fields = {
+        "time_to_first_chunk": _seconds(first - clock.started_at),
+        "chunks": clock.chunks,
+    }
+    gaps = clock.gaps
+    if gaps.count:
+        told |= {"gap_p95": _seconds(gaps.quantile(0.95)), "gap_max": _seconds(gaps.maximum)}
+    return told
+
+
+def _usage(run: Run, ending: Ending) -> Fields:
+    attributes = ending.told(run.start)
+    return {name: attributes[key] for name, key in _USAGE.items() if key in attributes}
+
+
+def _seconds(duration: float) -> float:
+    return round(duration / _NS, _DECIMALS)

@@ -1,0 +1,173 @@
+"""Sets structlog up for an application's own logs."""
+
+from __future__ import annotations
+
+import logging
+import os
+from threading import Lock
+from typing import TYPE_CHECKING, Final, Literal
+
+from .._errors import ConfigurationError
+from .._runs.current import add_run_context
+from .._settings.checks import capable_of
+from .lines import (
+    ExceptionTeller,
+    LineWriter,
+    add_logger_name,
+    as_json,
+    as_plain,
+)
+from .processor import OpenTelemetryLogProcessor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TextIO
+
+    from opentelemetry._logs import LoggerProvider
+    from structlog.typing import Processor
+
+_FORMATS: Final = ("console", "json")
+_LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
+_OWN_LOGGER: Final = "nodespan"
+
+
+def configure_logging(  # noqa: PLR0913 - keywords, each with a default
+    *,
+    format: Literal["console", "json"] | None = None,  # noqa: A002 - the field's own word
+    level: str | int = "info",
+    stream: TextIO | None = None,
+    standard_library: bool = False,
+    exception_messages: bool = False,
+    logger_provider: LoggerProvider | None = None,
+) -> None:
+    """Set structlog up, so that each line tells the run in which it is written.
+
+    `structlog.get_logger()` then gives lines with time, level, event, and with `trace_id`,
+    `span_id`, `run_id`, `thread_id` and `node` of the run. nodespan's own lines are among them:
+    which runs have started, streamed and ended, how, and in numbers. Values are told as plain
+    data, without credentials, and no line is longer than some 100,000 characters.
+
+    Nobody else's logging changes unasked. To be called again replaces what was set up before.
+
+    Args:
+        format: of the lines; by default `console` for a terminal, and `json` otherwise.
+        level: of the least line that is written: `debug`, `info`, `warning`, `error`,
+            `critical`, or logging's number of it.
+        stream: to write to; by default what is `sys.stderr` at the time.
+        standard_library: whether the lines of the standard library's loggers are written too,
+            beside whatever handlers these have. The root logger's level is lowered to *level*
+            for that, where it is higher, and never raised.
+        exception_messages: whether an exception is told with its message and source lines,
+            which may be content, and not by its class and frames alone.
+        logger_provider: gets each line as an OpenTelemetry log record too.
+
+    Raises:
+        ConfigurationError: the format, the level or the provider is none.
+
+    Source: https://www.structlog.org/en/stable/configuration.html
+    """
+    import structlog  # noqa: PLC0415 - most of what it imports is for terminals
+
+    least = _level(level)
+    capable_of("logger_provider", logger_provider, "get_logger", "a LoggerProvider")
+    writer = LineWriter(stream)
+    processors = _processors(_renderer(format, writer), exception_messages, logger_provider)
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        context_class=dict,
+        logger_factory=writer.logger,
+        cache_logger_on_first_use=False,
+    )
+    writer.setLevel(least)
+    writer.processors = processors
+    _attachment.replace(writer, to_root=standard_library)
+
+
+def _processors(
+    renderer: Processor, exception_messages: bool, logger_provider: LoggerProvider | None
+) -> Sequence[Processor]:
+    """Return the processors of a line, wherever it comes from."""
+    from structlog.contextvars import merge_contextvars  # noqa: PLC0415 - as above
+    from structlog.processors import (  # noqa: PLC0415 - as above
+        StackInfoRenderer,
+        TimeStamper,
+        add_log_level,
+    )
+
+    sender = [OpenTelemetryLogProcessor(logger_provider)] if logger_provider is not None else []
+    return [
+        merge_contextvars,
+        add_log_level,
+        add_logger_name,
+        TimeStamper(fmt="iso", utc=True),
+        StackInfoRenderer(),
+        add_run_context,
+        ExceptionTeller(messages=exception_messages),
+        *sender,
+        as_plain,
+        renderer,
+    ]
+
+
+def _renderer(told: str | None, writer: LineWriter) -> Processor:
+    if told is None:
+        told = "console" if writer.is_terminal else "json"
+    if told not in _FORMATS:
+        raise ConfigurationError(f"format is {told!r}; use one of {', '.join(_FORMATS)}")
+    if told == "json":
+        return as_json
+    from structlog.dev import ConsoleRenderer, plain_traceback  # noqa: PLC0415 - as above
+
+    colors = writer.is_terminal and not os.environ.get("NO_COLOR")
+    return ConsoleRenderer(colors=colors, sort_keys=False, exception_formatter=plain_traceback)
+
+
+def _level(told: str | int) -> int:
+    level = _LEVELS.get(told.lower()) if isinstance(told, str) else told
+    if level is None or isinstance(level, bool) or level not in _LEVELS.values():
+        raise ConfigurationError(f"level is {told!r}; use one of {', '.join(_LEVELS)}")
+    return level
+
+
+class _Attachment:
+    """Where the standard library's lines are taken from, until it is put back as it was."""
+
+    def __init__(self) -> None:
+        self._undo: Callable[[], None] | None = None
+        self._lock = Lock()
+
+    def replace(self, handler: logging.Handler, *, to_root: bool) -> None:
+        """Attach a handler to the root logger, or to nodespan's alone, and detach the last one."""
+        with self._lock:
+            if self._undo is not None:
+                self._undo()
+            own = logging.getLogger(_OWN_LOGGER)
+            self._undo = _attach(handler, logging.getLogger() if to_root else own)
+
+
+def _attach(handler: logging.Handler, logger: logging.Logger) -> Callable[[], None]:
+    before, propagated = logger.level, logger.propagate
+    logger.addHandler(handler)
+    # The root logger decides for handlers of the application, too: none of them loses a line.
+    level = min(before, handler.level) if logger.name == "root" else handler.level
+    logger.setLevel(level)
+    # The lines are written here: handlers of the application would write them once more.
+    logger.propagate = False
+
+    def undo() -> None:
+        logger.removeHandler(handler)
+        if logger.level == level:  # else the application has set another since
+            logger.setLevel(before)
+        logger.propagate = propagated
+
+    return undo
+
+
+_attachment: Final = _Attachment()

@@ -1,0 +1,65 @@
+"""Values of one histogram that wait to be recorded, in bounded memory (pure)."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .._stream.sketch import Sketch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from opentelemetry.trace import SpanContext
+
+    from .._semconv.metrics import Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """A value that is told together with the span in which it was measured."""
+
+    value: int
+    span: SpanContext
+
+
+class Distribution:
+    """Counts of values, and of each of the histogram's buckets the last value as an exemplar.
+
+    Args:
+        histogram: that the values are of.
+    """
+
+    __slots__ = ("_exemplars", "_histogram", "sketch")
+
+    def __init__(self, histogram: Histogram) -> None:
+        self._histogram = histogram
+        self._exemplars: dict[int, Exemplar] = {}
+        self.sketch = Sketch()
+
+    @property
+    def exemplars(self) -> Iterable[Exemplar]:
+        """The values that are told with their spans; the sketch does not count them."""
+        return self._exemplars.values()
+
+    def add(self, value: int, span: SpanContext | None) -> None:
+        """Count a *value*, as an exemplar where its *span* is given."""
+        if span is None:
+            self.sketch.add(value)
+        else:
+            self._exhibit(Exemplar(value, span))
+
+    def merge(self, sketch: Sketch, span: SpanContext | None) -> None:
+        """Count what a *sketch* has counted, its greatest as an exemplar where *span* is given."""
+        self.sketch.merge(sketch)
+        if span is not None and sketch.count:
+            self.sketch.discard(sketch.maximum)
+            self._exhibit(Exemplar(sketch.maximum, span))
+
+    def _exhibit(self, exemplar: Exemplar) -> None:
+        bucket = bisect_left(self._histogram.boundaries, exemplar.value / self._histogram.scale)
+        displaced = self._exemplars.get(bucket)
+        self._exemplars[bucket] = exemplar
+        if displaced is not None:
+            self.sketch.add(displaced.value)

@@ -1,0 +1,88 @@
+"""The runs that are going on now, as metrics see them when they are collected."""
+
+from __future__ import annotations
+
+from collections import Counter as Counts
+from dataclasses import dataclass
+from threading import RLock
+from time import perf_counter_ns
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .._stream.clock import StreamClock
+    from .series import Series
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRun:
+    """A run that is going on.
+
+    Attributes:
+        kind: series of the runs of its kind.
+        stream: series of the streams like its own; None where it cannot stream.
+        clock: of its stream.
+    """
+
+    kind: Series
+    stream: Series | None = None
+    clock: StreamClock | None = None
+
+
+class LiveRuns:
+    """Knows the runs that are going on, and counts the chunks of their streams."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._runs: dict[int, LiveRun] = {}
+        self._kinds: set[Series] = set()
+        self._ended: Counts[Series] = Counts()
+        self._told: Counts[Series] = Counts()
+
+    def open(self, run_id: int, run: LiveRun) -> None:
+        """Take note that a run has started."""
+        with self._lock:
+            self._runs[run_id] = run
+            self._kinds.add(run.kind)
+            if run.stream is not None:
+                self._ended.setdefault(run.stream, 0)
+
+    def close(self, run_id: int) -> LiveRun | None:
+        """Take note that a run has ended; of any number of callers one gets the run."""
+        with self._lock:
+            run = self._runs.pop(run_id, None)
+            if run is not None and run.stream is not None and run.clock is not None:
+                self._ended[run.stream] += run.clock.chunks
+            return run
+
+    def clear(self) -> None:
+        """Forget all runs, and all chunks."""
+        self.__init__()  # type: ignore[misc]  # as new
+
+    def by_kind(self) -> Mapping[Series, int]:
+        """Return how many runs of each kind are going on."""
+        with self._lock:
+            open_now = Counts(run.kind for run in self._runs.values())
+            return {kind: open_now[kind] for kind in self._kinds}
+
+    def stalled(self) -> Mapping[Series, int]:
+        """Return how many streams of each series have waited too long for their next chunk."""
+        runs, ended = self._snapshot()
+        now = perf_counter_ns()
+        waiting = Counts(run.stream for run in runs if run.clock and run.clock.is_stalled(now))
+        return {series: waiting[series] for series in ended}
+
+    def chunks(self) -> Mapping[Series, int]:
+        """Return how many chunks the streams of each series have given so far."""
+        runs, chunks = self._snapshot()
+        for run in runs:
+            if run.stream is not None and run.clock is not None:
+                chunks[run.stream] += run.clock.chunks
+        # A clock that is read in mid-fold tells too few: no sum may seem to shrink.
+        self._told |= chunks
+        return dict(self._told)
+
+    def _snapshot(self) -> tuple[list[LiveRun], Counts[Series]]:
+        with self._lock:
+            return list(self._runs.values()), self._ended.copy()

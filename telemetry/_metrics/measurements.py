@@ -1,0 +1,184 @@
+"""A run that has ended, as measurements (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from .._semconv import metrics as instruments
+from .._semconv import names as semconv
+from .._semconv.metrics import Measure
+from .._semconv.names import Operation
+from .._stream.attributes import tokens_per_second
+from .._translation.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .._runs.runs import Run
+    from .._semconv.metrics import Counter
+    from .._semconv.names import Edition
+    from .._stream.clock import StreamClock
+    from .._stream.sketch import Sketch
+    from .._translation.ending import Ending
+    from .._values.attributes import AttributeValue
+    from .series import Value
+
+    Told: TypeAlias = Mapping[str, AttributeValue]
+    MetricAttributes: TypeAlias = dict[str, Value]
+
+_MILLI: Final = 10**3
+_FAILURES: Final = (Outcome.ERROR, Outcome.LOST)
+
+_REQUEST_KEYS: Final = (
+    semconv.OPERATION_NAME,
+    semconv.PROVIDER_NAME,
+    semconv.REQUEST_MODEL,
+    semconv.SERVER_ADDRESS,
+    semconv.SERVER_PORT,
+)
+_TOOL_KEYS: Final = (semconv.TOOL_NAME, semconv.TOOL_TYPE, semconv.AGENT_NAME)
+_DURATIONS: Final[Mapping[object, tuple[Measure, tuple[str, ...]]]] = {
+    Operation.CHAT: (Measure.INFERENCE_DURATION, _REQUEST_KEYS),
+    Operation.TEXT_COMPLETION: (Measure.INFERENCE_DURATION, _REQUEST_KEYS),
+    Operation.RETRIEVAL: (Measure.OPERATION_DURATION, (semconv.OPERATION_NAME,)),
+    Operation.INVOKE_AGENT: (Measure.AGENT_DURATION, (semconv.AGENT_NAME,)),
+    Operation.INVOKE_WORKFLOW: (Measure.WORKFLOW_DURATION, (semconv.WORKFLOW_NAME,)),
+    Operation.EXECUTE_TOOL: (Measure.TOOL_DURATION, _TOOL_KEYS),
+}
+_MODALITIES: Final = ("text", "image", "audio")
+_UNKNOWN_MODALITY: Final = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A value of a histogram, or many, as integers in the histogram's scale."""
+
+    measure: Measure
+    attributes: MetricAttributes
+    value: int | Sketch
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """An amount that a counter grows by."""
+
+    counter: Counter
+    attributes: MetricAttributes
+    amount: float
+
+
+def kind_attributes(run: Run) -> MetricAttributes:
+    """Return the attributes that runs of a kind share."""
+    return _of_kind(run.kind.value, run.attributes.get(semconv.OPERATION_NAME))
+
+
+@cache  # of a dozen kinds
+def _of_kind(kind: str, operation: AttributeValue | None) -> MetricAttributes:
+    told = {} if operation is None else {semconv.OPERATION_NAME: operation}
+    return {semconv.RUN_KIND: kind, **_picked(told, tuple(told))}
+
+
+def request_attributes(run: Run) -> MetricAttributes:
+    """Return the attributes that requests to a model share."""
+    return _picked(run.attributes, _REQUEST_KEYS)
+
+
+def run_measurements(
+    run: Run, ending: Ending, told: Told, edition: Edition
+) -> Iterator[Recorded | Counted]:
+    """Give all that is measured of a run.
+
+    Args:
+        run: that has ended.
+        ending: how it ended.
+        told: what its result says, as span attributes.
+        edition: of the conventions.
+    """
+    answer = _answer_attributes(run, told) if run.kind.is_model else {}
+    measure, keys = _DURATIONS.get(run.attributes.get(semconv.OPERATION_NAME), (None, ()))
+    if measure is not None:
+        attributes = answer or _picked(run.attributes, keys)
+        took = max(ending.at - run.started_at, 0)
+        yield Recorded(measure, attributes | _how_it_ended(run, ending), took)
+    if run.kind.is_agent:
+        agent = _picked(run.attributes, (semconv.AGENT_NAME,))
+        yield Recorded(Measure.AGENT_INFERENCE_CALLS, agent, run.inference_calls)
+        yield Recorded(Measure.AGENT_TOOL_CALLS, agent, run.tool_calls)
+    if run.chunks is not None:
+        yield from _of_stream(run.chunks.clock, answer, told)
+    if answer:
+        yield from _of_usage(answer, told, edition)
+
+
+def _answer_attributes(run: Run, told: Told) -> MetricAttributes:
+    """Return the attributes of a request, and those that its answer has told."""
+    return request_attributes(run) | _picked(told, (semconv.RESPONSE_MODEL,))
+
+
+def _of_stream(
+    clock: StreamClock, answer: MetricAttributes, told: Told
+) -> Iterator[Recorded | Counted]:
+    first = clock.first_chunk_at
+    if first is None:
+        return
+    waited = max(first - clock.started_at, 0)
+    yield Recorded(Measure.TIME_TO_FIRST_CHUNK, answer, waited)
+    if clock.gaps.count:
+        yield Recorded(Measure.TIME_PER_OUTPUT_CHUNK, answer, clock.gaps)
+    if clock.stall_count:
+        yield Counted(instruments.STALLS, answer, clock.stall_count)
+    speed = tokens_per_second(clock, told.get(semconv.USAGE_OUTPUT_TOKENS))
+    if speed is not None:
+        yield Recorded(Measure.TOKENS_PER_SECOND, answer, round(speed * _MILLI))
+
+
+def _of_usage(
+    answer: MetricAttributes, told: Told, edition: Edition
+) -> Iterator[Recorded | Counted]:
+    for side, measure in (("input", Measure.INPUT_TOKENS), ("output", Measure.OUTPUT_TOKENS)):
+        tokens = _tokens(told, f"gen_ai.usage.{side}_tokens")
+        if tokens is not None:
+            kind: MetricAttributes = {} if edition.is_newest else {semconv.TOKEN_TYPE: side}
+            yield Recorded(measure, answer | kind, tokens)
+    for counter, name in instruments.token_counters(edition):
+        for modality, amount in _by_modality(told, name):
+            yield Counted(counter, answer | {semconv.TOKEN_MODALITY: modality}, amount)
+    cost, currency = told.get(semconv.COST), told.get(semconv.CURRENCY)
+    if isinstance(cost, float) and isinstance(currency, str):
+        yield Counted(instruments.COST, answer | {semconv.CURRENCY: currency}, cost)
+
+
+def _by_modality(told: Told, name: str) -> Iterator[tuple[str, int]]:
+    """Give the tokens of each modality that is told apart, and then the others."""
+    unknown = _tokens(told, name)
+    if unknown is None:
+        return
+    for modality in _MODALITIES:
+        tokens = _tokens(told, name.replace("usage.", f"usage.{modality}."))
+        if tokens:
+            yield modality, tokens
+            unknown -= tokens
+    if unknown > 0:
+        yield _UNKNOWN_MODALITY, unknown
+
+
+def _tokens(told: Told, name: str) -> int | None:
+    tokens = told.get(name)
+    return tokens if isinstance(tokens, int) and tokens >= 0 else None
+
+
+def _how_it_ended(run: Run, ending: Ending) -> MetricAttributes:
+    outcome = ending.outcome or run.outcome
+    if outcome is None:
+        return {}
+    if outcome not in _FAILURES:
+        return {semconv.OUTCOME: outcome.value}
+    failure = ending.error_type or outcome.value
+    return {semconv.OUTCOME: outcome.value, semconv.ERROR_TYPE: failure}
+
+
+def _picked(attributes: Told, keys: tuple[str, ...]) -> MetricAttributes:
+    found = ((key, attributes.get(key)) for key in keys)
+    return {key: value for key, value in found if isinstance(value, str | int)}

@@ -1,0 +1,127 @@
+"""Measures runs: how long they took, the tokens they used, how their streams flowed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry import metrics
+
+from .._diagnostics import RUN_EVICTED
+from .._semconv import metrics as instruments
+from .._semconv import names as semconv
+from .._setup.exporting import was_shut_down
+from .._translation.spans import RunKind
+from .._version import VERSION
+from .measurements import (
+    Recorded,
+    kind_attributes,
+    request_attributes,
+    run_measurements,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import SpanContext
+
+    from .._content.door import Content
+    from .._diagnostics import Diagnostics
+    from .._runs.runs import OpenRuns, Run
+    from .._semconv.names import Edition
+    from .._translation.ending import Ending
+    from .._values.attributes import AttributeValue
+    from .meter import RunMeter
+
+
+class Metrics:
+    """Measures every run that a handler is told of; a run that two are told of, once.
+
+    Args:
+        provider: of meters; by default the global one, once there is one. Without one, or with
+            one that measures nothing, runs cost nothing.
+        edition: of the conventions.
+        diagnostics: whose counts are measured too.
+        runs: the open ones.
+    """
+
+    def __init__(
+        self,
+        provider: MeterProvider | None,
+        edition: Edition,
+        diagnostics: Diagnostics,
+        runs: OpenRuns,
+    ) -> None:
+        self._runs = runs
+        self._provider = provider
+        self._edition = edition
+        self._is_settled = False
+        self._meter = self._find_meter()
+        diagnostics.listener = self._note_trouble
+
+    def opened(self, run: Run, _content: Content) -> None:
+        """Take note of a run that has started."""
+        # A look at the global provider is dear enough to be spared all runs but roots.
+        if not self._is_settled and run.parent is None:
+            self._meter = self._find_meter()
+        meter = self._meter
+        if meter is None:
+            return
+        if run.chunks is None:
+            meter.open(run.run_id, kind_attributes(run))
+        else:
+            clock = run.chunks.clock
+            meter.open_stream(run.run_id, kind_attributes(run), request_attributes(run), clock)
+
+    def closed(self, run: Run, ending: Ending) -> None:
+        """Measure a run that has ended."""
+        if self._meter is not None and self._meter.close(run.run_id):
+            self._measure(self._meter, run, ending)
+
+    def _measure(self, meter: RunMeter, run: Run, ending: Ending) -> None:
+        told = ending.told(run.start)
+        if _is_call(run, told):
+            self._runs.count_call(run)
+        span = _sampled(run)
+        for measured in run_measurements(run, ending, told, self._edition):
+            if isinstance(measured, Recorded):
+                meter.record(measured.measure, measured.attributes, measured.value, span)
+            else:
+                meter.count(measured.counter, measured.attributes, measured.amount)
+
+    def _note_trouble(self, trouble: str) -> None:
+        if self._meter is None:
+            return
+        if trouble == RUN_EVICTED:
+            self._meter.count(instruments.EVICTED_RUNS, {}, 1)
+        else:
+            self._meter.count(instruments.TROUBLES, {semconv.TROUBLE: trouble}, 1)
+
+    def _find_meter(self) -> RunMeter | None:
+        provider = self._provider or metrics.get_meter_provider()
+        if is_stand_in(provider) or was_shut_down(provider):
+            return None
+        self._is_settled = True
+        meter = provider.get_meter("nodespan.telemetry", VERSION, self._edition.schema_url)
+        if is_stand_in(meter):
+            return None
+        # Imported late: it brings the SDK's metrics, which many programs do without.
+        from .meter import run_meter_of  # noqa: PLC0415
+
+        return run_meter_of(provider, meter, self._edition)
+
+
+def is_stand_in(maker: object) -> bool:
+    """Say whether a provider or a meter is one of the API's own, which measure nothing."""
+    return type(maker).__module__.startswith("opentelemetry.metrics.")
+
+
+def _is_call(run: Run, told: Mapping[str, AttributeValue]) -> bool:
+    """Say whether a run counts as a call that its agent has made; what a cache answers is none."""
+    return run.kind is RunKind.TOOL or (run.kind.is_model and semconv.CACHED not in told)
+
+
+def _sampled(run: Run) -> SpanContext | None:
+    """Return the span context that exemplars of a run are told with; None for one not sampled."""
+    context = run.span.get_span_context() if run.span is not None else None
+    return context if context is not None and context.trace_flags.sampled else None

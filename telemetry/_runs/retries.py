@@ -1,0 +1,138 @@
+"""Which attempt a run is: of a node's retry policy, of `with_retry`, or of `with_fallbacks`."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from langgraph.errors import NodeCancelledError, NodeTimeoutError
+
+from .._context.stack import is_called_by_function
+from .._translation.outcome import Outcome
+from .._translation.spans import RunKind
+
+if TYPE_CHECKING:
+    from .._translation.ending import Ending
+    from .._translation.start import Start
+    from .runs import Run
+
+_MAX_PLACES: Final = 1_024
+# Tags that LangChain gives to what runs in a sequence, a parallel or a branch.
+_OF_STEPS: Final = ("seq:step:", "map:key:", "condition:", "branch:")
+# Any two functions may have this name.
+_ANONYMOUS: Final = "RunnableLambda"
+_NS: Final = 1e9
+
+
+class NodeAttempts:
+    """The attempts of the nodes of one run of a graph.
+
+    LangGraph reports a node that it timed out as cancelled, and does so before or after the
+    next attempt starts. Why a node was cancelled is told by what its graph does next.
+    """
+
+    __slots__ = ("_latest", "_undecided")
+
+    def __init__(self) -> None:
+        self._latest: OrderedDict[str, Run] = OrderedDict()
+        self._undecided: dict[Run, Ending] = {}
+
+    def begin(self, node: Run) -> list[tuple[Run, Ending]]:
+        """Number an attempt; return earlier ones of which it shows that they have timed out."""
+        place = _place(node)
+        earlier = self._latest.pop(place, None)
+        node.attempt = 1 if earlier is None or earlier.attempt is None else earlier.attempt + 1
+        for failed in (earlier, self._latest.get(place.rpartition("|")[0])):
+            if failed is not None:
+                failed.is_given_up = True
+        self._latest[place] = node
+        if len(self._latest) > _MAX_PLACES:
+            self._latest.popitem(last=False)
+        shown = [cancelled for cancelled in self._undecided if _is_shown_by(node, cancelled)]
+        return [(cancelled, _timed_out(self._undecided.pop(cancelled))) for cancelled in shown]
+
+    def end(self, node: Run, ending: Ending) -> Ending | None:
+        """Return how an attempt ended; None where it is not known yet."""
+        if ending.outcome is Outcome.CANCELLED and not ending.is_torn_down:
+            if node.is_given_up:
+                return _timed_out(ending)
+            self._undecided[node] = ending
+            return None
+        place = _place(node)
+        if ending.outcome is not Outcome.ERROR and self._latest.get(place) is node:
+            del self._latest[place]
+        return ending
+
+    def close(self) -> dict[Run, Ending]:
+        """Return what is undecided at the end of the graph, and forget all."""
+        undecided, self._undecided = self._undecided, {}
+        self._latest.clear()
+        return undecided
+
+
+def failed_in(node: Run, error: BaseException | None, at: int) -> bool:
+    """Say whether what ended a graph is why the node was cancelled at that time.
+
+    Args:
+        node: that was cancelled, or is still open.
+        error: that ended its graph.
+        at: when the node ended, in ns of the monotonic clock.
+    """
+    if not isinstance(error, NodeTimeoutError | NodeCancelledError):
+        return False
+    if node.kind is not RunKind.NODE or node.start.metadata.get("langgraph_node") != error.node:
+        return False
+    # Of several nodes of that name, those that had not run for so long were only torn down.
+    limit = error.timeout if isinstance(error, NodeTimeoutError) else 0
+    return at - node.started_at >= limit * _NS
+
+
+def makes_attempts(above: Run, child: Run) -> bool:
+    """Say whether a run is that of `with_retry` or `with_fallbacks`, told from its first child.
+
+    `with_retry` runs under the name of what it retries, and hands its own input on; so does
+    `with_fallbacks` where it was given a name. A function may do so, too, but it is on the stack.
+    """
+    if above.kind is RunKind.ATTEMPTS:
+        return True
+    if above.kind not in (RunKind.HIDDEN, RunKind.RUNNABLE) or above.started:
+        return False
+    name = child.start.name or (child.start.serialized or {}).get("name")
+    if name != above.start.name or name == _ANONYMOUS or child.kind is RunKind.NODE:
+        return False
+    is_step = any(tag.startswith(_OF_STEPS) for tag in child.start.tags)
+    hands_on = child.start.given in (None, above.start.given) and not is_step
+    return hands_on and not is_called_by_function()
+
+
+def is_attempt_beside(around: Run, parent_run_id: int, start: Start) -> bool:
+    """Say whether a run is an attempt of another that it is reported beside of.
+
+    Args:
+        around: the run in which it is executed.
+        parent_run_id: of the run that is reported as its parent.
+        start: of the run.
+    """
+    is_beside = around.parent is not None and around.parent.run_id == parent_run_id
+    return is_beside and (around.kind is RunKind.ATTEMPTS or around.start.name == start.name)
+
+
+def _is_shown_by(node: Run, cancelled: Run) -> bool:
+    # In a later step the graph has gone on, which it does not where a node was torn down.
+    return cancelled.is_given_up or _step(cancelled) < _step(node)
+
+
+def _place(node: Run) -> str:
+    """Return what a node's attempts share; an error handler's is beneath its node's."""
+    return str(node.start.metadata.get("langgraph_checkpoint_ns"))
+
+
+def _step(node: Run) -> int:
+    step = node.start.metadata.get("langgraph_step")
+    return step if isinstance(step, int) else 0
+
+
+def _timed_out(ending: Ending) -> Ending:
+    told = NodeTimeoutError.__qualname__
+    return replace(ending, outcome=Outcome.ERROR, error_type=told)

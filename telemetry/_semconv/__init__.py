@@ -1,0 +1,1 @@
+"""The conventions' names, in both editions."""

@@ -1,0 +1,193 @@
+"""What model calls cost, by a table of prices (pure, but for the reading of its file)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from .._errors import ConfigurationError
+from .._semconv import names as semconv
+
+if TYPE_CHECKING:
+    from .._semconv.names import Edition
+    from .._values.attributes import Attributes, AttributeValue
+
+Prices: TypeAlias = "Mapping[str, Any] | str | PathLike[str]"
+
+_TOKENS: Final = 1_000_000
+_DEFAULT_CURRENCY: Final = "USD"
+_CURRENCY: Final = "currency"
+_PRICES: Final = ("input", "output", "cached", "cache_write")
+_KEYS: Final = (*_PRICES, _CURRENCY)
+_EXAMPLE: Final = '{"input": 2.5, "output": 10, "cached": 1.25}'
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a million tokens of a model cost.
+
+    Attributes:
+        currency: that the prices are in.
+        input: of input tokens.
+        output: of output tokens, those of reasoning among them.
+        cached: of input tokens that the provider reads from its cache.
+        cache_write: of input tokens that the provider writes to its cache.
+    """
+
+    currency: str
+    input: float
+    output: float
+    cached: float
+    cache_write: float
+
+    def cost(self, tokens: Usage) -> float:
+        """Return what *tokens* cost."""
+        return (
+            tokens.uncached * self.input
+            + tokens.cached * self.cached
+            + tokens.cache_write * self.cache_write
+            + tokens.output * self.output
+        ) / _TOKENS
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call, each counted once.
+
+    Attributes:
+        uncached: input tokens that no cache had a part in.
+        cached: input tokens that were read from the provider's cache.
+        cache_write: input tokens that were written to it.
+        output: output tokens.
+    """
+
+    uncached: int
+    cached: int
+    cache_write: int
+    output: int
+
+    @classmethod
+    def told(cls, told: Mapping[str, AttributeValue], edition: Edition) -> Usage | None:
+        """Return the usage that a result has told, as span attributes; None without any."""
+        names = (semconv.USAGE_INPUT_TOKENS, semconv.USAGE_OUTPUT_TOKENS)
+        if not any(name in told for name in names):
+            return None
+        given, output = (_count(told, name) for name in names)
+        # What the conventions tell as input includes what went through a cache.
+        cached = min(_count(told, semconv.USAGE_CACHE_READ), given)
+        written = min(_count(told, edition.usage_cache_write), given - cached)
+        return cls(given - cached - written, cached, written, output)
+
+
+class PriceTable:
+    """Prices by the names of models; a model that is not in it has none.
+
+    Args:
+        prices: by the model's name as it is asked for, or as it is named by its answers.
+    """
+
+    def __init__(self, prices: Mapping[str, Price]) -> None:
+        self._prices = dict(prices)
+
+    @classmethod
+    def of(cls, source: Prices | None) -> PriceTable:
+        """Return the table in a mapping or in a TOML file; an empty one of None.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or a price cannot be one.
+        """
+        if source is None:
+            return cls({})
+        place, entries = _entries(source)
+        currency = _checked_currency(place, entries.get(_CURRENCY, _DEFAULT_CURRENCY))
+        models = {name: entry for name, entry in entries.items() if name != _CURRENCY}
+        return cls({name: _price(place, name, models[name], currency) for name in models})
+
+    def attributes(
+        self, told: Mapping[str, AttributeValue], model: str, edition: Edition
+    ) -> Attributes:
+        """Return the cost of a call, as span attributes; none where it is not known.
+
+        Args:
+            told: what the call's result says, as span attributes.
+            model: that was asked for.
+            edition: of the conventions.
+        """
+        if not self._prices:
+            return {}
+        price = self._prices.get(str(told.get(semconv.RESPONSE_MODEL))) or self._prices.get(model)
+        usage = Usage.told(told, edition)
+        if price is None or usage is None:
+            return {}
+        return {semconv.COST: price.cost(usage), semconv.CURRENCY: price.currency}
+
+
+def _count(told: Mapping[str, AttributeValue], name: str) -> int:
+    count = told.get(name, 0)
+    return count if isinstance(count, int) and count > 0 else 0
+
+
+def _entries(source: Prices) -> tuple[str, Mapping[str, Any]]:
+    """Return what to call a source in messages, and what is in it."""
+    if isinstance(source, Mapping):
+        return "prices", source
+    if not isinstance(source, str | PathLike):
+        raise ConfigurationError(
+            f"prices is {source!r}; give a mapping of model names, or the path of a TOML file"
+        )
+    import tomllib  # noqa: PLC0415 - few programs read a file of prices
+
+    try:
+        return f"{source}", tomllib.loads(Path(source).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"prices file {str(source)!r} cannot be read: {error.strerror}"
+        ) from error
+    except ValueError as error:
+        raise ConfigurationError(f"prices file {str(source)!r} is no TOML: {error}") from error
+
+
+def _price(place: str, model: str, entry: Any, currency: str) -> Price:
+    if not isinstance(entry, Mapping):
+        raise ConfigurationError(
+            f"{place}: model {model!r} is {entry!r}; use {_EXAMPLE}, per million tokens"
+        )
+    unknown = [key for key in entry if key not in _KEYS]
+    if unknown:
+        raise ConfigurationError(
+            f"{place}: model {model!r} has {unknown[0]!r}; use {', '.join(_KEYS)}, and in TOML "
+            "put a name with dots in quotes"
+        )
+    given = {key: _amount(place, model, key, entry[key]) for key in _PRICES if key in entry}
+    for key in ("input", "output"):
+        if key not in given:
+            raise ConfigurationError(
+                f"{place}: model {model!r} has no {key!r}, the price of a million {key} tokens"
+            )
+    return Price(
+        currency=_checked_currency(f"{place}: model {model!r}", entry.get(_CURRENCY, currency)),
+        input=given["input"],
+        output=given["output"],
+        cached=given.get("cached", given["input"]),
+        cache_write=given.get("cache_write", given["input"]),
+    )
+
+
+def _amount(place: str, model: str, key: str, value: Any) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value < 0:
+        raise ConfigurationError(
+            f"{place}: {key!r} of model {model!r} is {value!r}; "
+            "use a number from 0 up, for a million tokens"
+        )
+    return float(value)
+
+
+def _checked_currency(place: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(f'{place}: currency is {value!r}; use a name such as "USD"')
+    return value

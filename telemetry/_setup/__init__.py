@@ -1,0 +1,1 @@
+"""Providers and exporters of a process."""

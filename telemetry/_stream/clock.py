@@ -1,0 +1,164 @@
+"""A stream's clock: its first chunk, its gaps and its timeline, in bounded memory (pure).
+
+Times are integers in nanoseconds, of any one monotonic clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from operator import sub
+from typing import Final
+
+from .sketch import Sketch
+from .timeline import Timeline, Window
+
+MAX_STALLS: Final = 16
+
+# So many times wait to be folded in together: on the token path a chunk costs one append.
+FOLD_EVERY: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A wait in mid-stream that was longer than it should be.
+
+    Attributes:
+        chunk: index of the chunk that was waited for.
+        started_at: when the chunk before it came, in ns.
+        duration: of the wait, in ns.
+    """
+
+    chunk: int
+    started_at: int
+    duration: int
+
+
+class StreamClock:
+    """When the chunks of one stream came.
+
+    Args:
+        started_at: when the run started, in ns.
+        stall_threshold: how long a chunk may be waited for, in ns; without one nothing stalls.
+
+    Attributes:
+        pending: times of chunks that came and are not folded in yet.
+    """
+
+    __slots__ = (
+        "_gaps",
+        "_stall_count",
+        "_stall_threshold",
+        "_stalls",
+        "_timeline",
+        "pending",
+        "started_at",
+    )
+
+    def __init__(self, started_at: int, stall_threshold: float = inf) -> None:
+        self.started_at = started_at
+        self._stall_threshold = stall_threshold
+        self.pending: list[int] = []
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget every chunk."""
+        self.pending.clear()
+        self._timeline = Timeline()
+        self._gaps = Sketch()
+        self._stalls: list[Stall] = []
+        self._stall_count = 0
+
+    def tick(self, now: int) -> None:
+        """Count a chunk that came at *now*, in ns."""
+        pending = self.pending
+        pending.append(now)
+        if len(pending) >= FOLD_EVERY:
+            self.fold()
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks have come."""
+        return self._timeline.chunks + len(self.pending)
+
+    @property
+    def first_chunk_at(self) -> int | None:
+        """When the first chunk came, in ns; None before it."""
+        first = self._timeline.first
+        if first is not None:
+            return first
+        return self.pending[0] if self.pending else None
+
+    @property
+    def last_chunk_at(self) -> int | None:
+        """When the last chunk came, in ns; None before the first. May be asked in any thread."""
+        waiting = self.pending[-1:]
+        if waiting:
+            return waiting[0]
+        return self._timeline.last
+
+    @property
+    def gaps(self) -> Sketch:
+        """The waits between chunks, in ns; one less than there are chunks."""
+        self.fold()
+        return self._gaps
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The timeline: at most `MAX_WINDOWS` windows that hold every chunk, in order."""
+        self.fold()
+        return self._timeline.windows
+
+    @property
+    def window_starts(self) -> tuple[int, ...]:
+        """When each of the windows started, in ns, in order."""
+        self.fold()
+        return self._timeline.starts
+
+    def window(self, place: int) -> Window:
+        """Return the window at a *place*, from 0; what is pending is in none yet."""
+        return self._timeline.window(place)
+
+    @property
+    def stall_count(self) -> int:
+        """How many waits in mid-stream were longer than the threshold."""
+        self.fold()
+        return self._stall_count
+
+    @property
+    def stalls(self) -> tuple[Stall, ...]:
+        """The longest of the waits above the threshold, at most `MAX_STALLS`, in order."""
+        self.fold()
+        return tuple(self._stalls)
+
+    def is_stalled(self, now: int) -> bool:
+        """Say whether the next chunk is waited for too long at *now*. In any thread, as above."""
+        last = self.last_chunk_at
+        return last is not None and now - last > self._stall_threshold
+
+    def fold(self) -> None:
+        """Take the times that are pending into the timeline and the sketch of gaps."""
+        # A chunk that comes meanwhile, in another thread, is appended, and waits.
+        times = self.pending[:]
+        del self.pending[: len(times)]
+        if not times:
+            return
+        # Before the first chunk there is no gap: a zero stands for it, and sorts first.
+        last = self._timeline.last
+        gaps = [times[0] - last if last is not None else 0, *map(sub, times[1:], times)]
+        ordered = sorted(gaps)
+        if ordered[0] < 0:
+            gaps = [max(gap, 0) for gap in gaps]
+            ordered = sorted(gaps)
+        if ordered[-1] > self._stall_threshold:
+            self._note_stalls(times, gaps)
+        self._gaps.add_ordered(ordered if last is not None else ordered[1:])
+        self._timeline.add(times, gaps)
+
+    def _note_stalls(self, times: list[int], gaps: list[int]) -> None:
+        for place, gap in enumerate(gaps):
+            if gap > self._stall_threshold:
+                self._stall_count += 1
+                self._stalls.append(Stall(self._timeline.chunks + place, times[place] - gap, gap))
+                if len(self._stalls) > MAX_STALLS:
+                    self._stalls.remove(min(self._stalls, key=lambda stall: stall.duration))

@@ -1,0 +1,162 @@
+"""Counts the chunks of one model's stream: the token path."""
+
+from __future__ import annotations
+
+from math import inf
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from .._context.stack import told_in_events
+from .clock import FOLD_EVERY, StreamClock
+from .pieces import (
+    carries_content,
+    delta_carries_content,
+    deltas_around,
+    start_carries_content,
+)
+from .text import event_text, token_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .text import StreamText
+
+
+class ChunkCounter:
+    """Feeds a stream's clock from both of LangChain's protocols, each chunk once.
+
+    A chunk is a piece of generated content: one that carries only metadata does not count.
+
+    Args:
+        started_at: when the run started, in ns of the monotonic clock.
+        on_begin: called when the first chunk comes, whatever it carries.
+        stall_threshold: how long a chunk may be waited for in mid-stream, in ns.
+        text: keeps what the chunks say, where content may be recorded.
+
+    Attributes:
+        begun: whether a chunk has come.
+        clock: of the stream.
+        text: of the stream; None where it is not kept.
+    """
+
+    __slots__ = (
+        "_chunk",
+        "_counts_events",
+        "_is_plain",
+        "_on_begin",
+        "_reporters",
+        "_reports",
+        "_told_deltas",
+        "begun",
+        "clock",
+        "text",
+    )
+
+    def __init__(
+        self,
+        started_at: int,
+        on_begin: Callable[[], None],
+        stall_threshold: float = inf,
+        text: StreamText | None = None,
+    ) -> None:
+        self.clock = StreamClock(started_at, stall_threshold)
+        self.text = text
+        self.begun = False
+        self._on_begin = on_begin
+        self._counts_events = False
+        self._reporters = 1
+        self._reports = 0
+        self._is_plain = False
+        self._chunk: Any = None
+        self._told_deltas = 0
+
+    def add_reporter(self) -> None:
+        """Say that one handler more reports each chunk: a handler may be given twice."""
+        self._reporters += 1
+        self._is_plain = False
+
+    def token(self, token: Any, chunk: Any) -> None:
+        """Take what `on_llm_new_token` reports.
+
+        Args:
+            token: the chunk's text, or its content blocks.
+            chunk: LangChain's chunk, where it gives one.
+        """
+        if self._is_plain and token and token.__class__ is str:
+            # Nearly every token ends here: what `StreamClock.tick` does, a call less.
+            pending = self.clock.pending
+            pending.append(perf_counter_ns())
+            if len(pending) >= FOLD_EVERY:
+                self.clock.fold()
+        else:
+            self._unusual(token, chunk)
+
+    def _unusual(self, token: Any, chunk: Any) -> None:
+        """Take any other: the first, one without text, reported twice, or with its text kept."""
+        now = perf_counter_ns()
+        if self._reporters > 1 and self._is_repeated():
+            return
+        if not self.begun:
+            self._begin()
+        if not self._counts_events and carries_content(token, chunk):
+            self._tick(now, token_text, token)
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Take what `on_stream_event` reports.
+
+        A model that reports its own tokens to a stream of events does so just before each: the
+        events are what counts.
+        """
+        now = perf_counter_ns()
+        if self._reporters > 1 and self._is_repeated():
+            return
+        if not self._counts_events:
+            self._counts_events = True
+            self._is_plain = False
+            self.clock.restart()
+            if self.text is not None:
+                self.text.clear()
+        if not self.begun:
+            self._begin()
+        kind = event.get("event")
+        if kind == "content-block-start":
+            self._start_block(now, event)
+        elif kind == "content-block-delta":
+            if self._told_deltas:
+                self._go_on(event)
+            elif delta_carries_content(event):
+                self._tick(now, event_text, event)
+
+    def _start_block(self, now: int, event: Mapping[str, Any]) -> None:
+        """Take the start of a content block: a chunk that has several is one all the same.
+
+        The events of one chunk follow each other like those of two, so the chunk itself is asked.
+        """
+        chunk, block = told_in_events()
+        if chunk is not None and chunk is self._chunk:
+            return
+        self._chunk = chunk
+        before, self._told_deltas = deltas_around(chunk, block) if chunk is not None else (0, 0)
+        if not before and (self._told_deltas or start_carries_content(event)):
+            self._tick(now, event_text, event)
+
+    def _go_on(self, event: Mapping[str, Any]) -> None:
+        """Take a delta of a chunk that counts already."""
+        self._told_deltas -= 1
+        if self.text is not None:
+            self.text.extend(event_text(event))
+
+    def _tick(self, now: int, text_of: Callable[[Any], str], told: Any) -> None:
+        self.clock.tick(now)
+        if self.text is not None:
+            self.text.add(text_of(told))
+
+    def _is_repeated(self) -> bool:
+        self._reports += 1
+        return self._reports % self._reporters != 1
+
+    def _begin(self) -> None:
+        self.begun = True
+        has_one_source = self._reporters == 1 and not self._counts_events
+        self._is_plain = has_one_source and self.text is None
+        self._on_begin()

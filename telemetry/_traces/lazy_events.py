@@ -1,0 +1,64 @@
+"""Adds events to a span, many at a time, that are put together when somebody reads them.
+
+A stream ends in the consumer's thread, often that of an event loop; its span is read by an
+exporter, in another. Of the SDK this takes `Span._add_event`, as `Span.add_event` does; a span
+that has no such method, or a limit that would apply, gets its events the public way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.sdk.trace import Event
+from opentelemetry.sdk.trace import Span as SdkSpan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from opentelemetry.trace import Span
+
+    from .._values.attributes import Attributes
+
+_MAX_ATTRIBUTES: Final = 8
+
+
+class LateEvent(Event):
+    """An event whose attributes are made when they are read.
+
+    Args:
+        name: of the event.
+        make: its attributes; at most 8, of types that need no cleaning.
+        timestamp: of the event, in ns since 1970.
+    """
+
+    def __init__(self, name: str, make: Callable[[], Attributes], timestamp: int) -> None:
+        super().__init__(name, None, timestamp)
+        self._make = make
+
+    @property
+    def attributes(self) -> Attributes:
+        """The attributes."""
+        return self._make()
+
+
+def add_events(span: Span, events: Iterable[tuple[int, str, Callable[[], Attributes]]]) -> None:
+    """Add events to a span.
+
+    Args:
+        span: that has not ended.
+        events: each with its time, in ns since 1970, its name, and what makes its attributes.
+    """
+    add = _adder(span)
+    for at, name, make in events:
+        if add is not None:
+            add(LateEvent(name, make, at))
+        else:
+            span.add_event(name, make(), at)
+
+
+def _adder(span: Span) -> Callable[[Event], None] | None:
+    if not isinstance(span, SdkSpan):
+        return None
+    limit = getattr(getattr(span, "_limits", None), "max_event_attributes", 0)
+    is_free = limit is None or limit >= _MAX_ATTRIBUTES
+    return getattr(span, "_add_event", None) if is_free else None

@@ -1,0 +1,199 @@
+"""Writes a run to its span: started, current in the run's body, and ended with all it says."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.trace import Status, StatusCode
+
+from .._content.door import CaptureContent
+from .._context.current import attach_body, context_beneath, context_of_root
+from .._semconv import names as semconv
+from .._stream.attributes import stream_attributes, stream_events
+from .._stream.counter import ChunkCounter
+from .._stream.text import StreamText
+from .._translation.exceptions import exception_attributes
+from .._translation.outcome import Outcome
+from .._translation.spans import RunKind, metadata_attributes, span_start
+from .lazy_events import add_events
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, Tracer
+
+    from .._content.door import Content, ContentDoor
+    from .._diagnostics import Diagnostics
+    from .._runs.runs import Run
+    from .._translation.ending import Ending
+    from .._values.attributes import Attributes
+
+_FAILURES: Final = (Outcome.ERROR, Outcome.LOST)
+
+
+class SpanWriter:
+    """Starts and ends the spans of runs.
+
+    Args:
+        tracer: makes the spans.
+        door: lets content through, or not.
+        edition: of the conventions.
+        diagnostics: counts what could not be written.
+        metadata_keys: of the metadata that spans carry.
+        stall_threshold: how long a chunk may be waited for in mid-stream, in ns.
+    """
+
+    def __init__(  # noqa: PLR0913 - the last two are settings
+        self,
+        tracer: Tracer,
+        door: ContentDoor,
+        edition: semconv.Edition,
+        diagnostics: Diagnostics,
+        *,
+        metadata_keys: Collection[str] = (),
+        stall_threshold: float = inf,
+    ) -> None:
+        self._tracer = tracer
+        self._door = door
+        self._edition = edition
+        self._diagnostics = diagnostics
+        self._metadata_keys = metadata_keys
+        self._stall_threshold = stall_threshold
+
+    @property
+    def wants_content(self) -> bool:
+        """Whether content may go anywhere."""
+        return self._door.capture is not CaptureContent.NO_CONTENT
+
+    def open(self, run: Run, content: Content) -> None:
+        """Start the span of a run, and make it current where the run has a body."""
+        told = span_start(run.kind, run.start)
+        run.attributes = told.attributes
+        run.span = span = self._tracer.start_span(
+            told.name,
+            context=_context_above(run),
+            kind=told.kind,
+            attributes=told.attributes,
+            start_time=run.time(run.started_at),
+            record_exception=False,
+            set_status_on_exception=False,
+        )
+        if run.kind.has_body:
+            run.body = attach_body(
+                run.run_id, span, run.waiting, run.body, is_leaf=run.kind.is_leaf
+            )
+        if run.kind.is_model:
+            run.chunks = ChunkCounter(
+                run.started_at, run.begin_stream, self._stall_threshold, self._text_of(span)
+            )
+        if span.is_recording():
+            details = told.details(self._edition) | self._details(run)
+            # One call: the SDK locks the span and looks at its clock for each.
+            if details:
+                span.set_attributes(details)
+            self._write_content(span, content, semconv.INPUT_DROPPED)
+            if run.kind.is_model:
+                span.add_event(semconv.EVENT_MODEL_START, timestamp=run.time(run.started_at))
+
+    def rename(self, run: Run) -> None:
+        """Tell of a run that is open what it has turned out to be."""
+        if run.span is not None and run.span.is_recording():
+            told = span_start(run.kind, run.start)
+            run.attributes = told.attributes
+            run.span.update_name(told.name)
+            run.span.set_attributes(told.attributes)
+
+    def close(self, run: Run, ending: Ending, *, records_exception: bool) -> None:
+        """End the span of a run.
+
+        Args:
+            run: that has ended.
+            ending: how.
+            records_exception: whether the exception arose here, and in no run beneath.
+        """
+        span = run.span
+        if span is None:
+            return
+        try:
+            if span.is_recording():
+                self._write_result(run, span, ending)
+                self._write_outcome(run, span, ending, records_exception=records_exception)
+        finally:
+            span.end(end_time=run.time(ending.at))
+
+    def _details(self, run: Run) -> Attributes:
+        attempt = {} if run.attempt is None else {_attempt_name(run): run.attempt}
+        return attempt | metadata_attributes(run.start, self._metadata_keys)
+
+    def _write_result(self, run: Run, span: Span, ending: Ending) -> None:
+        try:
+            told = ending.told(run.start)
+        except Exception as error:  # noqa: BLE001 - a result of any shape must not keep a span open
+            self._diagnostics.report("result could not be read", error)
+            told = {}
+        if run.chunks is not None:
+            clock = run.chunks.clock
+            told = {**told, **stream_attributes(clock, told.get(semconv.USAGE_OUTPUT_TOKENS))}
+            events = stream_events(clock, self._passed(run.chunks.text))
+            add_events(span, ((run.time(at), name, make) for at, name, make in events))
+        if told:
+            span.set_attributes(told)
+        self._write_content(span, ending.content, semconv.OUTPUT_DROPPED)
+
+    def _text_of(self, span: Span) -> StreamText | None:
+        is_wanted = self._door.capture.on_spans and span.is_recording()
+        return StreamText(self._door.max_characters) if is_wanted else None
+
+    def _passed(self, text: StreamText | None) -> StreamText | None:
+        """Return the text of a stream, where all of it may pass as it is.
+
+        In pieces nobody would know a credential, or what the user's redaction looks for.
+        """
+        if text is None:
+            return None
+        whole = text.whole
+        passed = self._door.on_span(semconv.WINDOW_TEXT, lambda: whole)
+        return text if passed is not None and passed.text == whole else None
+
+    def _write_content(self, span: Span, content: Content, dropped_name: str) -> None:
+        if not self.wants_content:
+            return
+        dropped = 0
+        for name, passed in self._door.all_on_span(content):
+            span.set_attribute(name, passed.text)
+            if name in semconv.MIME_TYPES:
+                span.set_attribute(semconv.MIME_TYPES[name], passed.mime_type)
+            dropped += passed.dropped
+        if dropped:
+            span.set_attribute(dropped_name, dropped)
+
+    def _write_outcome(
+        self, run: Run, span: Span, ending: Ending, *, records_exception: bool
+    ) -> None:
+        outcome = ending.outcome or run.outcome
+        at = run.time(ending.at)
+        if outcome is None:
+            if run.kind.is_model:
+                span.add_event(semconv.EVENT_MODEL_END, timestamp=at)
+            return
+        span.set_attribute(semconv.OUTCOME, outcome.value)
+        if ending.error is not None and records_exception:
+            attributes = exception_attributes(ending.error, self._door)
+            span.add_event(semconv.EXCEPTION_EVENT, attributes, at)
+        if outcome in _FAILURES:
+            told = ending.error_type or outcome.value
+            span.set_attribute(semconv.ERROR_TYPE, told)
+            span.set_status(Status(StatusCode.ERROR, told))
+
+
+def _context_above(run: Run) -> Context:
+    above = run.parent.nearest_with_span if run.parent is not None else None
+    if above is None or above.span is None:
+        return context_of_root()
+    return context_beneath(above.run_id, above.span)
+
+
+def _attempt_name(run: Run) -> str:
+    return semconv.LANGGRAPH_ATTEMPT if run.kind is RunKind.NODE else semconv.LANGCHAIN_ATTEMPT

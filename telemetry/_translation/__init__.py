@@ -1,0 +1,1 @@
+"""From what a callback reports to what a span says."""

@@ -1,0 +1,62 @@
+"""How a run ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from .outcome import Outcome, error_type, outcome_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .._content.door import Content
+    from .._values.attributes import AttributeValue
+    from .start import Start
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended.
+
+    Attributes:
+        at: when, in ns of the monotonic clock.
+        outcome: None for a run that simply ended.
+        error: what left the run's body, where that is a failure.
+        error_type: of that failure; known at times where the exception is not.
+        is_torn_down: whether it was cancelled because something beside it failed.
+        attributes: makes what the run's result says, of its start; `told` calls it once.
+        content: makes the result's content, by attribute; called only where it may pass.
+    """
+
+    at: int
+    outcome: Outcome | None = None
+    error: BaseException | None = None
+    error_type: str | None = None
+    is_torn_down: bool = False
+    attributes: Callable[[Start], Mapping[str, AttributeValue]] = lambda _start: {}
+    content: Content = dict
+    _told: list[Mapping[str, AttributeValue]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
+
+    @classmethod
+    def by(cls, error: BaseException, at: int) -> Self:
+        """Return the ending of a run that an exception left."""
+        outcome = outcome_of(error)
+        if outcome is Outcome.CANCELLED:
+            # LangGraph gives a reason along where it stops what is beside a failure.
+            return cls(at, outcome, is_torn_down=bool(error.args))
+        if outcome is not Outcome.ERROR:
+            return cls(at, outcome)
+        return cls(at, outcome, error, error_type(error))
+
+    def told(self, start: Start) -> Mapping[str, AttributeValue]:
+        """Return what the run's result says, as attributes; made for the first who asks.
+
+        Where it cannot be read, the first who asks gets the exception, and the others nothing.
+        """
+        if not self._told:
+            self._told.append({})
+            self._told[0] = self.attributes(start)
+        return self._told[0]

@@ -1,0 +1,154 @@
+"""The content of a run's inputs and results, by attribute (pure).
+
+Nothing here is called before the content door asks for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import BaseMessage, convert_to_messages
+
+from .._content import messages as parts
+from .._semconv import names as semconv
+from .._values.attributes import is_content_key
+from .response import finish_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from langchain_core.documents import Document
+    from langchain_core.outputs import Generation, LLMResult
+
+    from .._content.blocks import Part
+
+# What has an attribute of its own in the conventions.
+_TOLD_ELSEWHERE = ("messages", "tools", "functions")
+_MESSAGES = "messages"
+_TOOLS = ("tools", "functions")
+
+
+def chat_input(messages: Sequence[BaseMessage], params: Mapping[str, Any]) -> dict[str, object]:
+    """Return what a chat model is given."""
+    instructions = parts.system_instructions(messages)
+    tools = next(filter(_is_list, map(params.get, _TOOLS)), None)
+    return {
+        **({semconv.SYSTEM_INSTRUCTIONS: instructions} if instructions else {}),
+        **({semconv.TOOL_DEFINITIONS: parts.tool_definitions(tools)} if tools else {}),
+        **_content_params(params),
+        semconv.INPUT_MESSAGES: parts.after_instructions(messages),
+    }
+
+
+def completion_input(prompt: str, params: Mapping[str, Any]) -> dict[str, object]:
+    """Return what a completion model is given."""
+    return {**_content_params(params), semconv.INPUT_MESSAGES: parts.text_input(prompt)}
+
+
+def model_output(result: LLMResult) -> dict[str, object]:
+    """Return what a model answered: one message a choice."""
+    choices = [choice for choices in result.generations for choice in choices]
+    return {semconv.OUTPUT_MESSAGES: [_answer(choice) for choice in choices]}
+
+
+def state_input(state: object) -> dict[str, object]:
+    """Return the state that a graph, a node or another runnable is given."""
+    messages, rest = _parted(state)
+    told: dict[str, object] = {semconv.INPUT_VALUE: rest} if _is_told(rest) else {}
+    return told | ({semconv.INPUT_MESSAGES: parts.conversation(messages)} if messages else {})
+
+
+def graph_output(state: object) -> dict[str, object]:
+    """Return the state that a graph ends with: of the conversation that it is, the answer."""
+    messages, rest = _parted(state)
+    return _output(messages[-1:], rest)
+
+
+def state_output(state: object) -> dict[str, object]:
+    """Return the change to the state that a node ends with, or any other runnable's result."""
+    return _output(*_parted(state))
+
+
+def tool_input(inputs: Mapping[str, Any] | None, text: str) -> dict[str, object]:
+    """Return the arguments of a tool."""
+    return {semconv.TOOL_CALL_ARGUMENTS: inputs if inputs is not None else text}
+
+
+def tool_output(output: Any) -> dict[str, object]:
+    """Return the result of a tool."""
+    answer = parts.tool_answer(output) if isinstance(output, BaseMessage) else output
+    return {semconv.TOOL_CALL_RESULT: answer}
+
+
+def query(text: str) -> dict[str, object]:
+    """Return what a retriever is asked."""
+    return {semconv.RETRIEVAL_QUERY: text}
+
+
+def found(documents: Sequence[Document]) -> dict[str, object]:
+    """Return what a retriever found."""
+    return {semconv.RETRIEVAL_DOCUMENTS: parts.documents(documents)}
+
+
+def _content_params(params: Mapping[str, Any]) -> dict[str, object]:
+    """Return the identifying parameters that are content by their names."""
+    return {
+        f"{semconv.IDENTIFYING_PARAMS}.{key}": value
+        for key, value in params.items()
+        if isinstance(key, str) and is_content_key(key) and key not in _TOLD_ELSEWHERE
+        if value is not None
+    }
+
+
+def _output(messages: Sequence[BaseMessage], rest: object) -> dict[str, object]:
+    told: dict[str, object] = {semconv.OUTPUT_VALUE: rest} if _is_told(rest) else {}
+    if messages:
+        told[semconv.OUTPUT_MESSAGES] = [_said(message) for message in messages]
+    return told
+
+
+def _said(message: BaseMessage) -> Part:
+    reason = message.response_metadata.get("finish_reason")
+    return parts.output_message(message, reason if isinstance(reason, str) else None)
+
+
+def _answer(choice: Generation) -> Part:
+    reason = finish_reason(choice)
+    message = getattr(choice, "message", None)
+    if isinstance(message, BaseMessage):
+        return parts.output_message(message, reason)
+    return parts.text_output(choice.text, reason)
+
+
+def _parted(state: object) -> tuple[list[BaseMessage], object]:
+    """Part the messages of a state from the rest of it."""
+    if not isinstance(state, dict):
+        return (_as_messages(state), None) if _holds_message(state) else ([], state)
+    if not (messages := _as_messages(state.get(_MESSAGES))):
+        return [], state
+    return messages, {key: value for key, value in state.items() if key != _MESSAGES}
+
+
+def _as_messages(value: object) -> list[BaseMessage]:
+    """Return the messages that LangGraph would make of a value; none where it would not."""
+    given: list[Any] = value if isinstance(value, list) else [value]
+    if all(isinstance(item, BaseMessage) for item in given):
+        return given
+    try:
+        return convert_to_messages(given)
+    except Exception:  # noqa: BLE001 - it is something else, then
+        return []
+
+
+def _holds_message(value: object) -> bool:
+    """Say whether a value that is no state is a message, or a list of them."""
+    first = value[0] if isinstance(value, list) and value else value
+    return isinstance(first, BaseMessage)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _is_told(value: object) -> bool:
+    return value is not None and value != {}

@@ -1,0 +1,224 @@
+"""What a model is asked, and whom, as span attributes (pure).
+
+Source: the span `gen_ai.client.inference` of the GenAI conventions,
+https://github.com/open-telemetry/semantic-conventions-genai.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from .._semconv import names as semconv
+from .._values.attributes import attribute_text, attribute_value, drop_none
+from .._values.numbers import as_float, as_int
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .._values.attributes import Attributes
+    from .start import Start
+
+_MODEL_KEYS: Final = ("model", "model_name")
+_OTHER_MODEL_KEYS: Final = ("model_id", "deployment_name", "azure_deployment")
+_BASE_URL_KEYS: Final = (
+    "base_url",
+    "openai_api_base",
+    "api_base",
+    "azure_endpoint",
+    "endpoint_url",
+)
+_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
+
+# LangChain's provider names, where the conventions list the provider under another one.
+_PROVIDERS: Final = {
+    "amazon_bedrock": "aws.bedrock",
+    "bedrock": "aws.bedrock",
+    "bedrock_converse": "aws.bedrock",
+    "azure": "azure.ai.openai",
+    "azure_openai": "azure.ai.openai",
+    "azure_ai": "azure.ai.inference",
+    "google_genai": "gcp.gemini",
+    "google_vertexai": "gcp.vertex_ai",
+    "google_anthropic_vertex": "gcp.vertex_ai",
+    "ibm": "ibm.watsonx.ai",
+    "watsonx": "ibm.watsonx.ai",
+    "mistral": "mistral_ai",
+    "mistralai": "mistral_ai",
+    "moonshot": "moonshot_ai",
+    "xai": "x_ai",
+}
+# Of these alone is it known that the parameter `n` asks for that many choices.
+_KNOWN_PROVIDERS: Final = frozenset(
+    {*_PROVIDERS.values(), "openai", "anthropic", "cohere", "deepseek", "groq", "perplexity"}
+)
+
+_FLOATS: Final = {
+    semconv.REQUEST_TEMPERATURE: ("temperature",),
+    semconv.REQUEST_TOP_P: ("top_p",),
+    semconv.REQUEST_FREQUENCY_PENALTY: ("frequency_penalty",),
+    semconv.REQUEST_PRESENCE_PENALTY: ("presence_penalty",),
+}
+_INTEGERS: Final = {
+    semconv.REQUEST_MAX_TOKENS: (
+        "max_tokens",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "max_new_tokens",
+        "num_predict",
+    ),
+    semconv.REQUEST_SEED: ("seed",),
+}
+
+_OUTPUT_FORMATS: Final = ("response_format", "response_mime_type", "format")
+_OUTPUT_TYPES: Final = {
+    "text": "text",
+    "text/plain": "text",
+    "json": "json",
+    "json_object": "json",
+    "json_schema": "json",
+    "application/json": "json",
+    "image": "image",
+    "audio": "speech",
+}
+_STRUCTURED_OUTPUT: Final = "ls_structured_output_format"
+
+
+def model_name(start: Start) -> str:
+    """Return the model that was asked for; a model without a name is told by its class."""
+    params = start.params
+    candidates = (
+        *(params.get(key) for key in _MODEL_KEYS),
+        start.metadata.get("ls_model_name"),
+        *(params.get(key) for key in _OTHER_MODEL_KEYS),
+        start.class_name,
+        start.name,
+        params.get("_type"),
+    )
+    named = (name for name in candidates if isinstance(name, str) and name)
+    return attribute_text(next(named, "model"))
+
+
+def provider_name(start: Start) -> str:
+    """Return who provides the model; where nothing says so, the model's `_llm_type`."""
+    told = start.metadata.get("ls_provider")
+    told = told if isinstance(told, str) else ""
+    provider = _PROVIDERS.get(told, told)
+    if provider in _KNOWN_PROVIDERS:
+        return provider
+    kind = start.params.get("_type")
+    # LangChain makes a provider of the class's name where the model names none.
+    if (not told or told in _made_up_providers(start.class_name)) and isinstance(kind, str):
+        provider = kind or provider
+    return attribute_text(provider or "langchain")
+
+
+def server_attributes(params: Mapping[str, Any]) -> Attributes:
+    """Return where the model is served."""
+    for key in _BASE_URL_KEYS:
+        address = params.get(key)
+        if isinstance(address, str) and "://" in address:
+            return _host_and_port(address)
+    return {}
+
+
+def request_attributes(provider: str, start: Start, edition: semconv.Edition) -> Attributes:
+    """Return the parameters of a request that the conventions have names for.
+
+    Args:
+        provider: of the model.
+        start: of its run, whose metadata tells what the parameters do not.
+        edition: of the conventions.
+    """
+    metadata = start.metadata
+    told = {
+        "temperature": metadata.get("ls_temperature"),
+        "max_tokens": metadata.get("ls_max_tokens"),
+        "stop": metadata.get("ls_stop"),
+    }
+    asked = {**told, **drop_none(start.params)}
+    top_k = as_int if edition.top_k is int else as_float
+    numbers = {name: _first(asked, keys, as_float) for name, keys in _FLOATS.items()}
+    integers = {name: _first(asked, keys, as_int) for name, keys in _INTEGERS.items()}
+    return drop_none(
+        {
+            **numbers,
+            **integers,
+            semconv.REQUEST_TOP_K: top_k(asked.get("top_k")),
+            semconv.REQUEST_STOP_SEQUENCES: _stop_sequences(asked.get("stop")),
+            semconv.REQUEST_CHOICE_COUNT: _choice_count(asked, provider),
+            semconv.OUTPUT_TYPE: _output_type(start),
+            **(_newest(asked) if edition.is_newest else {}),
+        }
+    )
+
+
+def _made_up_providers(class_name: str | None) -> tuple[str, ...]:
+    name = class_name or ""
+    chat = name.removeprefix("Chat") if name.startswith("Chat") else name.removesuffix("Chat")
+    return chat.lower(), name.removesuffix("LLM").lower()
+
+
+def _host_and_port(address: str) -> Attributes:
+    try:
+        parts = urlsplit(address)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return {}
+    if not parts.hostname:
+        return {}
+    host = attribute_text(parts.hostname)
+    return drop_none({semconv.SERVER_ADDRESS: host, semconv.SERVER_PORT: port})
+
+
+def _first(asked: Mapping[str, Any], keys: tuple[str, ...], read: Any) -> Any:
+    found = (read(asked.get(key)) for key in keys)
+    return next((number for number in found if number is not None), None)
+
+
+def _stop_sequences(stop: object) -> tuple[str, ...] | None:
+    if isinstance(stop, str):
+        stop = [stop]
+    if not isinstance(stop, list | tuple):
+        return None
+    return tuple(attribute_text(text) for text in stop if isinstance(text, str)) or None
+
+
+def _choice_count(asked: Mapping[str, Any], provider: str) -> int | None:
+    count = as_int(asked.get("n")) if provider in _KNOWN_PROVIDERS else None
+    return None if count == 1 else count
+
+
+def _output_type(start: Start) -> str | None:
+    """Return which type of output was asked for, where a format was."""
+    if start.options.get(_STRUCTURED_OUTPUT) is not None:
+        return "json"
+    for key in _OUTPUT_FORMATS:
+        told = start.params.get(key)
+        kind = told.get("type") if isinstance(told, dict) else told
+        if isinstance(kind, str) and kind in _OUTPUT_TYPES:
+            return _OUTPUT_TYPES[kind]
+        if told is not None and not isinstance(kind, str):
+            return "json"  # a schema
+    return _modality(start.params.get("modalities"))
+
+
+def _modality(modalities: object) -> str | None:
+    if not isinstance(modalities, list | tuple):
+        return None
+    told = [_OUTPUT_TYPES.get(str(kind).lower()) for kind in modalities if isinstance(kind, str)]
+    return next((kind for kind in ("speech", "image", "text") if kind in told), None)
+
+
+def _newest(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that the newest edition alone has names for."""
+    reasoning = asked.get("reasoning")
+    effort = reasoning.get("effort") if isinstance(reasoning, dict) else None
+    told = {
+        semconv.REQUEST_REASONING_LEVEL: asked.get("reasoning_effort") or effort,
+        semconv.REQUEST_PREVIOUS_RESPONSE_ID: asked.get("previous_response_id"),
+    }
+    return {
+        name: attribute_value(value) if isinstance(value, str) and value else None
+        for name, value in told.items()
+    }

@@ -1,0 +1,123 @@
+"""What a model's answer says of itself, as span attributes (pure).
+
+Source: the span `gen_ai.client.inference` of the GenAI conventions,
+https://github.com/open-telemetry/semantic-conventions-genai.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from .._semconv import names as semconv
+from .._values.attributes import attribute_text, drop_none
+from .request import model_name
+from .usage import usage_attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from langchain_core.outputs import Generation, LLMResult
+
+    from .._values.attributes import Attributes
+    from .start import Start
+
+_MODEL_KEYS: Final = ("model_name", "model")
+_FINISH_KEYS: Final = ("finish_reason", "stop_reason", "finishReason", "done_reason")
+_ID_KEYS: Final = ("id", "response_id")
+# How `nodespan.model` marks usage that nobody has counted.
+_ESTIMATED_KEY: Final = "usage_is_estimated"
+# LangChain makes up an id of its own for a message without one.
+_MADE_UP_IDS: Final = ("run-", "lc_")
+
+
+def response_attributes(result: LLMResult, edition: semconv.Edition, start: Start) -> Attributes:
+    """Return what an answer says of itself: model, id, finish reasons, tokens.
+
+    No usage reported gives no usage, and an answer from LangChain's cache has used none.
+
+    Args:
+        result: of any shape: models are written by anybody.
+        edition: of the conventions.
+        start: of the run; the model that was asked has answered, where the answer names none.
+    """
+    choices = list(_choices(result))
+    told = [_details(choice) for choice in choices]
+    output = _mapping(getattr(result, "llm_output", None))
+    answering = _first_text(_MODEL_KEYS, [*told, output])
+    is_cached = any(_is_from_cache(choice) for choice in choices)
+    return drop_none(
+        {
+            semconv.RESPONSE_MODEL: answering or (model_name(start) if choices else None),
+            semconv.RESPONSE_ID: _response_id(choices, [*told, output]),
+            semconv.RESPONSE_FINISH_REASONS: _finish_reasons(choices) or None,
+            semconv.CACHED: is_cached or None,
+            **({} if is_cached else _used(choices, [*told, output], edition)),
+        }
+    )
+
+
+def finish_reason(choice: Generation) -> str | None:
+    """Return why the model stopped, as the provider says it."""
+    return _first_text(_FINISH_KEYS, [_details(choice)])
+
+
+def _finish_reasons(choices: list[Any]) -> tuple[str, ...]:
+    return tuple(reason for choice in choices if (reason := finish_reason(choice)) is not None)
+
+
+def _choices(result: object) -> Iterator[Any]:
+    for choices in _list(getattr(result, "generations", None)):
+        yield from _list(choices)
+
+
+def _is_from_cache(choice: object) -> bool:
+    """Say whether LangChain's cache gave the answer: it marks it as free of charge."""
+    cost = _usage(choice).get("total_cost")
+    return isinstance(cost, int) and cost == 0
+
+
+def _used(
+    choices: list[Any], sources: list[Mapping[str, Any]], edition: semconv.Edition
+) -> Attributes:
+    used = usage_attributes(_usages(choices), sources, edition)
+    is_estimated = bool(used) and any(source.get(_ESTIMATED_KEY) is True for source in sources)
+    return used | ({semconv.USAGE_IS_ESTIMATED: True} if is_estimated else {})
+
+
+def _usages(choices: list[Any]) -> list[Mapping[str, Any]]:
+    return [usage for choice in choices if (usage := _usage(choice))]
+
+
+def _usage(choice: object) -> Mapping[str, Any]:
+    return _mapping(getattr(_message(choice), "usage_metadata", None))
+
+
+def _message(choice: object) -> object:
+    return getattr(choice, "message", None)
+
+
+def _details(choice: object) -> Mapping[str, Any]:
+    """Return what a choice tells beside its content; its message's own word counts first."""
+    told = _mapping(getattr(_message(choice), "response_metadata", None))
+    return {**_mapping(getattr(choice, "generation_info", None)), **told}
+
+
+def _response_id(choices: list[Any], sources: list[Mapping[str, Any]]) -> str | None:
+    own = getattr(_message(choices[0]), "id", None) if choices else None
+    if isinstance(own, str) and own and not own.startswith(_MADE_UP_IDS):
+        return attribute_text(own)
+    return _first_text(_ID_KEYS, sources)
+
+
+def _first_text(keys: tuple[str, ...], sources: list[Mapping[str, Any]]) -> str | None:
+    found = (source.get(key) for source in sources for key in keys)
+    text = next((value for value in found if isinstance(value, str) and value), None)
+    return None if text is None else attribute_text(text)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

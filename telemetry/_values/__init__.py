@@ -1,0 +1,1 @@
+"""Any Python value as data that a signal can carry."""

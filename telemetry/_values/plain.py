@@ -1,0 +1,332 @@
+"""Any Python value as plain data that JSON and OTLP can carry (pure).
+
+Nothing is called on a value that its author wrote, except on the well-known kinds named
+here: a `repr` may raise, take long or tell a secret.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from itertools import islice
+from numbers import Integral, Real
+from pathlib import PurePath
+from types import GetSetDescriptorType, MappingProxyType, MemberDescriptorType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, overload
+from uuid import UUID
+
+from pydantic import BaseModel, SecretBytes, SecretStr
+
+from .credentials import is_credential_key, without_credentials
+from .numbers import fits_int64
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
+
+_MAX_DEPTH: Final = 32
+_MAX_KEY_CHARACTERS: Final = 256
+# Python itself refuses to write out integers of 4,300 digits.
+_MAX_BITS_WRITTEN_OUT: Final = 8_192
+# A dictionary of so many entries is a record: all its keys are kept, though its texts are cut.
+_MAX_RECORD: Final = 16
+_LEAST_OVERDRAFT: Final = 1_000
+# A credential that the cut would tear must be seen whole to be recognised.
+_SLACK: Final = 1_024
+
+# What tells what a record is, and which: kept whole, where it is short, when longer texts beside
+# it have taken up the room.
+_TELLING: Final = frozenset(("role", "type", "name", "id", "finish_reason", "modality"))
+_MAX_TELLING_CHARACTERS: Final = 64
+
+# What JSON adds to a value: quotes, colons, commas and brackets.
+_TEXT_COST: Final = 3
+_SCALAR_COST: Final = 6
+_LEAST_COST: Final = 4
+
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+_DATA_URL: Final = re.compile(r"data:[\w.+/;=-]{0,200};base64,")
+
+_qualified_name = type.__dict__["__qualname__"].__get__
+_model_state = BaseModel.__dict__["__dict__"].__get__
+_model_extra = BaseModel.__dict__["__pydantic_extra__"].__get__
+
+
+def clean_text(text: str) -> str:
+    """Return *text* without lone surrogates, which no encoder takes."""
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+
+
+def to_json(value: Plain) -> str:
+    """Return plain data as compact JSON text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+class Made(Sequence[Any]):
+    """A list whose items are made when they are read: of a long one, no more than are kept.
+
+    Args:
+        items: of which to make them.
+        make: makes one.
+    """
+
+    __slots__ = ("_items", "_make")
+
+    def __init__(self, items: Sequence[Any], make: Callable[[Any], object]) -> None:
+        self._items = items
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, place: int) -> object: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[object]: ...
+    def __getitem__(self, place: int | slice) -> object:
+        if isinstance(place, slice):
+            return [self._make(item) for item in self._items[place]]
+        return self._make(self._items[place])
+
+    def __iter__(self) -> Iterator[object]:
+        return map(self._make, self._items)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a `Reader` lets pass.
+
+    Attributes:
+        withholds: says of a key that it and its value must not pass.
+        clean: returns a text as it may pass; lone surrogates are gone by then.
+        adapters: read objects of these classes of pydantic models as what the function returns.
+    """
+
+    withholds: Callable[[str], bool] = is_credential_key
+    clean: Callable[[str], str] = without_credentials
+    adapters: Mapping[type[BaseModel], Callable[[Any], object]] = field(default_factory=dict)
+
+
+WITHOUT_CREDENTIALS: Final = Rules()
+
+
+class Reader:
+    """Reads values as plain data, up to a size.
+
+    Text is cut, long lists and dictionaries lose their ends, values of unknown classes become
+    the name of their class.
+
+    Args:
+        characters: how many characters of JSON, more or less, all that is read may take up.
+        rules: what passes.
+
+    Attributes:
+        characters: how many are left; below zero where records had to be completed.
+        dropped: how many characters, items and withheld keys were left out.
+        rules: as above.
+    """
+
+    __slots__ = ("_above", "_overdraft", "characters", "dropped", "rules")
+
+    def __init__(self, characters: int, rules: Rules = WITHOUT_CREDENTIALS) -> None:
+        self.characters = characters
+        self.dropped = 0
+        self.rules = rules
+        self._overdraft = -max(characters, _LEAST_OVERDRAFT)
+        self._above: list[int] = []
+
+    def read(self, value: object) -> Plain:
+        """Return *value* as plain data."""
+        kind = type(value)
+        if kind is str:
+            return self._text(value)  # type: ignore[arg-type]  # it is one
+        if value is None or kind is bool:
+            self.characters -= _SCALAR_COST
+            return value  # type: ignore[return-value]  # None or a bool
+        try:
+            return self._scalar(value, kind)
+        except Exception:  # noqa: BLE001 - a value whose own methods raise is told by its class
+            self.dropped += 1
+            return self._class_name(kind)
+
+    def _scalar(self, value: Any, kind: type) -> Plain:
+        if issubclass(kind, str):
+            return self._text(value)
+        if issubclass(kind, Enum):
+            return self.read(object.__getattribute__(value, "_value_"))
+        if issubclass(kind, int | float):
+            return self._number(value, kind)
+        if issubclass(kind, dict | list | tuple):
+            return self._nested(value, kind)
+        told = _brief(value, kind)
+        return self._nested(value, kind) if told is None else self._text(told)
+
+    def _text(self, text: str) -> str:
+        size = str.__len__(text)
+        room = max(self.characters, 0)
+        is_whole = size <= room and type(text) is str
+        told = text if is_whole else str.__getitem__(text, slice(0, room + _SLACK))
+        if told[:5] == "data:" and (head := _DATA_URL.match(told)):
+            # Measured, not copied.
+            told, size = f"{head[0]}<{size - head.end()} characters>", 0
+        kept = self.rules.clean(clean_text(told))[:room] if room else ""
+        self.dropped += max(size - room, 0)
+        self.characters -= len(kept) + _TEXT_COST
+        return kept
+
+    def _telling(self, value: object) -> Plain:
+        if type(value) is not str or len(value) > _MAX_TELLING_CHARACTERS:
+            return self.read(value)
+        kept = self.rules.clean(clean_text(value))
+        self.characters -= len(kept) + _TEXT_COST
+        return kept
+
+    def _number(self, value: Any, kind: type) -> Plain:
+        self.characters -= _SCALAR_COST
+        if issubclass(kind, int):
+            return self._integer(int.__int__(value))
+        number = float.__float__(value)
+        return number if math.isfinite(number) else str(number)
+
+    def _integer(self, number: int) -> int | str:
+        if fits_int64(number):
+            return number
+        is_huge = number.bit_length() > _MAX_BITS_WRITTEN_OUT
+        return self._text("<huge integer>" if is_huge else str(number))
+
+    def _nested(self, value: Any, kind: type) -> Plain:
+        if id(value) in self._above or len(self._above) >= _MAX_DEPTH:
+            self.dropped += 1
+            return "<cycle>" if id(value) in self._above else "<too deep>"
+        self.characters -= _TEXT_COST
+        self._above.append(id(value))
+        try:
+            return self._container(value, kind)
+        finally:
+            self._above.pop()
+
+    def _container(self, value: Any, kind: type) -> Plain:
+        if issubclass(kind, dict):
+            return self._mapping(dict.items(value), dict.__len__(value))
+        for base in (list, tuple, deque, set, frozenset):
+            if issubclass(kind, base):
+                return self._sequence(base.__iter__(value), base.__len__(value))
+        if kind is Made:
+            return self._sequence(iter(value), len(value))
+        if kind is MappingProxyType:
+            return self._mapping(value.items(), len(value))
+        return self._object(value, kind)
+
+    def _object(self, value: Any, kind: type) -> Plain:
+        if issubclass(kind, BaseModel):
+            return self._model(value, kind)
+        if dataclasses.is_dataclass(kind):
+            state = dict(_record_state(value, kind))
+            return self._mapping(state.items(), len(state))
+        if issubclass(kind, Integral):
+            return self._number(int(value), int)
+        if issubclass(kind, Real):
+            return self._number(float(value), float)
+        return self._class_name(kind)
+
+    def _model(self, value: BaseModel, kind: type[BaseModel]) -> Plain:
+        for base, adapter in self.rules.adapters.items():
+            if issubclass(kind, base):
+                return self.read(adapter(value))
+        state = _model_state(value)
+        told = {name: state.get(name) for name in kind.model_fields}
+        told |= _model_extra(value) or {}
+        return self._mapping(told.items(), len(told))
+
+    def _mapping(self, items: Iterable[tuple[object, object]], size: int) -> dict[str, Plain]:
+        kept: dict[str, Plain] = {}
+        most = self._most(is_record=size <= _MAX_RECORD)
+        # In one go: another thread may be changing it.
+        for key, value in list(islice(items, most)):
+            if not self._has_room(is_record=size <= _MAX_RECORD):
+                break
+            name = self._key(key)
+            if name is not None and name not in kept:
+                kept[name] = self._telling(value) if name in _TELLING else self.read(value)
+        self.dropped += size - len(kept)
+        return kept
+
+    def _sequence(self, items: Iterable[object], size: int) -> list[Plain]:
+        kept: list[Plain] = []
+        for item in list(islice(items, self._most(is_record=False))):
+            if not self._has_room(is_record=False):
+                break
+            kept.append(self.read(item))
+        self.dropped += size - len(kept)
+        return kept
+
+    def _most(self, *, is_record: bool) -> int:
+        return _MAX_RECORD if is_record else max(self.characters, 0) // _LEAST_COST + 1
+
+    def _has_room(self, *, is_record: bool) -> bool:
+        return self.characters > (self._overdraft if is_record else 0)
+
+    def _key(self, key: object) -> str | None:
+        """Return a key as text; None where it must not pass."""
+        if type(key) is str:
+            if self.rules.withholds(key):
+                return None
+            name = key[:_MAX_KEY_CHARACTERS]
+        else:
+            told = Reader(_MAX_KEY_CHARACTERS, self.rules).read(key)
+            name = told if isinstance(told, str) else to_json(told)
+        name = self.rules.clean(clean_text(name))
+        self.characters -= len(name) + _TEXT_COST
+        return None if self.rules.withholds(name) else name
+
+    def _class_name(self, kind: type) -> str:
+        name = clean_text(_qualified_name(kind)[:_MAX_KEY_CHARACTERS])
+        self.characters -= len(name) + _TEXT_COST
+        return f"<{name}>"
+
+
+def _brief(value: Any, kind: type) -> str | None:
+    """Return a value of a well-known kind as text; None for other kinds."""
+    if issubclass(kind, SecretStr | SecretBytes):
+        return "<secret>"
+    if issubclass(kind, bytes | bytearray | memoryview):
+        size = value.nbytes if kind is memoryview else kind.__len__(value)
+        return f"<{size} bytes>"
+    for moment in (datetime, date, time):
+        if issubclass(kind, moment):
+            return moment.isoformat(value)
+    for written in (UUID, timedelta, Decimal, PurePath):
+        if issubclass(kind, written):
+            return written.__str__(value)
+    return f"<class {_qualified_name(value)}>" if issubclass(kind, type) else None
+
+
+def _record_state(record: object, kind: type) -> Iterator[tuple[str, object]]:
+    """Return a dataclass's fields, without the properties that its author may have written."""
+    state = _instance_state(record, kind)
+    for told in dataclasses.fields(kind):
+        slot = next(
+            (vars(base)[told.name] for base in kind.__mro__ if told.name in vars(base)), None
+        )
+        if isinstance(slot, MemberDescriptorType):
+            yield told.name, slot.__get__(record)
+        elif told.name in state:
+            yield told.name, state[told.name]
+
+
+def _instance_state(value: object, kind: type) -> Mapping[str, object]:
+    for base in kind.__mro__:
+        state = vars(base).get("__dict__")
+        if isinstance(state, GetSetDescriptorType):
+            found: Mapping[str, object] = state.__get__(value)
+            return found
+    return {}
