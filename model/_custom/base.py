@@ -29,7 +29,7 @@ from .cache_key import digest
 from .call import Call
 from .parameters import check_names, override
 from .secrets import SecretKeeping, public_values, without_secrets
-from .written import written
+from .spec import spec_of
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -207,8 +207,8 @@ class CustomChatModel(SecretKeeping):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        secret = written(type(self)).secrets
-        names = (name for name in written(type(self)).parameters if name not in secret)
+        secret = spec_of(type(self)).secrets
+        names = (name for name in spec_of(type(self)).parameters if name not in secret)
         return public_values((name, getattr(self, name)) for name in names)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
@@ -222,14 +222,14 @@ class CustomChatModel(SecretKeeping):
         self, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         # Callbacks and caches are told what a call is made with, but for its secrets.
-        secret = written(type(self)).secrets
+        secret = spec_of(type(self)).secrets
         told = {name: value for name, value in kwargs.items() if name not in secret}
         return super()._get_invocation_params(stop=stop, **without_secrets(told))
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         # Core's own is taken from the model as it was when it was first serialized.
         params = self._get_invocation_params(stop=stop, **kwargs)
-        own = written(type(self))
+        own = spec_of(type(self))
         # What is excluded decides about the answer too, but may be what people wrote.
         excluded = without_secrets({name: getattr(self, name) for name in own.excluded})
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
@@ -260,7 +260,7 @@ class CustomChatModel(SecretKeeping):
             UnsupportedError: If the generator takes neither.
             BadRequestError: If `tool_choice` names none of the tools.
         """
-        self._require(written(type(self)).takes_tools, "tools", "`tools` or `response_format`")
+        self._require(spec_of(type(self)).takes_tools, "tools", "`tools` or `response_format`")
         definitions = tool_definitions(tools, strict=strict)
         choice = tool_choice_for(tool_choice, definitions)
         if choice is not None:
@@ -290,12 +290,12 @@ class CustomChatModel(SecretKeeping):
             UnsupportedError: If the generator takes neither `response_format` nor `tools`.
             BadRequestError: If there is no such method.
         """
-        takes_format = written(type(self)).takes("response_format")
+        takes_format = spec_of(type(self)).takes("response_format")
         if method is None:
             method = "json_schema" if takes_format else "function_calling"
         check_method(method)
         if method == "function_calling":
-            takes_tools = written(type(self)).takes_tools
+            takes_tools = spec_of(type(self)).takes_tools
             self._require(takes_tools, "structured output", "`response_format` or `tools`")
             return super().with_structured_output(schema, include_raw=include_raw, **kwargs)
         self._require(takes_format, method, "`response_format`")
@@ -351,7 +351,7 @@ class CustomChatModel(SecretKeeping):
         self, messages: list[BaseMessage], stop: Sequence[str] | None, kwargs: dict[str, Any]
     ) -> Call:
         """Sort a call's arguments into changed parameters and what the generator takes."""
-        own = written(type(self))
+        own = spec_of(type(self))
         changed: dict[str, Any] = {}
         arguments: dict[str, Any] = {}
         for given, value in kwargs.items():
@@ -365,7 +365,7 @@ class CustomChatModel(SecretKeeping):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
-        if not written(cls).is_complete:
+        if not spec_of(cls).is_complete:
             raise TypeError(f"{cls.__name__} must define respond or arespond, a generator")
         if "model" in kwargs and "model" not in cls.model_fields:
             kwargs.setdefault(self._overrides["model"], kwargs.pop("model"))
@@ -395,4 +395,4 @@ class CustomChatModel(SecretKeeping):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Look at what the author wrote, once a class."""
         super().__pydantic_init_subclass__(**kwargs)
-        written(cls)
+        spec_of(cls)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .._answer.answer import Answer, Piece
 from .._answer.stop import as_list
@@ -13,15 +13,40 @@ from .._errors import MalformedAnswerError
 from .._generators.bridge import iterate_in_thread, iterate_on_loop
 from .._generators.owned import owned
 from .._tools.constrained import ConstrainedTurn
-from .written import written
+from .spec import spec_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from langchain_core.messages import BaseMessage
     from langchain_core.messages.ai import UsageMetadata
 
-    from .base import CustomChatModel
+
+class Author(Protocol):
+    """What a call needs of its model: the generator, and how its tokens are counted."""
+
+    model_name: str
+    stop: list[str] | None
+
+    @property
+    def counts_exactly(self) -> bool:
+        """Whether the model counts its tokens itself."""
+
+    def respond(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> Iterable[Piece]:
+        """Answer, for sync callers."""
+
+    def arespond(
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
+    ) -> AsyncIterator[Piece]:
+        """Answer, for async callers."""
+
+    def get_num_tokens(self, text: str) -> int:
+        """Count the tokens of a text."""
+
+    def get_num_tokens_from_messages(
+        self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
+    ) -> int:
+        """Count the tokens of a conversation."""
 
 
 class Call:
@@ -41,7 +66,7 @@ class Call:
 
     def __init__(
         self,
-        model: CustomChatModel,
+        model: Author,
         messages: list[BaseMessage],
         arguments: dict[str, Any],
         stop: Sequence[str] | None,
@@ -57,13 +82,13 @@ class Call:
 
     def pieces(self) -> Generator[Piece]:
         """Run the author's generator for a sync caller."""
-        if written(type(self._model)).sync:
+        if spec_of(type(self._model)).sync:
             return self._respond()
         return iterate_on_loop(self._arespond())
 
     def apieces(self) -> AsyncGenerator[Piece]:
         """Run the author's generator for an async caller."""
-        if written(type(self._model)).is_async:
+        if spec_of(type(self._model)).is_async:
             return self._arespond()
         return iterate_in_thread(self._respond())
 
@@ -96,7 +121,7 @@ class Call:
     @property
     def _constrained(self) -> bool:
         """Whether the model can be held to a schema, but knows nothing of tools."""
-        own = written(type(self._model))
+        own = spec_of(type(self._model))
         return own.takes("response_format") and not own.takes("tools")
 
     def _ask(self, messages: list[BaseMessage], arguments: dict[str, Any]) -> Generator[Piece]:

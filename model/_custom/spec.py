@@ -14,13 +14,12 @@ from .secrets import secret_fields
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from langchain_core.language_models.chat_models import BaseChatModel
 
 _TOOL_ARGUMENTS = frozenset({"tools", "tool_choice", "response_format"})
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class ModelSpec:
     """What the author of a model class wrote.
 
     Args:
@@ -75,22 +74,22 @@ class Written:
         return {name: value for name, value in given.items() if name in taken}
 
 
-_written: WeakKeyDictionary[type, Written] = WeakKeyDictionary()
+_specs: WeakKeyDictionary[type, ModelSpec] = WeakKeyDictionary()
 
 
-def written(model_class: type[BaseChatModel]) -> Written:
+def spec_of(model_class: type) -> ModelSpec:
     """Look at what the author of a model class wrote.
 
     Raises:
         TypeError: If its `respond` is async.
     """
-    known = _written.get(model_class)
+    known = _specs.get(model_class)
     if known is None:
-        known = _written[model_class] = _look_at(model_class)
+        known = _specs[model_class] = _look_at(model_class)
     return known
 
 
-def _look_at(model_class: Any) -> Written:
+def _look_at(model_class: Any) -> ModelSpec:
     respond, arespond = model_class.respond, model_class.arespond
     if inspect.isasyncgenfunction(respond) or inspect.iscoroutinefunction(respond):
         raise TypeError(f"{model_class.__name__}.respond is async; name it arespond")
@@ -98,7 +97,7 @@ def _look_at(model_class: Any) -> Written:
     fields, secrets = declared_fields(model_class), secret_fields(model_class)
     excluded = {name for name, info in fields.items() if info.exclude}
     arguments, takes_any = _keyword_arguments(arespond if is_async else respond)
-    return Written(
+    return ModelSpec(
         sync=_is_written(model_class, "respond"),
         is_async=is_async,
         parameters=frozenset(fields) - excluded,
