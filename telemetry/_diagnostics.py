@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from functools import wraps
 from threading import Lock
 from time import monotonic
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,6 +58,27 @@ class Diagnostics:
         if is_due:
             cause = f" ({type(error).__qualname__})" if error is not None else ""
             _logger().warning(f"nodespan telemetry: {trouble}{cause}", count=count)
+
+
+class _Diagnosed(Protocol):
+    @property
+    def diagnostics(self) -> Diagnostics: ...
+
+
+_Callback = TypeVar("_Callback", bound="Callable[..., None]")
+
+
+def guarded(callback: _Callback) -> _Callback:
+    """Make a callback that reports what it raises, and raises nothing."""
+
+    @wraps(callback)
+    def call(self: _Diagnosed, *args: Any, **kwargs: Any) -> None:
+        try:
+            callback(self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the application goes on
+            self.diagnostics.report(f"{callback.__name__} failed", error)
+
+    return cast("_Callback", call)
 
 
 def _logger() -> structlog.stdlib.BoundLogger:

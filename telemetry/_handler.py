@@ -16,15 +16,14 @@ from ._content.door import (
     ContentDoor,
     within_sdk_limit,
 )
-from ._diagnostics import Diagnostics
-from ._guard import guarded
+from ._diagnostics import Diagnostics, guarded
 from ._logs.observers import log_observers
 from ._logs.run_lines import RunLog
 from ._metrics.observer import Metrics
 from ._process import at_exit, in_forked_child
 from ._runs.interrupts import Interrupts
 from ._runs.lifecycle import Lifecycle, RunObserver
-from ._runs.runs import open_runs_of
+from ._runs.registry import open_runs_of
 from ._semconv import names as semconv
 from ._settings.checks import capable_of, few_names, positive, redaction, seconds, switch
 from ._settings.config import DEFAULT_MAX_OPEN_RUNS, DEFAULT_STALL_THRESHOLD
@@ -32,15 +31,15 @@ from ._settings.prices import PriceTable
 from ._traces.writer import SpanWriter
 from ._translation import payload
 from ._translation.ending import Ending
+from ._translation.kinds import RunKind
 from ._translation.outcome import Outcome
 from ._translation.request import model_name
 from ._translation.response import response_attributes
-from ._translation.spans import RunKind, chain_kind
 from ._translation.start import Start
 from ._version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
     from uuid import UUID
 
     from langchain_core.documents import Document
@@ -181,7 +180,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         params, options = kwargs.get("invocation_params") or {}, kwargs.get("options") or {}
         start = Start(serialized, kwargs.get("name"), tags or (), metadata or {}, params, options)
         content = partial(payload.chat_input, messages[0] if messages else [], params)
-        self._lifecycle.start(run_id, parent_run_id, start, _always(RunKind.CHAT), content)
+        self._lifecycle.start(run_id, parent_run_id, start, content, RunKind.CHAT)
 
     @guarded
     def on_llm_start(
@@ -199,8 +198,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         params = kwargs.get("invocation_params") or {}
         start = Start(serialized, kwargs.get("name"), tags or (), metadata or {}, params)
         content = partial(payload.completion_input, prompts[0] if prompts else "", params)
-        kind = _always(RunKind.TEXT_COMPLETION)
-        self._lifecycle.start(run_id, parent_run_id, start, kind, content)
+        self._lifecycle.start(run_id, parent_run_id, start, content, RunKind.TEXT_COMPLETION)
 
     def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: UUID, **_: Any) -> None:
         """Count a chunk of a stream, or of a model that reports its own tokens."""
@@ -250,7 +248,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         name = kwargs.get("name")
         start = Start(serialized, name, tags or (), metadata or {}, given=id(inputs))
         content = partial(payload.state_input, inputs)
-        self._lifecycle.start(run_id, parent_run_id, start, chain_kind, content)
+        self._lifecycle.start(run_id, parent_run_id, start, content)
 
     @guarded
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **_: Any) -> None:
@@ -282,7 +280,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         name, call_id = kwargs.get("name"), kwargs.get("tool_call_id")
         start = Start(serialized, name, tags or (), metadata or {}, tool_call_id=call_id)
         content = partial(payload.tool_input, inputs, input_str)
-        self._lifecycle.start(run_id, parent_run_id, start, _always(RunKind.TOOL), content)
+        self._lifecycle.start(run_id, parent_run_id, start, content, RunKind.TOOL)
 
     @guarded
     def on_tool_end(self, output: Any, *, run_id: UUID, **_: Any) -> None:
@@ -310,7 +308,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         """Start the run of a retriever."""
         start = Start(serialized, kwargs.get("name"), tags or (), metadata or {})
         content = partial(payload.query, query)
-        self._lifecycle.start(run_id, parent_run_id, start, _always(RunKind.RETRIEVER), content)
+        self._lifecycle.start(run_id, parent_run_id, start, content, RunKind.RETRIEVER)
 
     @guarded
     def on_retriever_end(self, documents: Sequence[Document], *, run_id: UUID, **_: Any) -> None:
@@ -329,7 +327,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         metadata = {**manager.metadata, **task.config.get("metadata", {})}
         start = Start(None, task.name, manager.tags, metadata)
         marked = {semconv.CACHED: True}
-        self._lifecycle.pass_by(manager.parent_run_id, start, chain_kind, marked)
+        self._lifecycle.pass_by(manager.parent_run_id, start, marked)
 
     @guarded
     def on_interrupt(self, event: GraphInterruptEvent) -> None:
@@ -379,7 +377,3 @@ def _answer_attributes(
 ) -> Attributes:
     told = response_attributes(response, edition, start)
     return told | prices.attributes(told, model_name(start), edition)
-
-
-def _always(kind: RunKind) -> Callable[[Start, Start | None], RunKind]:
-    return lambda _start, _above: kind

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ._semconv import names as semconv
-from ._translation.spans import RunKind
+from ._translation.kinds import RunKind
 
 EVERY_SPAN: Final = tuple(kind.value for kind in RunKind if kind is not RunKind.HIDDEN)
 MODELS: Final = (RunKind.CHAT.value, RunKind.TEXT_COMPLETION.value)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AnyValue
 
     from .._content.door import Content, ContentDoor
-    from .._runs.runs import Run
+    from .._runs.run import Run
     from .._translation.ending import Ending
 
     Told: TypeAlias = dict[str, AnyValue]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from .._content.door import Content
     from .._diagnostics import Diagnostics
-    from .._runs.runs import Run
+    from .._runs.run import Run
     from .._stream.clock import StreamClock
     from .._translation.ending import Ending
     from .._values.attributes import Attributes, AttributeValue
@@ -74,7 +74,7 @@ class LogEvents:
         followed = self._followed.pop(run.run_id, None)
         if followed is not None:
             self._tell_chunks(followed)
-            outcome = ending.outcome or run.outcome
+            outcome = ending.outcome
             severity = SeverityNumber.WARN if outcome in _FAILURES else SeverityNumber.INFO
             told = _result(run, ending, outcome)
             self._emit(followed, semconv.EVENT_MODEL_END, ending.at, told, severity)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from opentelemetry._logs import Logger, LoggerProvider
 
-    from .._runs.runs import Run
+    from .._runs.run import Run
 
     EventDict = MutableMapping[str, Any]
 

@@ -16,8 +16,9 @@ from .._context.current import current
 from .._runs.current import run_fields, span_fields
 from .._semconv import names as semconv
 from .._translation.exceptions import signature
+from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
-from .._translation.spans import RunKind, span_start
+from .._translation.spans import span_start
 from .lines import Line
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
     from .._content.door import Content
     from .._diagnostics import Diagnostics
-    from .._runs.runs import OpenRuns, Run
+    from .._runs.registry import OpenRuns
+    from .._runs.run import Run
     from .._stream.clock import StreamClock
     from .._stream.counter import ChunkCounter
     from .._translation.ending import Ending
@@ -71,7 +73,7 @@ class RunLog:
 
     def closed(self, run: Run, ending: Ending) -> None:
         """Log that a run has ended, how, and in numbers."""
-        outcome = ending.outcome or run.outcome
+        outcome = ending.outcome
         is_failure = outcome in _FAILURES and (run.parent is None or _arose_in(run, ending))
         level = logging.WARNING if is_failure else _level(run)
         if LOGGER.isEnabledFor(level):

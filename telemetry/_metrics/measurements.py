@@ -16,7 +16,7 @@ from .._translation.outcome import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .._runs.runs import Run
+    from .._runs.run import Run
     from .._semconv.metrics import Counter
     from .._semconv.names import Edition
     from .._stream.clock import StreamClock
@@ -101,7 +101,7 @@ def run_measurements(
     if measure is not None:
         attributes = answer or _picked(run.attributes, keys)
         took = max(ending.at - run.started_at, 0)
-        yield Recorded(measure, attributes | _how_it_ended(run, ending), took)
+        yield Recorded(measure, attributes | _how_it_ended(ending), took)
     if run.kind.is_agent:
         agent = _picked(run.attributes, (semconv.AGENT_NAME,))
         yield Recorded(Measure.AGENT_INFERENCE_CALLS, agent, run.inference_calls)
@@ -169,8 +169,8 @@ def _tokens(told: Told, name: str) -> int | None:
     return tokens if isinstance(tokens, int) and tokens >= 0 else None
 
 
-def _how_it_ended(run: Run, ending: Ending) -> MetricAttributes:
-    outcome = ending.outcome or run.outcome
+def _how_it_ended(ending: Ending) -> MetricAttributes:
+    outcome = ending.outcome
     if outcome is None:
         return {}
     if outcome not in _FAILURES:

@@ -10,7 +10,7 @@ from .._diagnostics import RUN_EVICTED
 from .._semconv import metrics as instruments
 from .._semconv import names as semconv
 from .._setup.exporting import was_shut_down
-from .._translation.spans import RunKind
+from .._translation.kinds import RunKind
 from .._version import VERSION
 from .measurements import (
     Recorded,
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from .._content.door import Content
     from .._diagnostics import Diagnostics
-    from .._runs.runs import OpenRuns, Run
+    from .._runs.registry import OpenRuns
+    from .._runs.run import Run
     from .._semconv.names import Edition
     from .._translation.ending import Ending
     from .._values.attributes import AttributeValue

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from .._context.current import Body
-    from .runs import Run
+    from .run import Run
 
 
 @dataclass(slots=True, eq=False)
@@ -35,5 +35,4 @@ def claim_call(run: Run) -> None:
     call = current_call.get()
     if call is not None and call.run is None:
         call.run = run
-        run.is_whole = call.is_whole
-        run.body = call.body
+        run.claim(call.body, is_whole=call.is_whole)

@@ -17,7 +17,7 @@ from opentelemetry.trace import (
 from .._context.current import current, run_id_in
 from .._semconv import names as semconv
 from .._values.attributes import attribute_text
-from .runs import find_open_run
+from .registry import find_open_run
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
     from .._values.attributes import Attributes
-    from .runs import Run
+    from .run import Run
 
 FIELD_ATTRIBUTES: Final = {
     "run_id": semconv.RUN_ID,

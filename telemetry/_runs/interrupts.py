@@ -6,7 +6,6 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from .._semconv import names as semconv
-from .._translation.outcome import Outcome
 from .._values.attributes import attribute_value
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
     from .._content.door import ContentDoor
     from .._values.attributes import AttributeValue
-    from .runs import Run
+    from .run import Run
 
 _MAX_REMEMBERED: Final = 1_024
 
@@ -58,8 +57,8 @@ class Interrupts:
 
     def interrupt(self, run: Run, event: GraphInterruptEvent) -> None:
         """Record that a run waits for a person."""
-        run.outcome = Outcome.INTERRUPTED
-        if run.span is None or run.is_known(event):
+        run.interrupt()
+        if run.span is None or not run.take_graph_event(event):
             return
         self._interrupted.remember(event.checkpoint_id, run.span.get_span_context())
         if run.span.is_recording():
@@ -67,7 +66,7 @@ class Interrupts:
 
     def resume(self, run: Run, event: GraphResumeEvent) -> None:
         """Record that a run goes on where another was interrupted."""
-        if run.span is None or run.is_known(event):
+        if run.span is None or not run.take_graph_event(event):
             return
         attributes = {semconv.LANGGRAPH_CHECKPOINT_ID: event.checkpoint_id}
         run.span.add_event(semconv.EVENT_RESUME, attributes)

@@ -14,39 +14,54 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from .._context.callers import Caller
 from .._context.current import run_id_around
-from .._context.stack import started_graph, waits_for_body
+from .._context.stack import waits_for_body
 from .._context.watches import watch_current_task, watch_id
-from .._diagnostics import RUN_EVICTED
-from .._guard import guarded
+from .._diagnostics import RUN_EVICTED, guarded
 from .._translation.ending import Ending
 from .._translation.exceptions import signature
+from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
-from .._translation.spans import RunKind, graph_kind, is_graph_step, is_hidden, nested_graph_kind
 from .calls import claim_call
-from .orphans import ending_of, goes_on, was_abandoned
-from .retries import NodeAttempts, is_attempt_beside, makes_attempts
-from .runs import OpenRuns, Run
+from .kinds import is_attempt_beside, kind_of_chain, kind_of_shown_graph, kind_shown_by
+from .orphans import ending_of, outlives_parent, was_abandoned
+from .run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from .._content.door import Content
     from .._context.watches import IdWatch
     from .._diagnostics import Diagnostics
-    from .._traces.writer import SpanWriter
     from .._translation.start import Start
     from .._values.attributes import AttributeValue
+    from .registry import OpenRuns
+    from .run import Traced
 
-    KindOf = Callable[[Start, Start | None], RunKind]
-
-_MAX_FAILURES: Final = 16
 _CALLS: Final = (RunKind.CHAT, RunKind.TEXT_COMPLETION, RunKind.TOOL, RunKind.RETRIEVER)
-# What a run is that nothing has told yet.
-_UNTOLD: Final = (RunKind.HIDDEN, RunKind.RUNNABLE)
 _AWAITED: Final = (RunKind.CHAT, RunKind.TOOL)
 # A completion model's start is reported in a task of its own.
 _RUN_IN_TASK_OF_START: Final = (RunKind.CHAT, RunKind.TOOL, RunKind.RETRIEVER)
+
+
+class SpanWriter(Protocol):
+    """Writes runs to spans."""
+
+    @property
+    def wants_content(self) -> bool:
+        """Whether content may go anywhere."""
+
+    def open(self, run: Run) -> Traced:
+        """Start the span of a run, and make it current where the run has a body."""
+
+    def describe(self, run: Run, content: Content) -> None:
+        """Write to the span of a run that has started what no sampler needs."""
+
+    def rename(self, run: Run) -> Traced:
+        """Tell the span of a run that is open what the run has turned out to be."""
+
+    def close(self, run: Run, ending: Ending, *, records_exception: bool) -> None:
+        """End the span of a run, if it has one."""
 
 
 class RunObserver(Protocol):
@@ -97,17 +112,26 @@ class Lifecycle:
         run_id: UUID,
         parent_run_id: UUID | None,
         start: Start,
-        kind_of: KindOf,
         content: Content,
+        kind: RunKind | None = None,
     ) -> None:
-        """Start a run, unless it was started before: a handler may be given twice."""
+        """Start a run, unless it was started before: a handler may be given twice.
+
+        Args:
+            run_id: of the run, as LangChain gives it.
+            parent_run_id: of its parent, as LangChain gives it.
+            start: what is reported of it.
+            content: makes the content of what it is given.
+            kind: what it is; None for a chain's run, which has to be looked at.
+        """
         self._end_gone()
         if (known := self._runs.get(run_id)) is not None:
-            known.is_told_again()
+            known.add_reporter()
             return
         parent = self._parent(parent_run_id, start)
-        run = self._new_run(run_id, start, parent, kind_of)
+        run = self._new_run(run_id, start, parent, kind)
         if parent is not None:
+            self._revise(parent, kind_shown_by(run, parent))
             self._number(run, parent)
         for evicted in self._runs.add(run):
             self.diagnostics.report(RUN_EVICTED)
@@ -117,24 +141,23 @@ class Lifecycle:
         if run.kind is not RunKind.HIDDEN:
             self._open(run, content)
         elif self._writer.wants_content:
-            run.given = content
+            run.keep(content)
         self._watch(run, run_id)
 
     def show_graph(self, run: Run) -> None:
         """Take a run for a graph, as which it has shown itself."""
-        self._show(run, graph_kind(run.start, _start_around(run.parent)))
+        self._revise(run, kind_of_shown_graph(run))
 
     def pass_by(
         self,
         parent_run_id: UUID | None,
         start: Start,
-        kind_of: KindOf,
         attributes: Mapping[str, AttributeValue],
     ) -> None:
         """Record a run that did not take place, beneath one that is open."""
         if self._runs.get(parent_run_id) is not None:
             run_id = uuid4()
-            self.start(run_id, parent_run_id, start, kind_of, dict)
+            self.start(run_id, parent_run_id, start, dict)
             self.end(run_id, Ending(perf_counter_ns(), attributes=lambda _: attributes))
 
     def end(self, run_id: UUID, ending: Ending) -> None:
@@ -146,7 +169,7 @@ class Lifecycle:
 
     def end_run(self, run: Run, ending: Ending) -> None:
         """End a run and, before it, whatever is still open beneath it."""
-        taken = self._runs.take(run, lambda beneath: goes_on(beneath, ending))
+        taken = self._runs.take(run, lambda beneath: outlives_parent(beneath, ending))
         if not taken:
             return
         beneath = taken[:-1]
@@ -154,11 +177,11 @@ class Lifecycle:
             ending = replace(ending, outcome=Outcome.ABANDONED)
         for left in beneath:
             left.owner.close(left, ending_of(left, ending, ending.at))
-        told = self._attempt_ended(run, ending)
-        if told is None:
+        decided = self._attempt_ended(run, ending)
+        if decided is None:
             run.leave_body()
         else:
-            self.close(run, told)
+            self.close(run, _with_interrupt(run, decided))
 
     def end_all(self, outcome: Outcome) -> None:
         """End every run of this handler that is open."""
@@ -168,18 +191,17 @@ class Lifecycle:
 
     def close(self, run: Run, ending: Ending) -> None:
         """End the span of a run that was taken out of the open ones."""
-        if run.node_attempts is not None:
-            for node, cancelled in run.node_attempts.close().items():
-                node.owner.close(node, ending_of(node, ending, cancelled.at))
+        for node, cancelled in self._runs.retries.close(run).items():
+            node.owner.close(node, ending_of(node, ending, cancelled.at))
         run.leave_body()
         failure = signature(ending.error) if ending.error is not None else None
         is_known = failure in run.failures
         self._writer.close(run, ending, records_exception=not is_known)
         self._tell_closed(run, ending)
         if failure is not None and run.parent is not None and (run.span is not None or is_known):
-            run.parent.failures = (*run.parent.failures[1 - _MAX_FAILURES :], failure)
+            run.parent.add_failure(failure)
         if ending.outcome is Outcome.ABANDONED and run.parent is not None:
-            run.parent.had_abandoned = True
+            run.parent.note_abandoned()
         if not run.kind.is_leaf:
             self._runs.remember(run)
 
@@ -200,57 +222,48 @@ class Lifecycle:
             return around
         return self._runs.parent(parent_run_id, self)
 
-    def _new_run(self, run_id: UUID, start: Start, parent: Run | None, kind_of: KindOf) -> Run:
+    def _new_run(self, run_id: UUID, start: Start, parent: Run | None, kind: RunKind | None) -> Run:
         now = perf_counter_ns()
         epoch = parent.epoch if parent is not None else time_ns() - now
-        kind = kind_of(start, _start_around(parent))
-        if kind is RunKind.HIDDEN:
-            kind = self._kind_of_hidden(start, parent)
+        kind = kind or kind_of_chain(start, parent, shows_all=self._shows_all)
         caller = Caller.here()
-        run = Run(run_id.int, kind, start, self, caller, parent, now, epoch)
-        if kind in _AWAITED and caller.task is not None and waits_for_body():
-            run.waiting = caller.task
-        return run
-
-    def _kind_of_hidden(self, start: Start, parent: Run | None) -> RunKind:
-        graph = started_graph() if not is_hidden(start) else None
-        if graph is not None:
-            return nested_graph_kind(graph, start, _start_around(parent))
-        return RunKind.RUNNABLE if self._shows_all else RunKind.HIDDEN
+        is_awaited = kind in _AWAITED and caller.task is not None and waits_for_body()
+        waiting = caller.task if is_awaited else None
+        return Run(run_id.int, kind, start, self, caller, parent, now, epoch, waiting)
 
     def _number(self, run: Run, parent: Run) -> None:
-        """Tell which attempt a run is, and what it shows of runs that have started before."""
-        if run.kind is RunKind.NODE:
-            if parent.kind in _UNTOLD and is_graph_step(run.start):
-                self.show_graph(parent)
-            parent.node_attempts = attempts = parent.node_attempts or NodeAttempts()
-            for earlier, ending in attempts.begin(run):
+        """Say which attempt a run is, and what it shows of runs that have started before."""
+        if run.kind is RunKind.NODE and parent in self._runs:
+            for earlier, ending in self._runs.retries.begin(parent, run):
                 earlier.owner.close(earlier, ending)
-        elif makes_attempts(parent, run):
-            self._show(parent, RunKind.ATTEMPTS)
-            run.attempt = parent.started + 1
+        elif run.kind is RunKind.NODE:
+            run.number(1)
+        elif parent.kind is RunKind.ATTEMPTS:
+            run.number(parent.started + 1)
         elif parent.span is None:
-            run.attempt = parent.attempt
+            run.number(parent.attempt)
 
     def _attempt_ended(self, run: Run, ending: Ending) -> Ending | None:
         """Return how a run ended; None where only the graph above it can tell why."""
         graph = run.parent
         if run.kind is not RunKind.NODE or graph is None or graph not in self._runs:
             return ending
-        return graph.node_attempts.end(run, ending) if graph.node_attempts else ending
+        return self._runs.retries.end(graph, run, ending)
 
-    def _show(self, run: Run, kind: RunKind) -> None:
-        """Take a run for what a child of it shows it to be, and give it a span."""
-        if run.kind in _UNTOLD:
-            was_hidden, run.kind = run.kind is RunKind.HIDDEN, kind
-            if was_hidden:
-                self._open(run, run.given)
-                run.given = dict
-            else:
-                self._writer.rename(run)
+    def _revise(self, run: Run, kind: RunKind | None) -> None:
+        """Take a run for what it has shown itself to be, and give it a span, or a new name."""
+        if kind is None:
+            return
+        run.revise(kind)
+        if run.span is None:
+            self._open(run, run.given)
+        else:
+            run.trace(self._writer.rename(run))
 
     def _open(self, run: Run, content: Content) -> None:
-        self._writer.open(run, content)
+        # Before all that may fail: a span that nobody knows of would never end.
+        run.trace(self._writer.open(run))
+        self._writer.describe(run, content)
         if run.chunks is not None:
             self._runs.count_with(run, run.chunks)
         for observer in self._observers:
@@ -267,10 +280,10 @@ class Lifecycle:
                 self.diagnostics.report(f"{type(observer).__name__} missed an end", error)
 
     def _watch(self, run: Run, run_id: UUID) -> None:
-        run.id_watch = watch_id(run_id, self._note_gone)
         is_root = run.parent is None or run.parent not in self._runs
-        if is_root and run.kind in _RUN_IN_TASK_OF_START:
-            run.task_watch = watch_current_task(partial(self._end_with_task, run))
+        has_task = is_root and run.kind in _RUN_IN_TASK_OF_START
+        task = watch_current_task(partial(self._end_with_task, run)) if has_task else None
+        run.watch(watch_id(run_id, self._note_gone), task)
 
     @guarded
     def _end_with_task(self, run: Run) -> None:
@@ -297,8 +310,8 @@ class Lifecycle:
             self.end_run(run, ending_of(run, Ending(at), at))
 
 
-def _start_around(run: Run | None) -> Start | None:
-    """Return the start of a run, or of what is around it: a model has not what is inherited."""
-    while run is not None and run.kind.is_leaf and run.parent is not None:
-        run = run.parent
-    return run.start if run is not None else None
+def _with_interrupt(run: Run, ending: Ending) -> Ending:
+    """Return how a run ended; LangGraph reports one that waits for a person as simply ended."""
+    if ending.outcome is None and run.is_interrupted:
+        return replace(ending, outcome=Outcome.INTERRUPTED)
+    return ending

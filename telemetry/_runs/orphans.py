@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._translation.ending import Ending
+from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
-from .._translation.spans import RunKind
 from .retries import failed_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .runs import Run
+    from .run import Run
 
 
 def ending_of(run: Run, above: Ending, at: int) -> Ending:
@@ -25,12 +25,12 @@ def ending_of(run: Run, above: Ending, at: int) -> Ending:
     """
     if failed_in(run, above.error, at):
         return Ending(at, Outcome.ERROR, above.error, above.error_type)
-    if above.outcome is Outcome.ABANDONED or (above.outcome is None and run.is_left):
+    if above.outcome is Outcome.ABANDONED or (above.outcome is None and run.consumer_left):
         return Ending(at, Outcome.ABANDONED)
     return Ending(at, Outcome.CANCELLED)
 
 
-def goes_on(run: Run, above: Ending) -> bool:
+def outlives_parent(run: Run, above: Ending) -> bool:
     """Say whether a run outlives the one above it that has ended so: it was not waited for."""
     if above.outcome not in (None, Outcome.ERROR) or run.kind is RunKind.NODE:
         return False

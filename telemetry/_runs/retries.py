@@ -1,4 +1,4 @@
-"""Which attempt a run is: of a node's retry policy, of `with_retry`, or of `with_fallbacks`."""
+"""The attempts of a node's retry policy: numbered, and told apart from what was torn down."""
 
 from __future__ import annotations
 
@@ -8,20 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from langgraph.errors import NodeCancelledError, NodeTimeoutError
 
-from .._context.stack import is_called_by_function
+from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
-from .._translation.spans import RunKind
 
 if TYPE_CHECKING:
     from .._translation.ending import Ending
-    from .._translation.start import Start
-    from .runs import Run
+    from .run import Run
 
 _MAX_PLACES: Final = 1_024
-# Tags that LangChain gives to what runs in a sequence, a parallel or a branch.
-_OF_STEPS: Final = ("seq:step:", "map:key:", "condition:", "branch:")
-# Any two functions may have this name.
-_ANONYMOUS: Final = "RunnableLambda"
 _NS: Final = 1e9
 
 
@@ -42,10 +36,10 @@ class NodeAttempts:
         """Number an attempt; return earlier ones of which it shows that they have timed out."""
         place = _place(node)
         earlier = self._latest.pop(place, None)
-        node.attempt = 1 if earlier is None or earlier.attempt is None else earlier.attempt + 1
+        node.number(1 if earlier is None or earlier.attempt is None else earlier.attempt + 1)
         for failed in (earlier, self._latest.get(place.rpartition("|")[0])):
             if failed is not None:
-                failed.is_given_up = True
+                failed.give_up()
         self._latest[place] = node
         if len(self._latest) > _MAX_PLACES:
             self._latest.popitem(last=False)
@@ -71,6 +65,31 @@ class NodeAttempts:
         return undecided
 
 
+class NodeRetries:
+    """The attempts of the nodes of every open graph."""
+
+    def __init__(self) -> None:
+        self._of_graphs: dict[Run, NodeAttempts] = {}
+
+    def begin(self, graph: Run, node: Run) -> list[tuple[Run, Ending]]:
+        """Number an attempt of a node of an open graph; see `NodeAttempts.begin`."""
+        return self._of_graphs.setdefault(graph, NodeAttempts()).begin(node)
+
+    def end(self, graph: Run, node: Run, ending: Ending) -> Ending | None:
+        """Return how an attempt ended; None where it is not known yet."""
+        attempts = self._of_graphs.get(graph)
+        return attempts.end(node, ending) if attempts is not None else ending
+
+    def close(self, graph: Run) -> dict[Run, Ending]:
+        """Return what is undecided at the end of a graph, and forget all of it."""
+        attempts = self._of_graphs.pop(graph, None)
+        return attempts.close() if attempts is not None else {}
+
+    def clear(self) -> None:
+        """Forget every graph."""
+        self._of_graphs.clear()
+
+
 def failed_in(node: Run, error: BaseException | None, at: int) -> bool:
     """Say whether what ended a graph is why the node was cancelled at that time.
 
@@ -86,36 +105,6 @@ def failed_in(node: Run, error: BaseException | None, at: int) -> bool:
     # Of several nodes of that name, those that had not run for so long were only torn down.
     limit = error.timeout if isinstance(error, NodeTimeoutError) else 0
     return at - node.started_at >= limit * _NS
-
-
-def makes_attempts(above: Run, child: Run) -> bool:
-    """Say whether a run is that of `with_retry` or `with_fallbacks`, told from its first child.
-
-    `with_retry` runs under the name of what it retries, and hands its own input on; so does
-    `with_fallbacks` where it was given a name. A function may do so, too, but it is on the stack.
-    """
-    if above.kind is RunKind.ATTEMPTS:
-        return True
-    if above.kind not in (RunKind.HIDDEN, RunKind.RUNNABLE) or above.started:
-        return False
-    name = child.start.name or (child.start.serialized or {}).get("name")
-    if name != above.start.name or name == _ANONYMOUS or child.kind is RunKind.NODE:
-        return False
-    is_step = any(tag.startswith(_OF_STEPS) for tag in child.start.tags)
-    hands_on = child.start.given in (None, above.start.given) and not is_step
-    return hands_on and not is_called_by_function()
-
-
-def is_attempt_beside(around: Run, parent_run_id: int, start: Start) -> bool:
-    """Say whether a run is an attempt of another that it is reported beside of.
-
-    Args:
-        around: the run in which it is executed.
-        parent_run_id: of the run that is reported as its parent.
-        start: of the run.
-    """
-    is_beside = around.parent is not None and around.parent.run_id == parent_run_id
-    return is_beside and (around.kind is RunKind.ATTEMPTS or around.start.name == start.name)
 
 
 def _is_shown_by(node: Run, cancelled: Run) -> bool:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from opentelemetry.trace import Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN, Status, StatusCode
 
 from .._content.door import CaptureContent
 from .._context.current import attach_body, context_beneath, context_of_root
+from .._runs.run import Traced
 from .._semconv import names as semconv
 from .._stream.attributes import stream_attributes, stream_events
 from .._stream.counter import ChunkCounter
 from .._stream.text import StreamText
 from .._translation.exceptions import exception_attributes
+from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
-from .._translation.spans import RunKind, metadata_attributes, span_start
+from .._translation.spans import metadata_attributes, span_start
 from .lazy_events import add_events
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from .._content.door import Content, ContentDoor
     from .._diagnostics import Diagnostics
-    from .._runs.runs import Run
+    from .._runs.run import Run
     from .._translation.ending import Ending
     from .._values.attributes import Attributes
 
@@ -67,43 +69,50 @@ class SpanWriter:
         """Whether content may go anywhere."""
         return self._door.capture is not CaptureContent.NO_CONTENT
 
-    def open(self, run: Run, content: Content) -> None:
+    def open(self, run: Run) -> Traced:
         """Start the span of a run, and make it current where the run has a body."""
-        told = span_start(run.kind, run.start)
-        run.attributes = told.attributes
-        run.span = span = self._tracer.start_span(
-            told.name,
+        start = span_start(run.kind, run.start)
+        span = self._tracer.start_span(
+            start.name,
             context=_context_above(run),
-            kind=told.kind,
-            attributes=told.attributes,
+            kind=start.kind,
+            attributes=start.attributes,
             start_time=run.time(run.started_at),
             record_exception=False,
             set_status_on_exception=False,
         )
+        body = run.body
         if run.kind.has_body:
-            run.body = attach_body(
-                run.run_id, span, run.waiting, run.body, is_leaf=run.kind.is_leaf
-            )
-        if run.kind.is_model:
-            run.chunks = ChunkCounter(
-                run.started_at, run.begin_stream, self._stall_threshold, self._text_of(span)
-            )
-        if span.is_recording():
-            details = told.details(self._edition) | self._details(run)
-            # One call: the SDK locks the span and looks at its clock for each.
-            if details:
-                span.set_attributes(details)
-            self._write_content(span, content, semconv.INPUT_DROPPED)
-            if run.kind.is_model:
-                span.add_event(semconv.EVENT_MODEL_START, timestamp=run.time(run.started_at))
+            body = attach_body(run.run_id, span, run.waiting, body, is_leaf=run.kind.is_leaf)
+        chunks = self._counter(run, span) if run.kind.is_model else None
+        return Traced(span, start.attributes, body, chunks)
 
-    def rename(self, run: Run) -> None:
-        """Tell of a run that is open what it has turned out to be."""
-        if run.span is not None and run.span.is_recording():
-            told = span_start(run.kind, run.start)
-            run.attributes = told.attributes
-            run.span.update_name(told.name)
-            run.span.set_attributes(told.attributes)
+    def describe(self, run: Run, content: Content) -> None:
+        """Write to the span of a run that has started what no sampler needs.
+
+        Args:
+            run: that has started.
+            content: makes the content of what it is given.
+        """
+        span = run.span
+        if span is None or not span.is_recording():
+            return
+        details = span_start(run.kind, run.start).details(self._edition) | self._details(run)
+        # One call: the SDK locks the span and looks at its clock for each.
+        if details:
+            span.set_attributes(details)
+        self._write_content(span, content, semconv.INPUT_DROPPED)
+        if run.kind.is_model:
+            span.add_event(semconv.EVENT_MODEL_START, timestamp=run.time(run.started_at))
+
+    def rename(self, run: Run) -> Traced:
+        """Tell the span of a run that is open what the run has turned out to be."""
+        start = span_start(run.kind, run.start)
+        span = run.span or INVALID_SPAN
+        if span.is_recording():
+            span.update_name(start.name)
+            span.set_attributes(start.attributes)
+        return Traced(span, start.attributes, run.body, run.chunks)
 
     def close(self, run: Run, ending: Ending, *, records_exception: bool) -> None:
         """End the span of a run.
@@ -142,6 +151,10 @@ class SpanWriter:
             span.set_attributes(told)
         self._write_content(span, ending.content, semconv.OUTPUT_DROPPED)
 
+    def _counter(self, run: Run, span: Span) -> ChunkCounter:
+        text = self._text_of(span)
+        return ChunkCounter(run.started_at, run.begin_stream, self._stall_threshold, text)
+
     def _text_of(self, span: Span) -> StreamText | None:
         is_wanted = self._door.capture.on_spans and span.is_recording()
         return StreamText(self._door.max_characters) if is_wanted else None
@@ -172,7 +185,7 @@ class SpanWriter:
     def _write_outcome(
         self, run: Run, span: Span, ending: Ending, *, records_exception: bool
     ) -> None:
-        outcome = ending.outcome or run.outcome
+        outcome = ending.outcome
         at = run.time(ending.at)
         if outcome is None:
             if run.kind.is_model:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import SpanKind
 
@@ -13,76 +12,18 @@ from .._values.attributes import attribute_text, attribute_value, drop_none, sho
 from .._values.credentials import is_credential_key
 from .._values.numbers import as_int
 from .identifying import identifying_attributes
+from .kinds import AGENT_NAME_KEYS, RunKind
 from .request import model_name, provider_name, request_attributes, server_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from langgraph.pregel import Pregel
-
     from .._semconv.names import Edition
     from .._values.attributes import Attributes
     from .start import Start
 
-_NODE_TAG: Final = "graph:step:"
-_PLACE: Final = "langgraph_checkpoint_ns"
-_WITH_FALLBACKS: Final = "RunnableWithFallbacks"
-_HIDDEN_TAG: Final = "langsmith:hidden"
-_CREATE_AGENT: Final = "langchain_create_agent"
-_GRAPH_INTEGRATIONS: Final = ("langgraph", _CREATE_AGENT)
-_AGENT_NAME_KEYS: Final = ("nodespan_agent_name", "lc_agent_name", "agent_name")
 _IN_PROCESS_KEY: Final = "nodespan_in_process"
 _CHAIN: Final = "CHAIN"
-
-
-class RunKind(StrEnum):
-    """What a run is, as far as its span is concerned."""
-
-    AGENT = "agent"
-    WORKFLOW = "workflow"
-    NODE = "node"
-    CHAT = "chat"
-    TEXT_COMPLETION = "text_completion"
-    TOOL = "tool"
-    RETRIEVER = "retriever"
-    ATTEMPTS = "attempts"
-    RUNNABLE = "runnable"
-    HIDDEN = "hidden"
-
-    @property
-    def is_graph(self) -> bool:
-        """Whether the run is a LangGraph graph."""
-        return self in (RunKind.AGENT, RunKind.WORKFLOW)
-
-    @property
-    def is_agent(self) -> bool:
-        """Whether the run is an agent's."""
-        return self is RunKind.AGENT
-
-    @property
-    def is_model(self) -> bool:
-        """Whether the run is a model's."""
-        return self in (RunKind.CHAT, RunKind.TEXT_COMPLETION)
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether LangChain does not tell it to what its body calls."""
-        return self in _LEAVES
-
-    @property
-    def has_body(self) -> bool:
-        """Whether code of the application's runs in it, so that its spans belong beneath."""
-        return self not in _WITHOUT_BODY
-
-
-_LEAVES: Final = (RunKind.CHAT, RunKind.TEXT_COMPLETION, RunKind.RETRIEVER)
-_WITHOUT_BODY: Final = (
-    RunKind.AGENT,
-    RunKind.WORKFLOW,
-    RunKind.ATTEMPTS,
-    RunKind.RUNNABLE,
-    RunKind.HIDDEN,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,77 +43,9 @@ class SpanStart:
     details: Callable[[Edition], Attributes]
 
 
-def chain_kind(start: Start, above: Start | None) -> RunKind:
-    """Say what a chain run is: a graph, a node, a root of another kind, or noise.
-
-    A graph inside a graph inherits the metadata that would tell it; it is `HIDDEN` here.
-
-    Args:
-        start: of the run.
-        above: the start of its parent; None for a root.
-    """
-    if is_hidden(start) or start.name == "__start__":
-        return RunKind.HIDDEN
-    if is_graph_step(start) or _is_task(start, above):
-        return RunKind.NODE
-    if start.name == _WITH_FALLBACKS:
-        return RunKind.ATTEMPTS
-    if _integration(start) in _GRAPH_INTEGRATIONS and _is_own_integration(start, above):
-        return graph_kind(start, above)
-    return RunKind.RUNNABLE if above is None else RunKind.HIDDEN
-
-
-def is_hidden(start: Start) -> bool:
-    """Say whether a run is marked as one that nobody wants to see."""
-    return _HIDDEN_TAG in start.tags
-
-
-def nested_graph_kind(
-    graph: Pregel[Any, Any, Any, Any], start: Start, above: Start | None
-) -> RunKind:
-    """Say what a graph inside another is: of an agent's, its own config tells who has made it."""
-    own = (graph.config or {}).get("metadata", {})
-    is_agent = own.get("ls_integration") == _CREATE_AGENT
-    return RunKind.AGENT if is_agent else graph_kind(start, above)
-
-
-def graph_kind(start: Start, above: Start | None) -> RunKind:
-    """Say whether a graph is an agent, made or marked as one, or any other graph."""
-    names = (start.metadata.get(key) for key in _AGENT_NAME_KEYS)
-    if start.name is not None and start.name in names:
-        return RunKind.AGENT
-    is_agent = _integration(start) == _CREATE_AGENT and _is_own_integration(start, above)
-    return RunKind.AGENT if is_agent else RunKind.WORKFLOW
-
-
 def span_start(kind: RunKind, start: Start) -> SpanStart:
     """Return the span of a run of any kind but `HIDDEN`."""
     return _BUILDERS[kind](start)
-
-
-def is_graph_step(start: Start) -> bool:
-    """Say whether a chain run is a node that a graph runs in one of its steps."""
-    return "langgraph_node" in start.metadata and any(
-        isinstance(tag, str) and tag.startswith(_NODE_TAG) for tag in start.tags
-    )
-
-
-def _is_task(start: Start, above: Start | None) -> bool:
-    """Say whether a chain run is a task of LangGraph's functional API.
-
-    A node or another task calls it; unlike all else that they call, it has a place of its own.
-    """
-    is_named_so = start.name is not None and start.metadata.get("langgraph_node") == start.name
-    place = start.metadata.get(_PLACE)
-    return is_named_so and above is not None and above.metadata.get(_PLACE) not in (None, place)
-
-
-def _integration(start: Start) -> object:
-    return start.metadata.get("ls_integration")
-
-
-def _is_own_integration(start: Start, above: Start | None) -> bool:
-    return above is None or _integration(above) != _integration(start)
 
 
 def metadata_attributes(start: Start, keys: Collection[str]) -> Attributes:
@@ -307,7 +180,7 @@ def _position(start: Start) -> Attributes:
 
 def _agent_name(start: Start) -> str | None:
     """Return the agent that a run belongs to, as its agent has marked what is beneath it."""
-    names = (start.metadata.get(key) for key in _AGENT_NAME_KEYS)
+    names = (start.metadata.get(key) for key in AGENT_NAME_KEYS)
     return next((short_name(name) for name in names if isinstance(name, str) and name), None)
 
 

@@ -15,13 +15,9 @@ from values import SCALARS, TEXTS
 from nodespan.telemetry._content.door import CaptureContent, ContentDoor
 from nodespan.telemetry._semconv.names import NEWEST, RELEASED, Edition
 from nodespan.telemetry._translation.exceptions import exception_attributes, signature
+from nodespan.telemetry._translation.kinds import RunKind, chain_kind
 from nodespan.telemetry._translation.outcome import error_type
-from nodespan.telemetry._translation.spans import (
-    RunKind,
-    chain_kind,
-    metadata_attributes,
-    span_start,
-)
+from nodespan.telemetry._translation.spans import metadata_attributes, span_start
 from nodespan.telemetry._translation.start import Start
 
 JUNK = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(TEXTS, SCALARS, max_size=2)
