@@ -1,156 +1,238 @@
-"""The house's arrows: who may import whom, and what is public."""
+"""The house's architecture: which rooms there are, who may import whom, and what is public."""
 
 from __future__ import annotations
 
 import ast
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-ROOMS = ("graph", "model", "telemetry")
-MAY_SEE = {"graph": {"model", "telemetry"}, "model": set(), "telemetry": set()}
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
-# Data in, data out: neither a signal nor a callback is at hand here.
-PURE = {
-    "model": {
-        "_errors",
-        "_openai_errors",
-        "_openai_messages",
-        "_openai_request",
-        "_retry",
-        "_stop",
-    },
-    "telemetry": {
-        "_attributes",
-        "_blocks",
-        "_chunk_content",
-        "_checks",
-        "_config",
-        "_content",
-        "_conversation",
-        "_credentials",
-        "_errors",
-        "_exceptions",
-        "_identifying",
-        "_instruments",
-        "_messages",
-        "_name_tables",
-        "_numbers",
-        "_own_names",
-        "_outcome",
-        "_payload",
-        "_plain",
-        "_prices",
-        "_request",
-        "_response",
-        "_semconv",
-        "_sketch",
-        "_spans",
-        "_start",
-        "_stream",
-        "_stream_text",
-        "_timeline",
-        "_usage",
-        "_variables",
-    },
+ROOT: Final = Path(__file__).parent.parent
+PACKAGES: Final = ("graph", "model", "telemetry")
+MAY_SEE: Final = {"graph": {"model", "telemetry"}, "model": set(), "telemetry": set()}
+MAX_FILES: Final = 14
+
+Parts: TypeAlias = tuple[str, ...]
+
+# Each room, and what it imports of its package: other rooms, and modules that lie beside them.
+# No room imports one that stands above it. "" is the face of the package: what people import.
+ROOMS: Final[Mapping[str, str]] = {
+    # telemetry: the ground floor, data in and data out
+    "telemetry/_errors": "",
+    "telemetry/_version": "",
+    "telemetry/_diagnostics": "",
+    "telemetry/_process": "",
+    "telemetry/_values": "",
+    "telemetry/_semconv": "",
+    "telemetry/_context": "",
+    "telemetry/_content": "_errors _values",
+    "telemetry/_stream": "_context _semconv _values",
+    "telemetry/_translation": "_content _semconv _values",
+    "telemetry/_settings": "_content _errors _semconv _values",
+    # telemetry: a run's life, and what each signal makes of it
+    "telemetry/_runs": "_content _context _diagnostics _semconv _stream _translation _values",
+    "telemetry/_traces": (
+        "_content _context _diagnostics _runs _semconv _stream _translation _values"
+    ),
+    "telemetry/_metrics": (
+        "_content _diagnostics _process _runs _semconv _stream _translation _values _version"
+    ),
+    "telemetry/_logs": (
+        "_content _context _diagnostics _errors _runs _semconv _settings _stream _translation"
+        " _values _version"
+    ),
+    # telemetry: what LangChain calls, and the ways to set it up
+    "telemetry/_handler": (
+        "_content _diagnostics _logs _metrics _process _runs _semconv _settings _traces"
+        " _translation _values _version"
+    ),
+    "telemetry/_setup": "_content _diagnostics _errors _handler _metrics _settings",
+    "telemetry/_instrument": "_content _context _handler _runs _settings _setup _translation",
+    "telemetry/testing": "_handler _semconv _traces",
+    "telemetry/instrumentor": "_instrument",
+    "telemetry": "_content _errors _handler _instrument _logs _runs _settings _setup _traces",
+    # model: from the pieces of an answer to whole chat models
+    "model/_errors": "",
+    "model/_names": "",
+    "model/_generators": "",
+    "model/_answer": "_errors",
+    "model/_tools": "_answer _errors",
+    "model/_custom": "_answer _errors _generators _names _tools",
+    "model/_scripted": "_answer _custom _errors",
+    "model/_openai": "_answer _custom _errors _generators _tools",
+    "model/_llama_cpp": "_custom _errors _generators _tools",
+    "model/_echo": "_custom _errors",
+    "model": "_custom _echo _errors _llama_cpp _openai _scripted",
+    # graph: a node, an agent, and the command
+    "graph/_chat_model": "",
+    "graph/_tools": "",
+    "graph/_node": "_chat_model",
+    "graph/_agent": "_chat_model _node _tools",
+    "graph/cli/_terminal": "",
+    "graph/cli/_chat": "_agent _chat_model cli/_terminal",
+    "graph/cli": "cli/_chat cli/_terminal",
+    "graph": "_agent _node",
 }
-MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+
+MODULES: Final = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 
 
-def imports(path: Path, *, at_run_time: bool = False) -> set[tuple[str, str]]:
-    """Return the (room, module) pairs of the house that a module imports.
+def module_of(path: Path) -> Parts:
+    """Return the parts of a module's name; a package's own is its folder."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
 
-    Args:
-        path: of the module.
-        at_run_time: leaves out what is imported for type checkers alone.
-    """
+
+RUN: Final = ("telemetry", "_runs", "run")
+KNOWN: Final = {module_of(path): path for path in MODULES}
+
+
+@cache
+def imports(module: Parts) -> frozenset[Parts]:
+    """Return the modules of the house that a module imports, for type checkers alone too."""
+    path = KNOWN[module]
+    package = module if path.name == "__init__.py" else module[:-1]
     tree = ast.parse(path.read_text())
-    if at_run_time:
-        _drop_type_checking(tree)
-    here = path.relative_to(ROOT).with_suffix("").parts
-    found = {parts for node in ast.walk(tree) for parts in _imported(node, here)}
-    return {(parts[0], parts[1] if len(parts) > 1 else "") for parts in found if parts}
+    return frozenset(name for node in ast.walk(tree) for name in _imported(node, package))
 
 
-def _imported(node: ast.AST, here: tuple[str, ...]) -> list[tuple[str, ...]]:
+def _imported(node: ast.AST, package: Parts) -> Iterator[Parts]:
     if isinstance(node, ast.Import):
-        return [_inside(alias.name) for alias in node.names]
+        yield from (_known(_inside(alias.name)) for alias in node.names if _inside(alias.name))
     if not isinstance(node, ast.ImportFrom):
-        return []
-    if not node.level:
-        return [_inside(node.module or "")]
-    package = here[: len(here) - node.level]
-    if node.module:
-        return [(*package, *node.module.split("."))]
-    return [(*package, alias.name) for alias in node.names]
+        return
+    module = tuple(node.module.split(".")) if node.module else ()
+    if node.level:
+        module = (*package[: len(package) - node.level + 1], *module)
+    elif not (module := _inside(node.module or "")):
+        return
+    yield from (_known((*module, alias.name)) for alias in node.names)
 
 
-def _inside(name: str) -> tuple[str, ...]:
+def _inside(name: str) -> Parts:
     house, *parts = name.split(".")
     return tuple(parts) if house == "nodespan" else ()
 
 
-def _drop_type_checking(tree: ast.Module) -> None:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body = [ast.Pass()]
+def _known(name: Parts) -> Parts:
+    while name not in KNOWN:
+        name = name[:-1]
+    return name
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_between_rooms_run_one_way(path: Path) -> None:
-    """`graph` sees `model` and `telemetry`; those two are strangers to each other."""
-    room = path.relative_to(ROOT).parts[0]
-    assert {other for other, _ in imports(path)} <= MAY_SEE[room] | {room}
+def room_of(module: Parts) -> str:
+    """Return the room that a module is in: the longest name of `ROOMS` that it begins with."""
+    while "/".join(module) not in ROOMS:
+        module = module[:-1]
+    return "/".join(module)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_another_room_is_seen_through_its_public_face(path: Path) -> None:
-    """No private module of another room is imported."""
-    room = path.relative_to(ROOT).parts[0]
-    foreign = {module for other, module in imports(path) if other != room}
-    assert not [module for module in foreign if module.startswith("_")]
-
-
-@pytest.mark.parametrize("room", PURE)
-def test_pure_modules_are_the_ground_floor(room: str) -> None:
-    """A pure module imports pure modules alone."""
-    for name in PURE[room]:
-        below = {module for _, module in imports(ROOT / room / f"{name}.py")}
-        assert below <= PURE[room], name
-
-
-@pytest.mark.parametrize("room", ROOMS)
-def test_no_module_imports_one_that_imports_it(room: str) -> None:
-    """Inside a room the imports have an order: there is no circle."""
-    graph = {
-        path.stem: {module for other, module in imports(path, at_run_time=True) if other == room}
-        for path in (ROOT / room).glob("*.py")
-        if path.stem != "__init__"
-    }
+def circles(graph: dict[Parts, frozenset[Parts]]) -> dict[Parts, frozenset[Parts]]:
+    """Return what is left of a graph when all that is in no circle is taken away."""
     while free := {name for name, below in graph.items() if not below & graph.keys()}:
         graph = {name: below for name, below in graph.items() if name not in free}
-    assert not graph
+    return graph
+
+
+def test_packages_see_each_other_one_way() -> None:
+    """`graph` sees `model` and `telemetry`, by their public names; those two are strangers."""
+    for module in KNOWN:
+        foreign = {name for name in imports(module) if name[0] != module[0]}
+        assert {name[0] for name in foreign} <= MAY_SEE[module[0]], module
+        assert not [name for name in foreign if any(part[0] == "_" for part in name)], module
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_public_names_are_all_and_nothing_else(room: str) -> None:
+def test_a_room_imports_what_the_table_says(room: str) -> None:
+    """The table of rooms is true: each room imports just what stands there."""
+    package = room.partition("/")[0]
+    seen = {
+        room_of(name)
+        for module in KNOWN
+        if room_of(module) == room
+        for name in imports(module)
+        if name[0] == package
+    }
+    assert seen - {room} == {f"{package}/{name}" for name in ROOMS[room].split()}
+
+
+def test_rooms_are_in_no_circle() -> None:
+    """A room stands below those that import it: the table's order is that of the floors."""
+    order = list(ROOMS)
+    for room, names in ROOMS.items():
+        below = [f"{room.partition('/')[0]}/{name}" for name in names.split()]
+        assert all(order.index(name) < order.index(room) for name in below), room
+
+
+def test_no_module_imports_one_that_imports_it() -> None:
+    """Imports have an order, inside a room and beyond, those for type checkers included."""
+    assert circles({module: imports(module) for module in KNOWN}) == {}
+
+
+@pytest.mark.parametrize("room", [name for name in ROOMS if (ROOT / name).is_dir()])
+def test_a_room_is_small_and_says_what_it_is(room: str) -> None:
+    """No folder has more than 14 modules; a room's `__init__` is one sentence, and all it has."""
+    assert len(list((ROOT / room).glob("*.py"))) <= MAX_FILES
+    tree = ast.parse((ROOT / room / "__init__.py").read_text())
+    sentence = ast.get_docstring(tree) or ""
+    assert sentence
+    if room not in PACKAGES and room != "graph/cli":
+        assert len(tree.body) == 1
+        assert "\n" not in sentence
+
+
+def test_every_folder_is_a_room_of_the_table() -> None:
+    """No room is left out of the table."""
+    folders = {"/".join(module_of(path)[:-1]) for path in MODULES if path.name != "__init__.py"}
+    assert folders <= ROOMS.keys()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_public_names_are_all_and_nothing_else(package: str) -> None:
     """What is public stands in `__all__`, sorted, and says that it lives in its package."""
-    package = import_module(f"nodespan.{room}")
+    face = import_module(f"nodespan.{package}")
+    found = {name: getattr(face, name) for name in face.__all__}
     public = {
         name
-        for name, value in vars(package).items()
+        for name, value in vars(face).items()
         if not name.startswith("_") and not isinstance(value, ModuleType)
     }
-    assert public == set(package.__all__)
-    assert list(package.__all__) == sorted(package.__all__)
-    for name in package.__all__:
-        assert getattr(package, name).__module__ == f"nodespan.{room}"
+    assert public == set(face.__all__)
+    assert list(face.__all__) == sorted(face.__all__)
+    assert {value.__module__ for value in found.values()} == {face.__name__}
 
 
-def test_all_other_modules_are_private() -> None:
-    """A module is private by its name, but for those that are named here."""
-    public = {path.stem for path in MODULES if not path.stem.startswith("_")}
-    assert public <= {"testing", "instrumentor"}
+def test_all_else_is_private() -> None:
+    """Privacy is on the door: what lies at a package's top is private, or is named here."""
+    tops = {module[1] for module in KNOWN if len(module) > 1}
+    assert {name for name in tops if not name.startswith("_")} == {"cli", "testing", "instrumentor"}
+
+
+def test_no_module_changes_a_run_but_its_own() -> None:
+    """What is known of a run is changed by the run's own methods, and nowhere else."""
+    changed = [
+        f"{'/'.join(module)}:{target.lineno}"
+        for module in KNOWN
+        if RUN in imports(module)
+        for target in _assigned(ast.parse(KNOWN[module].read_text()))
+        if target.attr in _fields_of_run() and ast.unparse(target.value) != "self"
+    ]
+    assert changed == []
+
+
+def _assigned(tree: ast.Module) -> Iterator[ast.Attribute]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+            yield node
+
+
+@cache
+def _fields_of_run() -> set[str]:
+    return set(import_module("nodespan.telemetry._runs.run").Run.__dataclass_fields__)

@@ -201,7 +201,7 @@ class Run:
         self.span, self.attributes, self.body, self.chunks = traced
         self.given = dict
 
-    def watch(self, id_watch: IdWatch, task_watch: TaskWatch | None) -> None:
+    def watch(self, id_watch: IdWatch | None, task_watch: TaskWatch | None) -> None:
         """Keep what learns of its end where nobody reports that."""
         self.id_watch, self.task_watch = id_watch, task_watch
 

@@ -17,8 +17,7 @@ from langgraph.constants import START
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
 from ....telemetry import SpanCollector, SpanRecord
-from ..._agent import build_agent
-from ..._agent_graph import Agent
+from ..._agent import Agent, build_agent
 from ..._chat_model import ChatModel
 from .._terminal.exit import bad_value
 from .choices import TOOL

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
     from langgraph.graph import MessagesState
 
-    from ..._agent_graph import Agent
+    from ..._agent import Agent
 
 Outcome = Literal["ok", "error", "cancelled"]
 
