@@ -1,17 +1,13 @@
-"""What the end-to-end tests share: what they find in their folder, and a server's log."""
+"""What the end-to-end tests share: a server's log beside a failure."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-
-sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,15 +21,17 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
-from headless_chromium import find_chromium, render
-from phoenix_server import Phoenix, install_phoenix, run_phoenix
+
+from support.headless_chromium import find_chromium, render
+from support.phoenix_server import Phoenix, install_phoenix, run_phoenix
+from support.processes import PROGRAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 pytestmark = pytest.mark.end_to_end
 
-LIBRARIAN = Path(__file__).with_name("librarian.py")
+LIBRARIAN = PROGRAMS / "librarian.py"
 BY_DEFAULT: Mapping[str, str] = {}
 CONTENT_ON = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY"}
 
@@ -105,7 +107,7 @@ def small_model() -> Path:
 
 
 def ask_librarian(phoenix: Phoenix, settings: Mapping[str, str] = BY_DEFAULT) -> Trace:
-    """Run the program beside this file, with a word and a thread of its own."""
+    """Run `librarian.py`, with a word and a thread of its own."""
     word = new_word()
     command = (sys.executable, LIBRARIAN, word, f"thread-{new_word()}")
     return trace(phoenix, word, json.loads(run(phoenix, *command, settings=settings)))
@@ -137,7 +139,7 @@ def run(
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     result = subprocess.run(
         command,
-        cwd=LIBRARIAN.parent,
+        cwd=PROGRAMS,
         env={**kept, "OTEL_EXPORTER_OTLP_ENDPOINT": phoenix.endpoint, **settings},
         stdin=subprocess.DEVNULL,
         capture_output=True,

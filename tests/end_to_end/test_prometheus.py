@@ -8,18 +8,18 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from prometheus_server import SCRAPE_INTERVAL, Prometheus, run_prometheus
-from streaming_program import AT_ONCE, GAPS, PRICES
+
+from programs.streaming_program import AT_ONCE, GAPS, PRICES
+from support.processes import PROGRAMS
+from support.prometheus_server import SCRAPE_INTERVAL, Prometheus, run_prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROMETHEUS = shutil.which("prometheus")
-PROGRAM = Path(__file__).parent / "streaming_program.py"
 
 pytestmark = [
     pytest.mark.end_to_end,
@@ -54,7 +54,10 @@ class Scraped:
 def streaming() -> Iterator[subprocess.Popen[str]]:
     """Run the program; it waits to be told to go on."""
     process = subprocess.Popen(
-        [sys.executable, PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, PROGRAMS / "streaming_program.py"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         yield process

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,15 +15,13 @@ from nodespan.model import (
     OpenAICompatibleChatModel,
     ScriptedChatModel,
 )
+from support.hostile import HostileServer
+from support.playing import plays
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from langchain_core.messages import BaseMessage
-
-
-# What the tests share beyond fixtures lies in modules beside them.
-sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
@@ -39,9 +36,6 @@ def smollm2() -> Path:
 @pytest.fixture(scope="session")
 def played_server() -> Iterator[str]:
     """Give the base URL of a server that plays a model which keeps to OpenAI's protocol."""
-    from hostile import HostileServer  # noqa: PLC0415  # in this folder
-    from playing import plays  # noqa: PLC0415  # as above
-
     with HostileServer([plays]) as server:
         yield server.url
 

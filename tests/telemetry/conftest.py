@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry import trace
@@ -19,40 +16,13 @@ from nodespan.telemetry import (
     instrument,
     uninstrument,
 )
-from nodespan.telemetry.testing import CapturedSpans
+from support.traced import Traced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from langchain_core.runnables import RunnableConfig
-
-# What the tests share beyond fixtures lies in modules beside them.
-sys.path.append(str(Path(__file__).parent))
-
 # The suite's cases hold for each way in alike.
 WAYS_IN = ("handler", "instrument")
-
-
-@dataclass(frozen=True, slots=True)
-class Traced(CapturedSpans):
-    """Spans of the application under test, and the config that has its calls traced."""
-
-    way_in: str = "handler"
-
-    def config(self, **more: Any) -> RunnableConfig:
-        """Return a call's config: the handler where it is the way in, and what else is given."""
-        if self.way_in == "instrument":
-            return {**more}
-        return {"callbacks": [self.handler], **more}
-
-    def thread(self, thread_id: str, **more: Any) -> RunnableConfig:
-        """Return the config of a call on a thread with a checkpointer."""
-        return self.config(configurable={"thread_id": thread_id}, **more)
-
-    @property
-    def tracer(self) -> trace.Tracer:
-        """The application's own tracer."""
-        return self.tracer_provider.get_tracer("application")
 
 
 @pytest.fixture(params=WAYS_IN)

@@ -17,12 +17,13 @@ from langchain_core.callbacks.base import BaseCallbackManager
 from langchain_core.tools import tool
 from langchain_core.tracers import LangChainTracer
 from langsmith import Client
-from strangers import AINVOKE, ASTREAM, INVOKE, STREAM, Call, Talker
+
+from support.strangers import AINVOKE, ASTREAM, INVOKE, STREAM, Call, Talker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import Traced
+    from support.traced import Traced
 
 CALLS = (INVOKE, AINVOKE, STREAM, ASTREAM)
 HOOKS = (

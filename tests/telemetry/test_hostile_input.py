@@ -16,9 +16,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import StateGraph
 from langgraph.types import Command, interrupt
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from reporters import Nameless, Reporter
 
 from nodespan.telemetry.testing import capture_spans
+from support.reporters import Nameless, Reporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

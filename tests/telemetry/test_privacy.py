@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import everything
 import pytest
-from everything import CONTENT, CREDENTIALS, OTHERS
 from jsonschema import Draft202012Validator
 from langchain_core.messages import HumanMessage
-from reporters import Nameless
-from signals import record_signals
-from strangers import AEVENTS_V3, AINVOKE, ASTREAM, EVENTS_V2, EVENTS_V3, INVOKE, STREAM
 
 from nodespan.telemetry.testing import capture_spans
+from support import everything
+from support.conventions import schema
+from support.everything import CONTENT, CREDENTIALS, OTHERS
+from support.reporters import Nameless
+from support.signals import record_signals
+from support.strangers import AEVENTS_V3, AINVOKE, ASTREAM, EVENTS_V2, EVENTS_V3, INVOKE, STREAM
 
 if TYPE_CHECKING:
-    from signals import Signals
-    from strangers import Call
+    from support.signals import Signals
+    from support.strangers import Call
 
 pytestmark = [
     # LangChain says so of each of its v3 streams.
@@ -108,8 +108,6 @@ def test_streams_of_events(call: Call, mode: str) -> None:
 class TestForm:
     """How content stands on spans."""
 
-    SCHEMAS = Path(__file__).parent / "semconv" / "schemas"
-
     @pytest.mark.parametrize(
         ("call", "limit"), [(INVOKE, 100_000), (ASTREAM, 2_000), (INVOKE, 300)], ids=str
     )
@@ -127,9 +125,8 @@ class TestForm:
         seen = set()
         for span in captured.spans:
             for name in schemas.keys() & span.attributes.keys():
-                schema = json.loads((self.SCHEMAS / f"gen-ai-{schemas[name]}.json").read_text())
                 value = str(span.attributes[name])
-                Draft202012Validator(schema).validate(json.loads(value))
+                Draft202012Validator(schema(schemas[name])).validate(json.loads(value))
                 assert len(value) <= limit
                 seen.add(name)
         assert seen == schemas.keys()

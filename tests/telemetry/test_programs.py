@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.tools import StructuredTool
 from langgraph.graph import StateGraph
-from strangers import State, Talker, unchanged_context
 
 from nodespan.telemetry.testing import CapturedSpans, capture_spans, span_tree
+from support.strangers import State, Talker, unchanged_context
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,14 +9,14 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from strangers import AEVENTS_V3, ASTREAM, EVENTS_V3, STREAM
 
 from nodespan.telemetry.testing import capture_spans
+from support.strangers import AEVENTS_V3, ASTREAM, EVENTS_V3, STREAM
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
-    from strangers import Call
+    from support.strangers import Call
 
 
 class Piecemeal(BaseChatModel):

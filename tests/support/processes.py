@@ -1,0 +1,72 @@
+"""Programs in processes of their own, where nothing of this machine's set-up shows."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+PROGRAMS = TESTS / "programs"
+SECONDS = 60
+IMPORTED_ONCE = ("nodespan.graph.cli._app", "nodespan.graph.cli._chat.talk", "langchain.agents")
+SET_UP_HERE = re.compile(
+    r"OTEL_|LANG|LC_|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|GITHUB_|PY_COLORS|PYTHONDONTWRITE"
+)
+
+
+class Processes:
+    """Starts programs in processes of their own, one after the other, by `process_server.py`."""
+
+    def __init__(self) -> None:
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._channel.settimeout(SECONDS)
+        self._server = subprocess.Popen(
+            [sys.executable, "-W", "error", PROGRAMS / "process_server.py", *IMPORTED_ONCE],
+            stdin=theirs,
+            env=environment_of_programs(),
+        )
+        theirs.close()
+
+    def start(
+        self,
+        code: str,
+        arguments: tuple[str, ...],
+        streams: list[int],
+        *,
+        folder: Path = TESTS,
+        terminal: bool = False,
+        **variables: str,
+    ) -> int:
+        """Start a program, and return its process id."""
+        request = {
+            "code": code,
+            "arguments": arguments,
+            "environment": environment_of_programs(**variables),
+            "folder": str(folder),
+            "terminal": terminal,
+        }
+        socket.send_fds(self._channel, [json.dumps(request).encode()], streams)
+        return int(self._channel.recv(64))
+
+    def exit_code(self, process: int) -> int:
+        """Wait for the process to end."""
+        ended, code = self._channel.recv(64).split()
+        assert int(ended) == process
+        return int(code)
+
+    def close(self) -> None:
+        """Stop."""
+        self._server.kill()
+        self._server.wait()
+        self._channel.close()
+
+
+def environment_of_programs(**variables: str) -> dict[str, str]:
+    """What a process gets: nothing of what is set up on this machine."""
+    kept = {name: value for name, value in os.environ.items() if not SET_UP_HERE.match(name)}
+    return kept | {"PYTHONUTF8": "1"} | variables
