@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nodespan.telemetry._semconv import names as semconv
-from nodespan.telemetry._translation.spans import RunKind
+from nodespan.telemetry._translation.kinds import RunKind
 
 EVERY_SPAN: Final = tuple(kind.value for kind in RunKind if kind is not RunKind.HIDDEN)
 MODELS: Final = (RunKind.CHAT.value, RunKind.TEXT_COMPLETION.value)

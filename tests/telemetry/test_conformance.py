@@ -25,8 +25,8 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from reporters import Completer, Reporter, StreamingReporter
 from signals import record_signals
 from strangers import ASTREAM, INVOKE, STREAM, State
+from support import own_names as own
 
-from nodespan.telemetry import _own_names as own
 from nodespan.telemetry._semconv import names as semconv
 
 if TYPE_CHECKING:

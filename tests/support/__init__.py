@@ -1,0 +1,1 @@
+"""What tests and the tools of the documentation share."""
