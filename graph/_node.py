@@ -1,5 +1,7 @@
 """`chat_node`: a chat model as a node of a state graph."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 

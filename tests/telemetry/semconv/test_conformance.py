@@ -21,9 +21,9 @@ from langgraph.graph import StateGraph
 from langgraph.types import RetryPolicy
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 
-from nodespan.telemetry import _own_names as own
 from nodespan.telemetry._semconv import names as semconv
 from support import everything
+from support import own_names as own
 from support.conventions import REGISTRY, RELEASED
 from support.reporters import Completer, Reporter, StreamingReporter
 from support.signals import record_signals

@@ -1,31 +1,32 @@
-"""The tables of names that README shows (pure)."""
+"""The tables of names that telemetry's README shows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import _own_names as own
-from ._semconv import metrics as instruments
-from ._semconv.metrics import Histogram, UpDownCounter
-from ._semconv.names import NEWEST, RELEASED
+from nodespan.telemetry._semconv import metrics as instruments
+from nodespan.telemetry._semconv.metrics import Histogram, UpDownCounter
+from nodespan.telemetry._semconv.names import NEWEST, RELEASED
+
+from . import own_names as own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ._semconv.metrics import Counter
-    from ._semconv.names import Edition
+    from nodespan.telemetry._semconv.metrics import Counter
+    from nodespan.telemetry._semconv.names import Edition
 
 
 def attribute_table() -> str:
     """Return the attributes as a table in Markdown."""
     rows = ((f"`{one.name}`", one.type, _places(one.on), one.meaning) for one in own.OWN_ATTRIBUTES)
-    return _table(("attribute", "type", "on", "meaning"), rows)
+    return table(("attribute", "type", "on", "meaning"), rows)
 
 
 def event_table() -> str:
     """Return the events as a table in Markdown."""
     rows = ((f"`{one.name}`", _places(one.on), one.meaning) for one in own.OWN_EVENTS)
-    return _table(("event", "on", "meaning"), rows)
+    return table(("event", "on", "meaning"), rows)
 
 
 def metric_table() -> str:
@@ -41,7 +42,7 @@ def metric_table() -> str:
         )
         for one in dict.fromkeys([*released, *newest])
     )
-    return _table(("metric", "instrument", "unit", "edition", "meaning"), rows)
+    return table(("metric", "instrument", "unit", "edition", "meaning"), rows)
 
 
 def _metrics(edition: Edition) -> Iterator[Histogram | Counter]:
@@ -62,7 +63,8 @@ def _instrument(metric: Histogram | Counter) -> str:
     return "up-down counter" if isinstance(metric, UpDownCounter) else "counter"
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Return a table in Markdown."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -1,15 +1,12 @@
-"""What nodespan writes under names of its own, where the conventions have none (pure).
-
-Nothing imports this but what shows it: the README's tables, and the test that knows every name.
-"""
+"""What nodespan writes under names of its own, where the conventions have none."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-from ._semconv import names as semconv
-from ._translation.kinds import RunKind
+from nodespan.telemetry._semconv import names as semconv
+from nodespan.telemetry._translation.kinds import RunKind
 
 EVERY_SPAN: Final = tuple(kind.value for kind in RunKind if kind is not RunKind.HIDDEN)
 MODELS: Final = (RunKind.CHAT.value, RunKind.TEXT_COMPLETION.value)

@@ -1,0 +1,111 @@
+"""The sections of the documents that are made from the code: `python -m tests.support.generated`.
+
+A section stands between `<!-- its name -->` and `<!-- end -->`. The command writes each anew, in
+its place; a test holds that nothing is out of date. Another section is another line of `SECTIONS`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nodespan.telemetry import OpenTelemetryCallbackHandler
+
+from . import docstrings, name_tables
+from .reference import reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT: Final = Path(__file__).parent.parent.parent
+COSTS: Final = "tests/benchmarks/README.md"
+
+_SHOWN_COSTS: Final = (
+    "added per token, model.stream",
+    "three-node invoke, ratio to bare",
+    "memory per open stream",
+)
+_SHOWN_CONTESTANTS: Final = (
+    "floor",
+    "nodespan",
+    "official",
+    "openinference",
+    "traceloop",
+    "langfuse",
+)
+
+
+def settings_table() -> str:
+    """Return what the handler can be told, but for the providers, as a table in Markdown."""
+    meanings = docstrings.read(OpenTelemetryCallbackHandler).items["Args"]
+    rows = (
+        (f"`{one.name}`", f"`{one.default!r}`", meanings[one.name])
+        for one in inspect.signature(OpenTelemetryCallbackHandler).parameters.values()
+        if not one.name.endswith("_provider")
+    )
+    return name_tables.table(("setting", "by default", "what for"), rows)
+
+
+def cost_table() -> str:
+    """Return three rows of the benchmark's table, without the columns that are our own goals."""
+    table = re.search(r"^\|  \|.*?(?=\n\n)", (ROOT / COSTS).read_text(), re.MULTILINE | re.DOTALL)
+    assert table is not None
+    head, _, *rows = ([cell.strip() for cell in line.split("|")] for line in table[0].splitlines())
+    shown = [head.index(name) for name in _SHOWN_CONTESTANTS]
+    named = {row[1]: row for row in rows}
+    return name_tables.table(
+        ("", *_SHOWN_CONTESTANTS),
+        ((name, *(named[name][at] for at in shown)) for name in _SHOWN_COSTS),
+    )
+
+
+SECTIONS: Final[dict[str, dict[str, Callable[[], str]]]] = {
+    "README.md": {"costs": cost_table},
+    "graph/README.md": {"reference": partial(reference, "nodespan.graph")},
+    "model/README.md": {"reference": partial(reference, "nodespan.model")},
+    "telemetry/README.md": {
+        "settings": settings_table,
+        "attributes": name_tables.attribute_table,
+        "events": name_tables.event_table,
+        "metrics": name_tables.metric_table,
+        "reference": partial(reference, "nodespan.telemetry"),
+        "reference of testing": partial(reference, "nodespan.telemetry.testing"),
+    },
+}
+
+
+def section(text: str, name: str) -> re.Match[str]:
+    """Find a section of a document.
+
+    Raises:
+        LookupError: there is none of that name.
+    """
+    found = re.search(rf"(?<=<!-- {name} -->\n).*?(?=\n?<!-- end -->)", text, re.DOTALL)
+    if found is None:
+        raise LookupError(f"no section is between `<!-- {name} -->` and `<!-- end -->`")
+    return found
+
+
+def written_anew(document: str) -> str:
+    """Return a document with its sections as they are now."""
+    text = (ROOT / document).read_text()
+    for name, make in SECTIONS[document].items():
+        found = section(text, name)
+        text = f"{text[: found.start()]}{make()}\n{text[found.end() :].lstrip(chr(10))}"
+    return text
+
+
+def _write() -> Iterator[str]:
+    for document in SECTIONS:
+        text = written_anew(document)
+        if text != (ROOT / document).read_text():
+            (ROOT / document).write_text(text)
+            yield document
+
+
+if __name__ == "__main__":
+    for changed in _write():
+        print(f"{changed} is written anew")  # noqa: T201 - it is a command
