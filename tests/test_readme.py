@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -139,6 +140,14 @@ def test_other_blocks_are_what_they_say(block: Block, tmp_path: Path) -> None:
     else:
         assert block.language == "pyi"
         assert any(block.text in make() for make in SECTIONS[block.document].values())
+
+
+def test_the_map_names_every_room() -> None:
+    """The map of rooms has each folder with an underscore that is installed, and no other."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    rooms = {name.removeprefix("nodespan.").replace(".", "/") for name in settings["packages"]}
+    shown = re.findall(r"^\| `(\w+/\S*_\w+)/` \|", text_of(".github/CONTRIBUTING.md"), re.MULTILINE)
+    assert sorted(shown) == sorted(name for name in rooms if "/_" in name)
 
 
 def test_the_table_of_costs_has_the_rows_of_the_benchmark() -> None:
