@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from weakref import WeakKeyDictionary
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import SynchronousMultiSpanProcessor, TracerProvider
 
 from .._diagnostics import Diagnostics
+from .._providers import known_of, one_of
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -80,20 +80,17 @@ class SpanRelay(SynchronousMultiSpanProcessor):
         return relay_of(self.follower) if self.follower is not None else None
 
 
-_RELAYS: Final[WeakKeyDictionary[object, SpanRelay]] = WeakKeyDictionary()
-
-
 def relayed_provider(sampler: Sampler | None, resource: Resource) -> TracerProvider:
     """Return a tracer provider whose spans take another way once it is shut down."""
     relay = SpanRelay()
     provider = TracerProvider(sampler, resource, active_span_processor=relay)
-    _RELAYS[provider] = relay
+    one_of(provider, SpanRelay, lambda: relay)
     return provider
 
 
 def relay_of(provider: object) -> SpanRelay | None:
     """Return the way of a provider's spans, where it was made here."""
-    return _RELAYS.get(provider)
+    return known_of(provider, SpanRelay)
 
 
 def provider_in_use() -> trace.TracerProvider | None:
