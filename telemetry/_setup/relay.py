@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import SynchronousMultiSpanProcessor, TracerProvider
 
 from .._diagnostics import Diagnostics
+from .._process import in_forked_child
 from .._providers import known_of, one_of
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class SpanRelay(SynchronousMultiSpanProcessor):
         self.follower: TracerProvider | None = None
         self._leads_somewhere = False
         self._diagnostics = Diagnostics()
+        in_forked_child(self._renew_lock)
 
     @property
     def unsent(self) -> int:
@@ -74,6 +77,10 @@ class SpanRelay(SynchronousMultiSpanProcessor):
             return super().force_flush(timeout_millis)
         following = self._following
         return following is None or following.force_flush(timeout_millis)
+
+    def _renew_lock(self) -> None:
+        # The SDK's, with which processors are added; the SDK does not make it anew itself.
+        self._lock = Lock()
 
     @property
     def _following(self) -> SpanRelay | None:
