@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from functools import wraps
-from threading import Lock
 from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
+
+from ._process import Locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ RUN_EVICTED: Final = "open run evicted"
 _LOG_AGAIN_AFTER: Final = 60.0
 
 
-class Diagnostics:
+class Diagnostics(Locked):
     """Counts what went wrong inside telemetry, and says so once a minute a kind.
 
     Attributes:
@@ -28,10 +29,10 @@ class Diagnostics:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.listener: Callable[[str], None] | None = None
         self._counts: Counter[str] = Counter()
         self._logged_at: dict[str, float] = {}
-        self._lock = Lock()
 
     @property
     def counts(self) -> Mapping[str, int]:

@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph.callbacks import GraphCallbackHandler, GraphInterruptEvent, GraphResumeEvent
 from opentelemetry import trace
 
-from ._content.door import (
-    DEFAULT_MAX_CHARACTERS,
-    CaptureContent,
-    ContentDoor,
-    within_sdk_limit,
-)
+from ._content.door import CaptureContent, ContentDoor, within_sdk_limit
 from ._diagnostics import Diagnostics, guarded
 from ._logs.observers import log_observers
 from ._logs.run_lines import RunLog
@@ -25,9 +20,9 @@ from ._runs.interrupts import Interrupts
 from ._runs.lifecycle import Lifecycle, RunObserver
 from ._runs.registry import open_runs_of
 from ._semconv import names as semconv
-from ._settings.checks import capable_of, few_names, positive, redaction, seconds, switch
-from ._settings.config import DEFAULT_MAX_OPEN_RUNS, DEFAULT_STALL_THRESHOLD
+from ._settings.keywords import lists, method_takes
 from ._settings.prices import PriceTable
+from ._settings.record import HandlerSettings
 from ._traces.writer import SpanWriter
 from ._translation import payload
 from ._translation.ending import Ending
@@ -39,21 +34,17 @@ from ._translation.start import Start
 from ._version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
     from uuid import UUID
 
     from langchain_core.documents import Document
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import LLMResult
-    from opentelemetry._logs import LoggerProvider
-    from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import TracerProvider
 
-    from ._content.door import Redact
-    from ._settings.prices import Prices
     from ._values.attributes import Attributes
 
 
+@lists(HandlerSettings)
 class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     """Makes one OpenTelemetry trace of each call of a graph, a chain, a model or a tool.
 
@@ -61,29 +52,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     handler serves any number of calls, threads and event loops at once.
 
     Args:
-        tracer_provider: makes the spans; by default the global one.
-        meter_provider: takes the metrics; by default the global one, once one is set.
-        logger_provider: takes the log records that are asked for; by default the global one,
-            once one is set.
-        capture_content: where content may go; by default what
-            `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` says, and nowhere without it.
-        redact: called with an attribute's name and its content as plain data (what JSON has);
-            what it returns is recorded instead. When it returns None or raises, nothing is.
-        max_content_characters: how long one attribute may be; its JSON stays valid.
-        metadata_keys: which of a call's metadata spans carry, as `langchain.metadata.<key>`; by
-            default none. What looks like a credential is never carried.
-        max_open_runs: how many runs may be open; beyond it the oldest are ended as abandoned.
-            Handlers of one tracer provider share their open runs, and the first one's limit.
-        stall_threshold: how long a chunk may be waited for in mid-stream, in seconds, before the
-            stream counts as stalled.
-        prices: what a million tokens of each model cost: a mapping of model names such as
-            `{"a-model": {"input": 2.5, "output": 10, "cached": 1.25}}`, or the path of a TOML
-            file of the same. A model may have a `currency` of its own, and so may the table;
-            else it is USD. Without `cached` and `cache_write` those tokens cost as input.
-        log_events: whether a log record is emitted when a model starts, once a second while it
-            streams, and when it ends, so that it can be followed while it goes on.
-        all_runnables: whether every runnable has a span, such as the steps of a chain and what
-            LangGraph runs beside a node's own work; else only a root has one.
+        settings: each by its keyword.
 
     Raises:
         ConfigurationError: an argument cannot work, or the variable has an unknown value.
@@ -94,65 +63,44 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     # In the caller's own context, sync and async alike: elsewhere the context is lost.
     run_inline = True
 
-    def __init__(
-        self,
-        *,
-        tracer_provider: TracerProvider | None = None,
-        meter_provider: MeterProvider | None = None,
-        logger_provider: LoggerProvider | None = None,
-        capture_content: CaptureContent | str | None = None,
-        redact: Redact | None = None,
-        max_content_characters: int = DEFAULT_MAX_CHARACTERS,
-        metadata_keys: Collection[str] = (),
-        max_open_runs: int = DEFAULT_MAX_OPEN_RUNS,
-        stall_threshold: float = DEFAULT_STALL_THRESHOLD,
-        prices: Prices | None = None,
-        log_events: bool = False,
-        all_runnables: bool = False,
-    ) -> None:
+    @method_takes(HandlerSettings)
+    def __init__(self, settings: HandlerSettings) -> None:
+        self._set_up(settings.checked(os.environ))
+
+    @classmethod
+    def of(cls, settings: HandlerSettings) -> OpenTelemetryCallbackHandler:
+        """Return a handler of settings that were checked."""
+        handler = cls.__new__(cls)
+        handler._set_up(settings)  # noqa: SLF001 - of this class
+        return handler
+
+    def _set_up(self, settings: HandlerSettings) -> None:
         super().__init__()
-        _check_providers(tracer_provider, meter_provider, logger_provider)
-        edition = semconv.edition_from(os.environ)
         self.diagnostics = Diagnostics()
-        door = _door(capture_content, redact, max_content_characters, self.diagnostics)
-        tracer = trace.get_tracer(
-            "nodespan.telemetry", VERSION, tracer_provider, schema_url=edition.schema_url
-        )
-        self._edition = edition
-        self._prices = PriceTable.of(prices)
-        provider = tracer_provider or trace.get_tracer_provider()
-        self._runs = open_runs_of(provider, positive("max_open_runs", max_open_runs))
+        self._edition = edition = semconv.edition_from(os.environ)
+        self._prices = PriceTable.of(settings.prices)
+        provider = settings.tracer_provider or trace.get_tracer_provider()
+        self._runs = open_runs_of(provider, settings.max_open_runs)
         self._counters = self._runs.counters
-        writer = SpanWriter(
-            tracer,
-            door,
-            edition,
-            self.diagnostics,
-            stall_threshold=seconds("stall_threshold", stall_threshold) * 1e9,
-            metadata_keys=few_names("metadata_keys", metadata_keys),
-        )
+        door = _door(settings, self.diagnostics)
         self._log_observers = log_observers(
-            logger_provider,
+            settings.logger_provider,
             door,
             self.diagnostics,
-            log_events=switch("log_events", log_events),
+            log_events=settings.log_events,
             schema_url=edition.schema_url,
         )
         observers: list[RunObserver] = [
             RunLog(self._runs, self.diagnostics),
-            Metrics(meter_provider, edition, self.diagnostics, self._runs),
+            Metrics(settings.meter_provider, edition, self.diagnostics, self._runs),
             *self._log_observers,
         ]
+        writer = _writer(settings, door, edition, self.diagnostics)
         self._lifecycle = Lifecycle(
-            self._runs,
-            writer,
-            self.diagnostics,
-            observers,
-            shows_all=switch("all_runnables", all_runnables),
+            self._runs, writer, self.diagnostics, observers, shows_all=settings.all_runnables
         )
         self._interrupts = Interrupts(self._runs.interrupted, door)
         at_exit(self.close)
-        # The parent ends its own runs; a child that ended them again would export them twice.
         in_forked_child(self._forget)
 
     @property
@@ -346,30 +294,34 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             self._interrupts.resume(run, event)
 
     def _forget(self) -> None:
-        """Forget the runs that are open: this is a forked child, and they are its parent's."""
-        self._runs.clear()
+        """Forget whom logs follow: this is a forked child, and they are its parent's."""
         for observer in self._log_observers:
             observer.forget()
 
 
-def _check_providers(
-    tracer_provider: object, meter_provider: object, logger_provider: object
-) -> None:
-    capable_of("tracer_provider", tracer_provider, "get_tracer", "a TracerProvider")
-    capable_of("meter_provider", meter_provider, "get_meter", "a MeterProvider")
-    capable_of("logger_provider", logger_provider, "get_logger", "a LoggerProvider")
+def _door(settings: HandlerSettings, diagnostics: Diagnostics) -> ContentDoor:
+    capture = CaptureContent.named("capture_content", settings.capture_content)
+    limit = within_sdk_limit(settings.max_content_characters, os.environ)
+    return ContentDoor(capture, settings.redact, limit, diagnostics.report)
 
 
-def _door(
-    capture_content: CaptureContent | str | None,
-    redact: Redact | None,
-    max_characters: int,
+def _writer(
+    settings: HandlerSettings,
+    door: ContentDoor,
+    edition: semconv.Edition,
     diagnostics: Diagnostics,
-) -> ContentDoor:
-    redaction(redact)
-    capture = CaptureContent.chosen(capture_content, os.environ)
-    limit = within_sdk_limit(positive("max_content_characters", max_characters), os.environ)
-    return ContentDoor(capture, redact, limit, diagnostics.report)
+) -> SpanWriter:
+    tracer = trace.get_tracer(
+        "nodespan.telemetry", VERSION, settings.tracer_provider, schema_url=edition.schema_url
+    )
+    return SpanWriter(
+        tracer,
+        door,
+        edition,
+        diagnostics,
+        stall_threshold=settings.stall_threshold * 1e9,
+        metadata_keys=settings.metadata_keys,
+    )
 
 
 def _answer_attributes(

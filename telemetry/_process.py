@@ -1,32 +1,103 @@
-"""What happens to a process: it goes, or it is forked."""
+"""What belongs to the process: what it does as it goes and as it is forked, and what it has one of.
+
+One hook at the exit and one in forked children serve all of nodespan's telemetry. They hold
+methods weakly: an object that nobody uses any longer is forgotten, and leaves nothing behind.
+"""
 
 from __future__ import annotations
 
 import atexit
 import os
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from itertools import count
+from threading import RLock
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 from weakref import WeakMethod
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+_T = TypeVar("_T")
+
+
+class _Hook:
+    """Calls the methods that were added, for as long as their objects live."""
+
+    def __init__(self) -> None:
+        # No lock: each step is one of a dict's own, and a fork may come between any two.
+        self._methods: dict[int, WeakMethod[Callable[[], None]]] = {}
+        self._numbers = count()
+
+    def add(self, method: Callable[[], None]) -> None:
+        number = next(self._numbers)
+        methods = self._methods
+        methods[number] = WeakMethod(method, lambda _: methods.pop(number, None) and None)
+
+    def call(self) -> None:
+        """Call them all, the oldest first, whatever one of them raises."""
+        self._call(reversed(self._living()))
+
+    def call_newest_first(self) -> None:
+        """Call them all, whatever one of them raises."""
+        self._call(self._living())
+
+    def _call(self, methods: Iterable[Callable[[], None]]) -> None:
+        with ExitStack() as stack:  # it begins with the last
+            for method in methods:
+                stack.callback(method)
+
+    def _living(self) -> list[Callable[[], None]]:
+        found = (reference() for reference in list(self._methods.values()))
+        return [method for method in found if method is not None]
+
+
+_at_exit: Final = _Hook()
+_in_forked_child: Final = _Hook()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child.call)
 
 
 def at_exit(method: Callable[[], None]) -> None:
     """Call a *method* when the interpreter goes, if its object still lives then."""
-    atexit.register(_while_alive(method))
+    _at_exit.add(method)
+
+
+def exit_before_others() -> None:
+    """Have what is done at the exit done before all that was registered until now.
+
+    The SDK's providers shut down at the exit: what still goes to one must go before.
+    """
+    atexit.unregister(_at_exit.call_newest_first)
+    atexit.register(_at_exit.call_newest_first)
 
 
 def in_forked_child(method: Callable[[], None]) -> None:
     """Call a *method* in each forked child, for as long as its object lives."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_while_alive(method))
+    _in_forked_child.add(method)
 
 
-def _while_alive(method: Callable[[], None]) -> Callable[[], None]:
-    reference = WeakMethod(method)
+class Locked:
+    """Has a lock, `_lock`, which is made anew in a forked child.
 
-    def call() -> None:
-        if (living := reference()) is not None:
-            living()
+    Another thread of the parent may have held it when the process was forked, and that thread is
+    not there to let go of it.
+    """
 
-    return call
+    def __init__(self) -> None:
+        super().__init__()
+        self._renew_lock()
+        in_forked_child(self._renew_lock)
+
+    def _renew_lock(self) -> None:
+        self._lock = RLock()
+
+
+_only: Final[dict[type[object], object]] = {}
+
+
+def process_wide(kind: type[_T]) -> _T:
+    """Return the only object of a *kind* that this process has; it is made when first asked for."""
+    if kind not in _only:
+        _only[kind] = kind()
+    return cast("_T", _only[kind])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,12 +11,13 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from ._handler import OpenTelemetryCallbackHandler
 from ._semconv import names as semconv
+from ._settings.keywords import takes
+from ._settings.record import CaptureSettings, HandlerSettings
 from ._traces.collector import SpanCollector
 from ._traces.records import SpanRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from typing import Any
 
     from opentelemetry.sdk.trace import ReadableSpan
 
@@ -61,11 +63,15 @@ class CapturedSpans:
 
 
 @contextmanager
-def capture_spans(**settings: Any) -> Iterator[CapturedSpans]:
+@takes(CaptureSettings)
+def capture_spans(settings: CaptureSettings) -> Iterator[CapturedSpans]:
     """Capture spans with a tracer provider of their own, apart from the process's.
 
     Args:
-        settings: of the `OpenTelemetryCallbackHandler`, but for its tracer provider.
+        settings: each by its keyword.
+
+    Raises:
+        ConfigurationError: an argument cannot work, or a variable has an unknown value.
 
     Example:
         >>> with capture_spans() as captured:
@@ -76,7 +82,13 @@ def capture_spans(**settings: Any) -> Iterator[CapturedSpans]:
     collector = SpanCollector()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(collector)
-    handler = OpenTelemetryCallbackHandler(tracer_provider=provider, **settings)
+    own = HandlerSettings.of(
+        settings,
+        tracer_provider=provider,
+        meter_provider=settings.meter_provider,
+        logger_provider=settings.logger_provider,
+    )
+    handler = OpenTelemetryCallbackHandler.of(own.checked(os.environ))
     try:
         yield CapturedSpans(handler, provider, collector)
     finally:

@@ -27,8 +27,9 @@ ROOMS: Final[Mapping[str, str]] = {
     # telemetry: the ground floor, data in and data out
     "telemetry/_errors": "",
     "telemetry/_version": "",
-    "telemetry/_diagnostics": "",
+    "telemetry/_diagnostics": "_process",
     "telemetry/_process": "",
+    "telemetry/_providers": "_process",
     "telemetry/_values": "",
     "telemetry/_semconv": "",
     "telemetry/_context": "",
@@ -37,25 +38,28 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/_translation": "_content _semconv _values",
     "telemetry/_settings": "_content _errors _semconv _values",
     # telemetry: a run's life, and what each signal makes of it
-    "telemetry/_runs": "_content _context _diagnostics _semconv _stream _translation _values",
+    "telemetry/_runs": (
+        "_content _context _diagnostics _process _providers _semconv _stream _translation _values"
+    ),
     "telemetry/_traces": (
-        "_content _context _diagnostics _runs _semconv _stream _translation _values"
+        "_content _context _diagnostics _process _runs _semconv _stream _translation _values"
     ),
     "telemetry/_metrics": (
-        "_content _diagnostics _process _runs _semconv _stream _translation _values _version"
+        "_content _diagnostics _process _providers _runs _semconv _stream _translation"
+        " _values _version"
     ),
     "telemetry/_logs": (
-        "_content _context _diagnostics _errors _runs _semconv _settings _stream _translation"
-        " _values _version"
+        "_content _context _diagnostics _errors _process _runs _semconv _settings _stream"
+        " _translation _values _version"
     ),
     # telemetry: what LangChain calls, and the ways to set it up
     "telemetry/_handler": (
         "_content _diagnostics _logs _metrics _process _runs _semconv _settings _traces"
         " _translation _values _version"
     ),
-    "telemetry/_setup": "_content _diagnostics _errors _handler _metrics _settings",
-    "telemetry/_instrument": "_content _context _handler _runs _settings _setup _translation",
-    "telemetry/testing": "_handler _semconv _traces",
+    "telemetry/_setup": "_content _diagnostics _errors _handler _process _providers _settings",
+    "telemetry/_instrument": "_context _handler _process _providers _runs _settings _translation",
+    "telemetry/testing": "_handler _semconv _settings _traces",
     "telemetry/instrumentor": "_instrument",
     "telemetry": "_content _errors _handler _instrument _logs _runs _settings _setup _traces",
     # model: from the pieces of an answer to whole chat models

@@ -63,20 +63,16 @@ class CaptureContent(StrEnum):
         return self in (CaptureContent.EVENT_ONLY, CaptureContent.SPAN_AND_EVENT)
 
     @classmethod
-    def chosen(cls, mode: str | None, environ: Mapping[str, str]) -> CaptureContent:
-        """Return the *mode*, or without one what the environment asks for, or else none.
+    def named(cls, source: str, mode: str | None) -> CaptureContent:
+        """Return the mode that a *source* has named; without one there is no content.
 
         Raises:
             ConfigurationError: it is no mode.
         """
-        source = "capture_content" if mode is not None else CAPTURE_VARIABLE
-        value = environ.get(CAPTURE_VARIABLE, "") if mode is None else mode
         try:
-            return cls(str(value).strip().upper() or cls.NO_CONTENT)
+            return cls(str(mode if mode is not None else "").strip().upper() or cls.NO_CONTENT)
         except ValueError:
-            raise ConfigurationError(
-                f"{source} is {value!r}; use one of {', '.join(cls)}"
-            ) from None
+            raise ConfigurationError(f"{source} is {mode!r}; use one of {', '.join(cls)}") from None
 
 
 def within_sdk_limit(max_characters: int, environ: Mapping[str, str]) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from threading import Lock
 from typing import TYPE_CHECKING, Final, Literal
 
 from .._errors import ConfigurationError
+from .._process import Locked, process_wide
 from .._runs.current import add_run_context
 from .._settings.checks import capable_of
 from .lines import (
@@ -136,12 +136,12 @@ def _level(told: str | int) -> int:
     return level
 
 
-class _Attachment:
+class _Attachment(Locked):
     """Where the standard library's lines are taken from, until it is put back as it was."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._undo: Callable[[], None] | None = None
-        self._lock = Lock()
 
     def replace(self, handler: logging.Handler, *, to_root: bool) -> None:
         """Attach a handler to the root logger, or to nodespan's alone, and detach the last one."""
@@ -170,4 +170,4 @@ def _attach(handler: logging.Handler, logger: logging.Logger) -> Callable[[], No
     return undo
 
 
-_attachment: Final = _Attachment()
+_attachment: Final = process_wide(_Attachment)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.metrics import Observation
 
 from .._process import in_forked_child
+from .._providers import one_of
 from .._semconv import metrics as instruments
 from .._semconv.metrics import histograms_of
 from .live import LiveRun, LiveRuns
@@ -119,11 +118,7 @@ def run_meter_of(provider: MeterProvider, meter: Meter, edition: Edition) -> Run
 
     Of two observable instruments of one name the SDK asks only the first.
     """
-    with _LOCK:
-        of_editions = _OF_PROVIDERS.setdefault(provider, {})
-        if edition not in of_editions:
-            of_editions[edition] = RunMeter(meter, edition)
-        return of_editions[edition]
+    return one_of(provider, RunMeter, lambda: RunMeter(meter, edition), variant=edition)
 
 
 def _observe(meter: Meter, kind: Counter, read: Read) -> None:
@@ -134,9 +129,3 @@ def _observe(meter: Meter, kind: Counter, read: Read) -> None:
     if isinstance(kind, instruments.UpDownCounter):
         create = meter.create_observable_up_down_counter
     create(kind.name, [callback], kind.unit, kind.description)
-
-
-_OF_PROVIDERS: Final[WeakKeyDictionary[MeterProvider, dict[Edition, RunMeter]]] = (
-    WeakKeyDictionary()
-)
-_LOCK: Final = Lock()

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from opentelemetry import metrics
 
 from .._diagnostics import RUN_EVICTED
+from .._providers import is_stand_in, was_shut_down
 from .._semconv import metrics as instruments
 from .._semconv import names as semconv
-from .._setup.exporting import was_shut_down
 from .._translation.kinds import RunKind
 from .._version import VERSION
 from .measurements import (
@@ -110,11 +110,6 @@ class Metrics:
         from .meter import run_meter_of  # noqa: PLC0415
 
         return run_meter_of(provider, meter, self._edition)
-
-
-def is_stand_in(maker: object) -> bool:
-    """Say whether a provider or a meter is one of the API's own, which measure nothing."""
-    return type(maker).__module__.startswith("opentelemetry.metrics.")
 
 
 def _is_call(run: Run, told: Mapping[str, AttributeValue]) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import islice
-from threading import Lock, RLock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, Protocol
-from weakref import WeakKeyDictionary
 
 from opentelemetry.trace import NonRecordingSpan
 
 from .._context.callers import Caller
+from .._process import exit_before_others, in_forked_child
+from .._providers import every, one_of
 from .._translation.start import Start
 from .interrupts import InterruptedRuns
 from .retries import NodeRetries
@@ -87,6 +88,9 @@ class OpenRuns:
         self.interrupted = InterruptedRuns()
         self.retries = NodeRetries()
         self._lock = RLock()
+        # What is open then is the parent's to end; a child would export it twice.
+        in_forked_child(self.clear)
+        exit_before_others()
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -189,10 +193,6 @@ def _ancestors(run: Run | None) -> Iterator[Run]:
         run = run.parent
 
 
-_OF_PROVIDERS: Final[WeakKeyDictionary[object, OpenRuns]] = WeakKeyDictionary()
-_OF_PROVIDERS_LOCK: Final = Lock()
-
-
 def open_runs_of(provider: object, limit: int) -> OpenRuns:
     """Return the open runs of a tracer provider, which all its handlers share.
 
@@ -203,16 +203,12 @@ def open_runs_of(provider: object, limit: int) -> OpenRuns:
         provider: of tracers.
         limit: how many may be open; that of the provider's first handler holds.
     """
-    with _OF_PROVIDERS_LOCK:
-        return _OF_PROVIDERS.setdefault(provider, OpenRuns(limit))
+    return one_of(provider, OpenRuns, lambda: OpenRuns(limit))
 
 
 def find_open_run(run_id: int | None) -> Run | None:
     """Return an open run by the integer of its id, whichever tracer provider its span is from."""
     if run_id is None:
         return None
-    # Without the lock, which another thread may hold when this process is forked.
-    providers = (reference() for reference in _OF_PROVIDERS.keyrefs())
-    stores = (_OF_PROVIDERS.get(provider) for provider in providers if provider is not None)
-    found = (store.find(run_id) for store in stores if store is not None)
+    found = (store.find(run_id) for store in every(OpenRuns))
     return next((run for run in found if run is not None), None)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from .._errors import ConfigurationError
 
 _MAX_NAMES: Final = 32
+
+_T = TypeVar("_T")
 
 
 def positive(name: str, value: object) -> int:
@@ -59,53 +61,62 @@ def switch(name: str, value: object) -> bool:
     return value
 
 
-def of_kind(name: str, value: object, kind: type | tuple[type, ...], what: str) -> None:
-    """Check that a value, where there is one, is *what* it must be.
+def as_given(_name: str, value: _T) -> _T:
+    """Return a value that is checked where it is used."""
+    return value
+
+
+def of_kind(name: str, value: _T, kind: type | tuple[type, ...], what: str) -> _T:
+    """Return a value that, where there is one, is *what* it must be.
 
     Raises:
         ConfigurationError: it is not of that *kind*.
     """
     if value is not None and not isinstance(value, kind):
         raise ConfigurationError(f"{name} is {value!r}; use {what}")
+    return value
 
 
-def capable_of(name: str, value: object, method: str, what: str) -> None:
-    """Check that a value, where there is one, can do what it is needed for.
+def capable_of(name: str, value: _T, method: str, what: str) -> _T:
+    """Return a value that, where there is one, can do what it is needed for.
 
     Raises:
         ConfigurationError: it has no such *method*, or is a class that has.
     """
     if value is not None and (isinstance(value, type) or not hasattr(value, method)):
         raise ConfigurationError(f"{name} is {value!r}; use {what}")
+    return value
 
 
-def redaction(value: object) -> None:
-    """Check that a redaction, where there is one, can be called as one.
+def redaction(name: str, value: _T) -> _T:
+    """Return a redaction that, where there is one, can be called as one.
 
     Raises:
         ConfigurationError: it cannot.
     """
     if value is not None and not (callable(value) and _takes_two(value)):
         raise ConfigurationError(
-            f"redact is {value!r}; use a function of two arguments, an attribute's name and its "
+            f"{name} is {value!r}; use a function of two arguments, an attribute's name and its "
             "content"
         )
+    return value
 
 
-def headers(value: object) -> None:
-    """Check that headers, where there are any, are texts by name; no message has their values.
+def headers(name: str, value: _T) -> _T:
+    """Return headers that, where there are any, are texts by name; no message has their values.
 
     Raises:
         ConfigurationError: they are not.
     """
     if value is None:
-        return
+        return value
     if not isinstance(value, Mapping):
-        raise ConfigurationError(f"headers is a {type(value).__name__}; use a dict of texts")
-    for name, text in value.items():
-        if not isinstance(name, str) or not isinstance(text, str):
-            told = name if isinstance(name, str) else type(name).__name__
-            raise ConfigurationError(f"headers has no text under {told!r}; use a dict of texts")
+        raise ConfigurationError(f"{name} is a {type(value).__name__}; use a dict of texts")
+    for key, text in value.items():
+        if not isinstance(key, str) or not isinstance(text, str):
+            told = key if isinstance(key, str) else type(key).__name__
+            raise ConfigurationError(f"{name} has no text under {told!r}; use a dict of texts")
+    return value
 
 
 def _takes_two(function: object) -> bool:

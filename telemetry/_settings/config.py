@@ -2,96 +2,97 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final, Self
 
-from .._content.door import DEFAULT_MAX_CHARACTERS, CaptureContent
+from .._content.door import CaptureContent
 from .._errors import ConfigurationError
-from .checks import capable_of, few_names, headers, of_kind, positive, redaction, seconds, switch
-from .prices import PriceTable
+from .checks import as_given, capable_of, headers, of_kind
+from .keywords import lists_itself
+from .record import Settings, setting
 from .variables import Signal, check_endpoint, check_variables, exporter_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from opentelemetry.sdk.trace.sampling import Sampler
-
-    from .._content.door import Redact
-    from .prices import Prices
-
-DEFAULT_MAX_OPEN_RUNS: Final = 10_000
-DEFAULT_STALL_THRESHOLD: Final = 2.0
 
 EMIT_EVENT_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT"
 
 
+@lists_itself
 @dataclass(frozen=True, slots=True)
-class TelemetryConfig:
+class TelemetryConfig(Settings):
     """What `configure` sets up; what is left out, the standard variables say.
 
     Args:
-        service_name: of the resource; `OTEL_SERVICE_NAME`.
-        endpoint: base URL of an OTLP/HTTP receiver, for example `http://localhost:4318`;
-            `OTEL_EXPORTER_OTLP_ENDPOINT`. Without one nothing is sent anywhere. Log records go
-            there where *log_events*, content on events or `OTEL_LOGS_EXPORTER` ask for them.
-            Metrics go there too, unless the receiver takes none or `OTEL_METRICS_EXPORTER` says
-            otherwise.
-        headers: of each export; `OTEL_EXPORTER_OTLP_HEADERS`.
-        sampler: of traces; `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
-        capture_content: where content may go;
-            `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`.
-        redact: see `OpenTelemetryCallbackHandler`.
-        max_content_characters: see `OpenTelemetryCallbackHandler`.
-        metadata_keys: see `OpenTelemetryCallbackHandler`.
-        max_open_runs: see `OpenTelemetryCallbackHandler`.
-        stall_threshold: see `OpenTelemetryCallbackHandler`.
-        prices: see `OpenTelemetryCallbackHandler`.
-        log_events: see `OpenTelemetryCallbackHandler`.
-        prometheus_port: of an endpoint where Prometheus may fetch the metrics, 0 for any that is
-            free; with `OTEL_METRICS_EXPORTER=prometheus`, `OTEL_EXPORTER_PROMETHEUS_PORT` or
-            9464. It needs the extra `prometheus`.
-        prometheus_host: to listen on; `OTEL_EXPORTER_PROMETHEUS_HOST`, or 127.0.0.1.
+        settings: each by its keyword.
 
     Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
     """
 
-    service_name: str | None = None
-    endpoint: str | None = None
-    headers: Mapping[str, str] | None = field(default=None, repr=False)
-    sampler: Sampler | None = None
-    capture_content: CaptureContent | str | None = None
-    redact: Redact | None = None
-    max_content_characters: int = DEFAULT_MAX_CHARACTERS
-    metadata_keys: Collection[str] = ()
-    max_open_runs: int = DEFAULT_MAX_OPEN_RUNS
-    stall_threshold: float = DEFAULT_STALL_THRESHOLD
-    prices: Prices | None = None
-    log_events: bool = False
-    prometheus_port: int | None = None
-    prometheus_host: str | None = None
+    service_name: str | None = setting(
+        None,
+        "of the resource; by default what `OTEL_SERVICE_NAME` says",
+        partial(of_kind, kind=str, what="a text"),
+    )
+    endpoint: str | None = setting(
+        None,
+        "base URL of an OTLP/HTTP receiver, for example `http://localhost:4318`; by default what "
+        "`OTEL_EXPORTER_OTLP_ENDPOINT` says, and without one nothing is sent anywhere. Log "
+        "records go there where `log_events`, content on events or `OTEL_LOGS_EXPORTER` ask for "
+        "them. Metrics go there too, unless the receiver takes none or `OTEL_METRICS_EXPORTER` "
+        "says otherwise",
+        check_endpoint,
+    )
+    headers: Mapping[str, str] | None = setting(
+        None,
+        "of each export; by default what `OTEL_EXPORTER_OTLP_HEADERS` says",
+        headers,
+        is_secret=True,
+    )
+    sampler: Sampler | None = setting(
+        None,
+        "of traces; by default what `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG` say",
+        partial(capable_of, method="should_sample", what="a Sampler of the SDK's"),
+    )
+    _: KW_ONLY
+    # Of these two the address is checked as a whole, with what the variables say, where it is used.
+    prometheus_port: int | None = setting(
+        None,
+        "of an endpoint where Prometheus may fetch the metrics, 0 for any that is free; by default "
+        "there is one with `OTEL_METRICS_EXPORTER=prometheus` alone, on "
+        "`OTEL_EXPORTER_PROMETHEUS_PORT` or 9464. It needs the extra `prometheus`",
+        as_given,
+    )
+    prometheus_host: str | None = setting(
+        None,
+        "to listen on; by default what `OTEL_EXPORTER_PROMETHEUS_HOST` says, or else 127.0.0.1",
+        as_given,
+    )
+
+    def checked(self, environ: Mapping[str, str]) -> Self:
+        """Return the settings as they are to be used, and check the standard variables too.
+
+        Raises:
+            ConfigurationError: a value cannot work.
+        """
+        # Not `super()`: a class with slots is made twice, and the first is not this one.
+        config = Settings.checked(self, environ)
+        check_variables(environ)
+        emits_inference_details(CaptureContent.named("", config.capture_content), environ)
+        return config
 
 
-def check(config: TelemetryConfig, environ: Mapping[str, str]) -> None:
-    """Check a config and the variables that fill it.
+def checked(config: TelemetryConfig | None, environ: Mapping[str, str]) -> TelemetryConfig:
+    """Return a config, or without one what the variables say, as it is to be used.
 
     Raises:
-        ConfigurationError: a value cannot work.
+        ConfigurationError: a value cannot work, or it is no config.
     """
-    of_kind("the config", config, TelemetryConfig, "a TelemetryConfig")
-    of_kind("service_name", config.service_name, str, "a text")
-    if config.endpoint is not None:
-        check_endpoint("endpoint", config.endpoint)
-    headers(config.headers)
-    capable_of("sampler", config.sampler, "should_sample", "a Sampler of the SDK's")
-    check_variables(environ)
-    emits_inference_details(CaptureContent.chosen(config.capture_content, environ), environ)
-    redaction(config.redact)
-    positive("max_content_characters", config.max_content_characters)
-    few_names("metadata_keys", config.metadata_keys)
-    positive("max_open_runs", config.max_open_runs)
-    seconds("stall_threshold", config.stall_threshold)
-    switch("log_events", config.log_events)
-    PriceTable.of(config.prices)
+    told = of_kind("the config", config, TelemetryConfig, "a TelemetryConfig")
+    return (told if told is not None else TelemetryConfig()).checked(environ)
 
 
 def emits_inference_details(capture: CaptureContent, environ: Mapping[str, str]) -> bool:

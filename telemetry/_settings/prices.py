@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .._semconv.names import Edition
     from .._values.attributes import Attributes, AttributeValue
 
-Prices: TypeAlias = "Mapping[str, Any] | str | PathLike[str]"
+Prices: TypeAlias = "Mapping[str, Any] | str | PathLike[str] | PriceTable"
 
 _TOKENS: Final = 1_000_000
 _DEFAULT_CURRENCY: Final = "USD"
@@ -94,14 +94,21 @@ class PriceTable:
         self._prices = dict(prices)
 
     @classmethod
+    def checked(cls, _name: str, source: Prices | None) -> PriceTable:
+        """Return the table of a setting: what is wrong in it is told with its own place."""
+        return cls.of(source)
+
+    @classmethod
     def of(cls, source: Prices | None) -> PriceTable:
-        """Return the table in a mapping or in a TOML file; an empty one of None.
+        """Return the table in a mapping or in a TOML file, or a table; an empty one of None.
 
         Raises:
             ConfigurationError: the file cannot be read, or a price cannot be one.
         """
         if source is None:
             return cls({})
+        if isinstance(source, PriceTable):
+            return source
         place, entries = _entries(source)
         currency = _checked_currency(place, entries.get(_CURRENCY, _DEFAULT_CURRENCY))
         models = {name: entry for name, entry in entries.items() if name != _CURRENCY}
@@ -131,7 +138,7 @@ def _count(told: Mapping[str, AttributeValue], name: str) -> int:
     return count if isinstance(count, int) and count > 0 else 0
 
 
-def _entries(source: Prices) -> tuple[str, Mapping[str, Any]]:
+def _entries(source: Mapping[str, Any] | str | PathLike[str]) -> tuple[str, Mapping[str, Any]]:
     """Return what to call a source in messages, and what is in it."""
     if isinstance(source, Mapping):
         return "prices", source

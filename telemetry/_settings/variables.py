@@ -6,13 +6,15 @@ Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-v
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
 from .._errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_T = TypeVar("_T")
 
 DISABLED_VARIABLE: Final = "OTEL_SDK_DISABLED"
 
@@ -100,23 +102,27 @@ def check_variables(environ: Mapping[str, str]) -> None:
         _check_batch(batch, environ)
 
 
-def check_endpoint(source: str, value: object) -> None:
-    """Check that a value is the URL of a receiver.
+def check_endpoint(source: str, value: _T) -> _T:
+    """Return a value that, where there is one, is the URL of a receiver.
 
     Raises:
         ConfigurationError: it is not.
     """
-    try:
-        parts = urlsplit(value) if isinstance(value, str) else urlsplit("")
-        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_valid = False
-    if not is_valid:
+    if value is not None and not _is_url(value):
         told = value.rpartition("@")[2] if isinstance(value, str) else value
         raise ConfigurationError(
             f"{source} is {told!r}; use the URL of an OTLP/HTTP receiver, "
             "for example http://localhost:4318"
         )
+    return value
+
+
+def _is_url(value: object) -> bool:
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else urlsplit("")
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _check_signal(signal: Signal, environ: Mapping[str, str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
@@ -16,14 +15,16 @@ from opentelemetry.sdk.trace.export import (
 
 from .._content.door import CaptureContent
 from .._handler import OpenTelemetryCallbackHandler
+from .._process import Locked
 from .._settings.checks import capable_of
 from .._settings.config import (
     TelemetryConfig,
-    check,
+    checked,
     emits_inference_details,
     otlp_endpoint,
     sends_otlp,
 )
+from .._settings.record import HandlerSettings
 from .._settings.variables import Signal, exporter_names, is_disabled
 from .exporting import CountingExporter, shut_down
 from .relay import provider_in_use, put_to_use, relay_of, relayed_provider
@@ -55,12 +56,12 @@ class _FlushableProvider(Protocol):
     def force_flush(self, timeout_millis: int = ...) -> bool: ...
 
 
-class Telemetry:
+class Telemetry(Locked):
     """OpenTelemetry as it is set up for this process; as a context manager, until the exit.
 
     Args:
         tracer_provider: makes the spans.
-        config: of the handler.
+        config: of the handler, checked.
         owned: the provider again, where `configure` made it and is to shut it down.
         exporters: of that provider.
         logs: where log records go; None where none are asked for.
@@ -77,8 +78,10 @@ class Telemetry:
         logs: Logs | None = None,
         metrics: ProcessMetrics | None = None,
     ) -> None:
+        super().__init__()
         self.tracer_provider = tracer_provider
         self._config = config
+        self._handler: OpenTelemetryCallbackHandler | None = None
         self._owned = owned
         self._is_shut_down = False
         self._exporters = exporters
@@ -114,7 +117,16 @@ class Telemetry:
 
     def handler(self) -> OpenTelemetryCallbackHandler:
         """Return the callback handler of this process; the same one each time."""
-        return self._handler
+        with self._lock:
+            if self._handler is None:
+                settings = HandlerSettings.of(
+                    self._config,
+                    tracer_provider=self.tracer_provider,
+                    meter_provider=self.meter_provider,
+                    logger_provider=self.logger_provider,
+                )
+                self._handler = OpenTelemetryCallbackHandler.of(settings)
+            return self._handler
 
     def flush(self, timeout: float = _DEFAULT_TIMEOUT) -> bool:
         """Send what is waiting to be sent.
@@ -136,7 +148,8 @@ class Telemetry:
         Args:
             timeout: how long sending may take, in seconds; `unsent` tells what was not taken.
         """
-        self._handler.close()
+        if self._handler is not None:
+            self._handler.close()
         if self._is_shut_down:
             return
         self._is_shut_down = True
@@ -160,22 +173,6 @@ class Telemetry:
         traceback: TracebackType | None,
     ) -> None:
         self.shutdown()
-
-    @cached_property
-    def _handler(self) -> OpenTelemetryCallbackHandler:
-        return OpenTelemetryCallbackHandler(
-            tracer_provider=self.tracer_provider,
-            meter_provider=self.meter_provider,
-            logger_provider=self.logger_provider,
-            capture_content=self._config.capture_content,
-            redact=self._config.redact,
-            max_content_characters=self._config.max_content_characters,
-            metadata_keys=self._config.metadata_keys,
-            max_open_runs=self._config.max_open_runs,
-            stall_threshold=self._config.stall_threshold,
-            prices=self._config.prices,
-            log_events=self._config.log_events,
-        )
 
 
 def configure(
@@ -206,8 +203,7 @@ def configure(
 
     Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
     """
-    config = config if config is not None else TelemetryConfig()
-    check(config, os.environ)
+    config = checked(config, os.environ)
     for processor in span_processors:
         capable_of("a span processor", processor, "on_end", "a SpanProcessor of the SDK's")
     for reader in metric_readers:
@@ -243,7 +239,7 @@ def _resource(config: TelemetryConfig) -> Resource:
 def _logs(
     config: TelemetryConfig, resource: Resource, environ: Mapping[str, str], console: TextIO
 ) -> Logs | None:
-    capture = CaptureContent.chosen(config.capture_content, environ)
+    capture = CaptureContent.named("capture_content", config.capture_content)
     chosen = exporter_names(Signal.LOGS, environ)
     is_asked_for = config.log_events or emits_inference_details(capture, environ) or chosen
     if not is_asked_for:

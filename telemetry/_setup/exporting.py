@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from threading import Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Final, Protocol
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from .._providers import note_shutdown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 class _Stoppable(Protocol):
     def shutdown(self) -> None: ...
 
-
-_SHUT_DOWN: Final[WeakSet[object]] = WeakSet()
 
 # What an exporter that was told to stop may still need to give up a request that is under way.
 _GRACE = 0.5
@@ -62,7 +61,7 @@ def shut_down(
     The SDK's own way waits for as long as the exporters try again.
     """
     deadline = monotonic() + timeout
-    _SHUT_DOWN.update(providers)
+    note_shutdown(providers)
     threads = [
         Thread(target=provider.shutdown, name="nodespan-shutdown", daemon=True)
         for provider in providers
@@ -74,11 +73,6 @@ def shut_down(
     for exporter in exporters:
         exporter.shutdown()
     _are_done(threads, monotonic() + _GRACE)
-
-
-def was_shut_down(provider: object) -> bool:
-    """Say whether a provider is one that `shut_down` has ended."""
-    return provider in _SHUT_DOWN
 
 
 def _are_done(threads: Sequence[Thread], deadline: float) -> bool:

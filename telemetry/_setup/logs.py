@@ -16,9 +16,9 @@ from opentelemetry.sdk._logs.export import (
     SimpleLogRecordProcessor,
 )
 
+from .._providers import was_shut_down
 from .._settings.config import TelemetryConfig, otlp_endpoint, sends_otlp
 from .._settings.variables import Signal, exporter_names
-from .exporting import was_shut_down
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

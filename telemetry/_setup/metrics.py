@@ -18,10 +18,9 @@ from opentelemetry.sdk.metrics.export import (
     PeriodicExportingMetricReader,
 )
 
-from .._metrics.observer import is_stand_in
+from .._providers import is_stand_in, was_shut_down
 from .._settings.config import TelemetryConfig, otlp_endpoint, sends_otlp
 from .._settings.variables import Signal, exporter_names
-from .exporting import was_shut_down
 from .prometheus import scrape_address, scrape_endpoint
 
 if TYPE_CHECKING:

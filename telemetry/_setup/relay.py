@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Final
-from weakref import WeakKeyDictionary
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import SynchronousMultiSpanProcessor, TracerProvider
 
 from .._diagnostics import Diagnostics
+from .._process import in_forked_child
+from .._providers import known_of, one_of
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -36,6 +38,7 @@ class SpanRelay(SynchronousMultiSpanProcessor):
         self.follower: TracerProvider | None = None
         self._leads_somewhere = False
         self._diagnostics = Diagnostics()
+        in_forked_child(self._renew_lock)
 
     @property
     def unsent(self) -> int:
@@ -75,25 +78,26 @@ class SpanRelay(SynchronousMultiSpanProcessor):
         following = self._following
         return following is None or following.force_flush(timeout_millis)
 
+    def _renew_lock(self) -> None:
+        # The SDK's, with which processors are added; the SDK does not make it anew itself.
+        self._lock = Lock()
+
     @property
     def _following(self) -> SpanRelay | None:
         return relay_of(self.follower) if self.follower is not None else None
-
-
-_RELAYS: Final[WeakKeyDictionary[object, SpanRelay]] = WeakKeyDictionary()
 
 
 def relayed_provider(sampler: Sampler | None, resource: Resource) -> TracerProvider:
     """Return a tracer provider whose spans take another way once it is shut down."""
     relay = SpanRelay()
     provider = TracerProvider(sampler, resource, active_span_processor=relay)
-    _RELAYS[provider] = relay
+    one_of(provider, SpanRelay, lambda: relay)
     return provider
 
 
 def relay_of(provider: object) -> SpanRelay | None:
     """Return the way of a provider's spans, where it was made here."""
-    return _RELAYS.get(provider)
+    return known_of(provider, SpanRelay)
 
 
 def provider_in_use() -> trace.TracerProvider | None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from prometheus_client import CollectorRegistry
 
+from .._process import in_forked_child
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from socketserver import BaseServer
@@ -20,13 +22,18 @@ class SerialRegistry(CollectorRegistry):
 
     def __init__(self) -> None:
         super().__init__()
-        self._collecting = Lock()
+        self._renew_lock()
+        in_forked_child(self._renew_lock)
 
     def collect(self) -> Iterator[Metric]:
         """Give what is collected."""
         with self._collecting:
             collected = list(super().collect())
         yield from collected
+
+    def _renew_lock(self) -> None:
+        # Not `_lock`, which is the registry's own.
+        self._collecting = Lock()
 
 
 class ScrapedReader(PrometheusMetricReader):

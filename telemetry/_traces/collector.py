@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import SpanProcessor
 
+from .._process import Locked
 from .records import SpanRecord
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
 
-class SpanCollector(SpanProcessor):
+class SpanCollector(Locked, SpanProcessor):
     """Keeps the spans that have ended, for a look at them in the same process.
 
     Args:
@@ -22,8 +22,8 @@ class SpanCollector(SpanProcessor):
     """
 
     def __init__(self, max_spans: int = 10_000) -> None:
+        super().__init__()
         self._spans: deque[ReadableSpan] = deque(maxlen=max_spans)
-        self._lock = Lock()
         self.dropped = 0
 
     def on_end(self, span: ReadableSpan) -> None:

@@ -15,7 +15,7 @@ from nodespan.telemetry import (
     configure,
     instrument,
 )
-from nodespan.telemetry._settings.config import check
+from nodespan.telemetry._settings.config import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,7 +181,7 @@ def test_a_disabled_sdk_reads_no_variable(monkeypatch: pytest.MonkeyPatch) -> No
     """`OTEL_SDK_DISABLED` switches off what the other variables ask for, right or wrong."""
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "nowhere")
-    check(TelemetryConfig(), os.environ)
+    checked(TelemetryConfig(), os.environ)
 
 
 @pytest.mark.parametrize(

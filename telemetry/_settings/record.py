@@ -1,0 +1,240 @@
+"""The one record of what people can set, of which everything that takes settings is made (pure).
+
+A new setting is one field of `Settings`: with what it is for, its default and its check. The
+handler, `instrument`, `TelemetryConfig`, `capture_spans` and README's table have it from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
+
+from .._content.door import CAPTURE_VARIABLE, DEFAULT_MAX_CHARACTERS, CaptureContent
+from .checks import capable_of, few_names, positive, redaction, seconds, switch
+from .prices import PriceTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from opentelemetry._logs import LoggerProvider
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
+    from .._content.door import Redact
+    from .prices import Prices
+
+DEFAULT_MAX_OPEN_RUNS: Final = 10_000
+DEFAULT_STALL_THRESHOLD: Final = 2.0
+
+_T = TypeVar("_T")
+_ABOUT: Final = "nodespan.setting"
+
+
+class Check(Protocol):
+    """Returns a value as it is to be used, or raises a `ConfigurationError` that has its name."""
+
+    def __call__(self, name: str, value: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable that says what a setting is where no argument does.
+
+    Attributes:
+        name: of the variable; an empty one says nothing.
+        otherwise: what the setting is where neither says anything.
+        parse: makes of the variable's text what an argument would be; a `ValueError` of it, and
+            what the setting's check refuses, is told with the variable's name.
+    """
+
+    name: str
+    otherwise: Any = None
+    parse: Callable[[str], Any] = str
+
+    def read(self, environ: Mapping[str, str], check: Check) -> Any:
+        """Return what the variable says, checked.
+
+        Raises:
+            ConfigurationError: it cannot be what the setting must be.
+        """
+        text = environ.get(self.name, "").strip()
+        if not text:
+            return self.otherwise
+        try:
+            value = self.parse(text)
+        except ValueError:
+            value = text
+        return check(self.name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What there is to know of a setting beside its name, its type and its default.
+
+    Attributes:
+        text: what it is for, as it stands in docstrings and in README.
+        check: what a value must be.
+        variable: says it where no argument does.
+    """
+
+    text: str
+    check: Check
+    variable: Variable | None = None
+
+    def value(self, name: str, given: Any, environ: Mapping[str, str]) -> Any:
+        """Return the value of an argument, or without one the variable's, checked."""
+        if given is None and self.variable is not None:
+            return self.variable.read(environ, self.check)
+        return self.check(name, given)
+
+
+def setting(
+    default: _T,
+    text: str,
+    check: Check,
+    *,
+    variable: Variable | None = None,
+    is_secret: bool = False,
+) -> _T:
+    """Return the field of a setting, which type checkers take for its default.
+
+    Args:
+        default: what it is where nobody says anything; None where a variable may say it.
+        text: what it is for.
+        check: what a value must be.
+        variable: says it where no argument does.
+        is_secret: whether `repr` leaves it out.
+    """
+    if variable is not None and default is not None:
+        raise TypeError(f"{variable.name} would never be read: the default is {default!r}")
+    told = {_ABOUT: Setting(text, check, variable)}
+    made: _T = field(default=default, metadata=told, repr=not is_secret)
+    return made
+
+
+def settings_of(record: type[Record]) -> dict[str, Setting]:
+    """Return what there is to know of each setting of a record, by its name."""
+    return {each.name: each.metadata[_ABOUT] for each in fields(record)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A record of settings, whatever they are."""
+
+    def checked(self, environ: Mapping[str, str]) -> Self:
+        """Return the settings as they are to be used, with what the variables say filled in.
+
+        Raises:
+            ConfigurationError: a value cannot work.
+        """
+        told = settings_of(type(self)).items()
+        return replace(
+            self, **{name: each.value(name, getattr(self, name), environ) for name, each in told}
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(Record):
+    """What can be set wherever runs are traced."""
+
+    capture_content: CaptureContent | str | None = setting(
+        None,
+        "where content may go: one of `NO_CONTENT`, `SPAN_ONLY`, `EVENT_ONLY`, `SPAN_AND_EVENT`",
+        CaptureContent.named,
+        variable=Variable(CAPTURE_VARIABLE, otherwise=CaptureContent.NO_CONTENT),
+    )
+    redact: Redact | None = setting(
+        None,
+        "called with an attribute's name and its content as plain data (what JSON has); what it "
+        "returns is recorded instead, and nothing where it returns `None` or raises",
+        redaction,
+    )
+    max_content_characters: int = setting(
+        DEFAULT_MAX_CHARACTERS,
+        "how long one attribute may be; its JSON stays valid, and what is left out is counted",
+        positive,
+    )
+    metadata_keys: Collection[str] = setting(
+        (),
+        "which of a call's metadata its spans carry, as `langchain.metadata.<key>`; what looks "
+        "like a credential is never carried",
+        few_names,
+    )
+    max_open_runs: int = setting(
+        DEFAULT_MAX_OPEN_RUNS,
+        "how many runs may be open; beyond it the oldest are ended as abandoned. Handlers of one "
+        "tracer provider share their open runs, and the first one's limit",
+        positive,
+    )
+    stall_threshold: float = setting(
+        DEFAULT_STALL_THRESHOLD,
+        "how long a chunk may be waited for in mid-stream, in seconds, before the stream counts "
+        "as stalled",
+        seconds,
+    )
+    prices: Prices | None = setting(
+        None,
+        "what a million tokens of each model cost: a mapping of model names such as "
+        '`{"a-model": {"input": 2.5, "output": 10, "cached": 1.25}}`, or the path of a TOML file '
+        "of the same. A model may have a `currency` of its own, and so may the table; else it is "
+        "USD. Without `cached` and `cache_write` those tokens cost as input",
+        PriceTable.checked,
+    )
+    log_events: bool = setting(
+        False,  # noqa: FBT003 - the default
+        "whether a log record is emitted when a model starts, once a second while it streams, "
+        "and when it ends, so that it can be followed while it goes on",
+        switch,
+    )
+    all_runnables: bool = setting(
+        False,  # noqa: FBT003 - as above
+        "whether every runnable has a span, such as the steps of a chain and what LangGraph runs "
+        "beside a node's own work; else only a root has one",
+        switch,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureSettings(Settings):
+    """What can be set where spans are kept in memory: all but their provider."""
+
+    meter_provider: MeterProvider | None = setting(
+        None,
+        "takes the metrics; by default the global one, once one is set",
+        partial(capable_of, method="get_meter", what="a MeterProvider"),
+    )
+    logger_provider: LoggerProvider | None = setting(
+        None,
+        "takes the log records that are asked for; by default the global one, once one is set",
+        partial(capable_of, method="get_logger", what="a LoggerProvider"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerSettings(CaptureSettings):
+    """What can be set of a handler."""
+
+    tracer_provider: TracerProvider | None = setting(
+        None,
+        "makes the spans; by default the global one",
+        partial(capable_of, method="get_tracer", what="a TracerProvider"),
+    )
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
+    ) -> Self:
+        """Return the settings of a handler with these providers."""
+        shared = {each.name: getattr(settings, each.name) for each in fields(Settings)}
+        return cls(
+            tracer_provider=tracer_provider,
+            meter_provider=meter_provider,
+            logger_provider=logger_provider,
+            **shared,
+        )

@@ -1,0 +1,195 @@
+"""What belongs to the process and to providers: it goes with them, and a fork breaks nothing."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import tracemalloc
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.tracers import context as tracers_context
+from opentelemetry.sdk.trace import TracerProvider
+
+from nodespan.telemetry import (
+    OpenTelemetryCallbackHandler,
+    instrument,
+    uninstrument,
+)
+from nodespan.telemetry._instrument import process
+from nodespan.telemetry._instrument.patches import Patches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from subprocess import CompletedProcess
+
+MANY = 10_000
+TRACED = 1_000
+
+
+def test_handlers_that_are_dropped_leave_nothing_behind() -> None:
+    """Ten thousand handlers, made and dropped, cost no hook, no object and no memory."""
+    provider = TracerProvider(shutdown_on_exit=False)
+
+    def make(count: int) -> None:
+        for _ in range(count):
+            OpenTelemetryCallbackHandler(tracer_provider=provider)
+
+    def count() -> tuple[int, int]:
+        gc.collect()
+        return atexit._ncallbacks(), len(gc.get_objects())
+
+    make(100)
+    hooks, objects = count()
+    make(MANY)
+    hooks_now, objects_now = count()
+    assert hooks_now == hooks
+    assert objects_now - objects < 100
+    tracemalloc.start()  # makes it slow
+    try:
+        make(100)
+        gc.collect()
+        memory, _ = tracemalloc.get_traced_memory()
+        make(TRACED)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] - memory < TRACED * 10  # bytes
+    finally:
+        tracemalloc.stop()
+
+
+def test_instrumenting_again_and_again_leaves_one_hook() -> None:
+    """However often it is switched on, LangChain asks once; once it is off, not at all."""
+    before = list(tracers_context._configure_hooks)
+    try:
+        instrument()
+        instrument()
+        assert len(tracers_context._configure_hooks) == len(before) + 1
+    finally:
+        uninstrument()
+    assert list(tracers_context._configure_hooks) == before
+
+
+STEPS = 14
+
+
+@pytest.mark.parametrize("step", range(STEPS))
+def test_instrumenting_that_fails_leaves_nothing_in_place(
+    monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """Whichever step fails, all is as it was before, and the next attempt succeeds."""
+    wrap, steps = Patches.wrap, iter(range(STEPS))
+
+    def fails(patches: Patches, owner: Any, name: str, wrapping: Any) -> bool:
+        if next(steps) == step:
+            raise AttributeError(name)
+        return wrap(patches, owner, name, wrapping)
+
+    hooks = list(tracers_context._configure_hooks)
+    wrapped = [(owner, name) for owner, name, _ in process._wrappers()]
+    before = [vars(owner)[name] for owner, name in wrapped]
+    with monkeypatch.context() as patched:
+        patched.setattr(Patches, "wrap", fails)
+        with pytest.raises(AttributeError):
+            instrument()
+    assert list(tracers_context._configure_hooks) == hooks
+    assert [vars(owner)[name] for owner, name in wrapped] == before
+    assert instrument() is instrument()
+    uninstrument()
+    assert [vars(owner)[name] for owner, name in wrapped] == before
+
+
+def test_shutting_down_makes_no_handler(run_program: Callable[..., CompletedProcess[str]]) -> None:
+    """A program that configures and traces nothing has no handler, also not at the end."""
+    code = """
+import gc
+from nodespan.telemetry import OpenTelemetryCallbackHandler, configure
+
+made = []
+set_up = OpenTelemetryCallbackHandler._set_up
+OpenTelemetryCallbackHandler._set_up = lambda self, given: (made.append(1), set_up(self, given))
+with configure() as telemetry:
+    pass
+assert not made
+assert telemetry.handler() is telemetry.handler()
+assert made == [1]
+"""
+    result = run_program(code)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+FORK = """
+import gc, os, threading
+from langchain_core.language_models.fake_chat_models import FakeListChatModel
+from nodespan.telemetry import SpanCollector, configure, configure_logging, instrument
+from nodespan.telemetry.testing import capture_spans
+from nodespan.model import EchoChatModel
+from opentelemetry import trace
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+LOCKS = (type(threading.Lock()), type(threading.RLock()))
+configure_logging(level="error")
+collector, reader = SpanCollector(), InMemoryMetricReader()
+telemetry = configure(span_processors=[collector], metric_readers=[reader])
+instrument(log_events=True, logger_provider=telemetry.logger_provider)
+EchoChatModel().invoke("Hi")
+
+def parts(one):
+    names = [*getattr(one, "__dict__", ())]
+    names += [name for kind in type(one).__mro__ for name in getattr(kind, "__slots__", ())]
+    return [getattr(one, name, None) for name in names]
+
+def own():
+    return [
+        (type(one).__qualname__, part)
+        for one in gc.get_objects()
+        if str(type(one).__module__).startswith("nodespan.")
+        for part in parts(one)
+        if isinstance(part, LOCKS)
+    ]
+
+locks = own()
+assert len(locks) > 5, locks
+held, forked = threading.Event(), threading.Event()
+
+def hold():
+    for _, lock in locks:
+        lock.acquire()
+    held.set()
+    forked.wait()
+    for _, lock in reversed(locks):
+        lock.release()
+
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+child = os.fork()
+if not child:
+    stuck = [name for name, lock in own() if not lock.acquire(timeout=0)]
+    for _, lock in own():
+        lock.release()
+    assert not stuck, stuck
+    collector.clear()
+    EchoChatModel().invoke("Hi")
+    assert [span.name.split()[0] for span in collector.spans()] == ["chat"]
+    telemetry.flush()
+    assert telemetry.unsent == 0
+    os._exit(0)
+forked.set()
+thread.join()
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+EchoChatModel().invoke("Hi")
+telemetry.shutdown()
+raise SystemExit(code)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_of_a_fork_traces_and_exports(
+    run_python: Callable[..., CompletedProcess[str]], otlp_receiver: Any
+) -> None:
+    """A fork while another thread holds every lock of ours: the child has new ones, and sends."""
+    warned = "import warnings; warnings.simplefilter('ignore', DeprecationWarning)\n"
+    result = run_python(warned + FORK, OTEL_EXPORTER_OTLP_ENDPOINT=otlp_receiver.endpoint)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(otlp_receiver.spans) == 3
