@@ -27,8 +27,8 @@ ROOMS: Final[Mapping[str, str]] = {
     # telemetry: the ground floor, data in and data out
     "telemetry/_errors": "",
     "telemetry/_version": "",
-    "telemetry/_diagnostics": "_process",
     "telemetry/_process": "",
+    "telemetry/_diagnostics": "_process",
     "telemetry/_providers": "_process",
     "telemetry/_values": "",
     "telemetry/_semconv": "",
