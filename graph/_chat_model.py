@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableWithFallbacks
-from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.tools import BaseTool
+
+from ._upstream import RunnableBindingBase
 
 ChatModel: TypeAlias = Runnable[LanguageModelInput, BaseMessage]
 """A chat model, or one inside `bind`, `with_retry`, `with_fallbacks` and their like."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 RUN_EVICTED: Final = "open run evicted"
 
 _LOG_AGAIN_AFTER: Final = 60.0
+_OFF: Final[dict[str, object]] = {}
 
 
 class Diagnostics(Locked):
@@ -36,8 +37,8 @@ class Diagnostics(Locked):
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How often each kind of trouble was met."""
-        return MappingProxyType(dict(self._counts))
+        """How often each kind of trouble was met; what is off in this process counts once."""
+        return MappingProxyType({**features_off(), **self._counts})
 
     def report(self, trouble: str, error: BaseException | None = None) -> None:
         """Count a *trouble*, and log it unless it was logged within the last minute.
@@ -80,6 +81,19 @@ def guarded(callback: _Callback) -> _Callback:
             self.diagnostics.report(f"{callback.__name__} failed", error)
 
     return cast("_Callback", call)
+
+
+def switch_off(feature: str) -> None:
+    """Say once a process that a feature is off, in fixed words: a library lacks what it needs."""
+    here = object()
+    # One step: of several threads one says it.
+    if _OFF.setdefault(feature, here) is here:
+        _logger().warning(f"nodespan telemetry: {feature}")
+
+
+def features_off() -> Mapping[str, int]:
+    """Return what is off in this process, each with 1: it is counted once."""
+    return dict.fromkeys(_OFF, 1)
 
 
 def _logger() -> structlog.stdlib.BoundLogger:

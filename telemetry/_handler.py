@@ -31,6 +31,7 @@ from ._translation.outcome import Outcome
 from ._translation.request import model_name
 from ._translation.response import response_attributes
 from ._translation.start import Start
+from ._upstream.langgraph import config_of
 from ._version import VERSION
 
 if TYPE_CHECKING:
@@ -272,7 +273,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     @guarded
     def on_cached_node(self, task: Any, manager: Any) -> None:
         """Record a node that LangGraph did not run; `instrument` has it told."""
-        metadata = {**manager.metadata, **task.config.get("metadata", {})}
+        metadata = {**manager.metadata, **config_of(task).get("metadata", {})}
         start = Start(None, task.name, manager.tags, metadata)
         marked = {semconv.CACHED: True}
         self._lifecycle.pass_by(manager.parent_run_id, start, marked)

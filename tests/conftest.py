@@ -8,15 +8,13 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
-from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 from support.otlp import OtlpReceiver
-from support.processes import Processes, environment_of_programs
+from support.processes import IMPORTED_ONCE, Processes, environment_of_programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,7 +70,7 @@ def otlp_receiver() -> Iterator[OtlpReceiver]:
 @pytest.fixture(scope="session")
 def processes() -> Iterator[Processes]:
     """One server of processes for all tests."""
-    processes = Processes()
+    processes = Processes(*IMPORTED_ONCE)
     yield processes
     processes.close()
 
@@ -99,15 +97,4 @@ def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
 @pytest.fixture
 def run_program(processes: Processes) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a program as `run_python` does, but where nodespan is imported already."""
-
-    def run(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        nothing = Path(os.devnull)
-        with nothing.open() as given, TemporaryFile("r+") as out, TemporaryFile("r+") as err:
-            streams = [given.fileno(), out.fileno(), err.fileno()]
-            process = processes.start(code, arguments, streams, **environment)
-            ended = processes.exit_code(process)
-            out.seek(0)
-            err.seek(0)
-            return subprocess.CompletedProcess(code, ended, out.read(), err.read())
-
-    return run
+    return processes.run

@@ -30,52 +30,61 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/_process": "",
     "telemetry/_diagnostics": "_process",
     "telemetry/_providers": "_process",
-    "telemetry/_values": "",
+    "telemetry/_upstream": "_diagnostics",
+    "telemetry/_values": "_upstream",
     "telemetry/_semconv": "",
-    "telemetry/_context": "",
+    "telemetry/_context": "_upstream",
     "telemetry/_content": "_errors _values",
     "telemetry/_stream": "_context _semconv _values",
     "telemetry/_translation": "_content _semconv _values",
     "telemetry/_settings": "_content _errors _semconv _values",
     # telemetry: a run's life, and what each signal makes of it
     "telemetry/_runs": (
-        "_content _context _diagnostics _process _providers _semconv _stream _translation _values"
+        "_content _context _diagnostics _process _providers _semconv _stream _translation"
+        " _upstream _values"
     ),
     "telemetry/_traces": (
-        "_content _context _diagnostics _process _runs _semconv _stream _translation _values"
+        "_content _context _diagnostics _process _runs _semconv _stream _translation _upstream"
+        " _values"
     ),
     "telemetry/_metrics": (
         "_content _diagnostics _process _providers _runs _semconv _stream _translation"
-        " _values _version"
+        " _upstream _values _version"
     ),
     "telemetry/_logs": (
         "_content _context _diagnostics _errors _process _runs _semconv _settings _stream"
-        " _translation _values _version"
+        " _translation _upstream _values _version"
     ),
     # telemetry: what LangChain calls, and the ways to set it up
     "telemetry/_handler": (
         "_content _diagnostics _logs _metrics _process _runs _semconv _settings _traces"
-        " _translation _values _version"
+        " _translation _upstream _values _version"
     ),
-    "telemetry/_setup": "_content _diagnostics _errors _handler _process _providers _settings",
-    "telemetry/_instrument": "_context _handler _process _providers _runs _settings _translation",
+    "telemetry/_setup": (
+        "_content _diagnostics _errors _handler _process _providers _settings _upstream"
+    ),
+    "telemetry/_instrument": (
+        "_context _handler _process _providers _runs _settings _translation _upstream"
+    ),
     "telemetry/testing": "_handler _semconv _settings _traces",
     "telemetry/instrumentor": "_instrument",
     "telemetry": "_content _errors _handler _instrument _logs _runs _settings _setup _traces",
     # model: from the pieces of an answer to whole chat models
     "model/_errors": "",
     "model/_names": "",
+    "model/_upstream": "",
     "model/_generators": "",
     "model/_answer": "_errors",
     "model/_tools": "_answer _errors",
-    "model/_custom": "_answer _errors _generators _names _tools",
+    "model/_custom": "_answer _errors _generators _names _tools _upstream",
     "model/_scripted": "_answer _custom _errors",
     "model/_openai": "_answer _custom _errors _generators _tools",
     "model/_llama_cpp": "_custom _errors _generators _tools",
     "model/_echo": "_custom _errors",
     "model": "_custom _echo _errors _llama_cpp _openai _scripted",
     # graph: a node, an agent, and the command
-    "graph/_chat_model": "",
+    "graph/_upstream": "",
+    "graph/_chat_model": "_upstream",
     "graph/_tools": "",
     "graph/_node": "_chat_model",
     "graph/_agent": "_chat_model _node _tools",

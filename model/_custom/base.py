@@ -11,6 +11,7 @@ from langchain_core.language_models.base import BaseLanguageModel, LangSmithPara
 from langchain_core.messages.utils import count_tokens_approximately
 from pydantic import field_validator, model_validator
 
+from .. import _upstream as upstream
 from .._answer.stop import as_list
 from .._answer.usage import count_message_tokens, estimate_tokens
 from .._answer.whole import whole
@@ -196,7 +197,7 @@ class CustomChatModel(SecretKeeping):
 
     def _streaming_disabled(self, *, streaming: bool | None = None, **kwargs: Any) -> bool:
         if streaming is None:
-            return super()._streaming_disabled(**kwargs)
+            return upstream.streaming_disabled(super(), kwargs)
         # Core knows of the model's own `streaming`, but not of a call's.
         changed: CustomChatModel = override(self, {"streaming": streaming})
         return changed._streaming_disabled(**kwargs)
@@ -212,7 +213,7 @@ class CustomChatModel(SecretKeeping):
         return public_values((name, getattr(self, name)) for name in names)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        params = super()._get_ls_params(stop=stop or self.stop, **kwargs)
+        params = upstream.ls_params(super(), stop or self.stop, kwargs)
         params["ls_provider"] = self.provider or spelled(type(self).__name__, "_")
         if self.in_process:
             params["nodespan_in_process"] = True  # type: ignore[typeddict-unknown-key]  # ours
@@ -224,7 +225,7 @@ class CustomChatModel(SecretKeeping):
         # Callbacks and caches are told what a call is made with, but for its secrets.
         secret = spec_of(type(self)).secrets
         told = {name: value for name, value in kwargs.items() if name not in secret}
-        return super()._get_invocation_params(stop=stop, **without_secrets(told))
+        return upstream.invocation_params(super(), self, stop, without_secrets(told))
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         # Core's own is taken from the model as it was when it was first serialized.

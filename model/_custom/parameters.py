@@ -9,6 +9,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import ValidationError
 
 from .._errors import BadRequestError
+from .._upstream import assign, forget_cached
 from .secrets import secret_fields
 
 if TYPE_CHECKING:
@@ -52,10 +53,10 @@ def override(model: Any, values: Mapping[str, Any]) -> Any:
         BadRequestError: If a value is not valid for its field; it names both.
     """
     copy = model.model_copy()
-    copy.__dict__.pop("_serialized", None)  # core's cache, of the model before the change
+    forget_cached(copy)
     for name, value in values.items():
         try:
-            type(model).__pydantic_validator__.validate_assignment(copy, name, value)
+            assign(copy, name, value)
         except ValidationError as error:
             secret = name in secret_fields(type(model))
             shown = "the given value" if secret else repr(value)

@@ -7,10 +7,12 @@ from threading import get_ident
 from typing import Any, NamedTuple, Self
 from weakref import ref
 
+from .._upstream.standard_library import running_loop
+
 
 def current_task() -> asyncio.Task[Any] | None:
     """Return the task that is running here; None where there is none."""
-    loop = asyncio._get_running_loop()  # noqa: SLF001 - the public one raises where there is none
+    loop = running_loop()
     return asyncio.current_task(loop) if loop is not None else None
 
 

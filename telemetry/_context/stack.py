@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Final
+
+from .._upstream import langchain, langgraph
+from .._upstream.names import frame_names
+from .._upstream.standard_library import frame_above
 
 if TYPE_CHECKING:
     from types import FrameType
 
 # These start a run in the task that calls them, and its body in tasks of their own; the last
 # when the consumer of a stream of events asks for the first.
-_WAITING: Final = frozenset(
-    {
-        "BaseChatModel.agenerate",
-        "BaseTool.arun",
-        "BaseChatModel._achat_model_stream_v3.<locals>.ensure_started",
-    }
-)
+_WAITING: Final = frame_names(langchain.WAITING)
 # These tell a model's events; those make events of chunks.
-_TELLING: Final = frozenset({"BaseChatModel._iter_v2_events", "BaseChatModel._aiter_v2_events"})
-_BRIDGES: Final = frozenset({"chunks_to_events", "achunks_to_events"})
-_GRAPHS: Final = frozenset({"Pregel.stream", "Pregel.astream"})
+_TELLING: Final = frame_names(langchain.TELLING)
+_BRIDGES: Final = frame_names(langchain.BRIDGES)
+_GRAPHS: Final = frame_names(langgraph.GRAPHS)
 _PREGEL: Final = "langgraph.pregel."
 _RETRYING: Final = ("RunnableRetry.", "RunnableWithFallbacks.")
 # It calls the function; those without an underscore start the run of one.
-_FUNCTION: Final = "RunnableLambda._"
+_FUNCTION: Final = langchain.FUNCTION_FRAMES
 _OWN: Final = __package__.partition("telemetry")[0] + "telemetry."
 _CORE: Final = "langchain_core."
 _MANAGERS: Final = f"{_CORE}callbacks."
@@ -82,7 +79,7 @@ def started_graph() -> Any:
     frame = _teller()
     if frame is None or frame.f_code.co_qualname not in _GRAPHS or not _is_in(frame, _PREGEL):
         return None
-    return frame.f_locals.get("self")
+    return langgraph.graph_in(frame)
 
 
 def told_in_events() -> tuple[Any, Any]:
@@ -94,11 +91,11 @@ def told_in_events() -> tuple[Any, Any]:
     frame = _teller()
     if frame is None or frame.f_code.co_qualname not in _TELLING:
         return None, None
-    events = frame.f_locals.get("event_iter")
+    events = langchain.events_in(frame)
     bridge = getattr(events, "gi_frame", None) or getattr(events, "ag_frame", None)
     if bridge is None or bridge.f_code.co_name not in _BRIDGES or not _is_in(bridge, _CORE):
         return None, None
-    return bridge.f_locals.get("chunk"), bridge.f_locals.get("block")
+    return langchain.chunk_and_block_in(bridge)
 
 
 def _teller() -> FrameType | None:
@@ -107,7 +104,7 @@ def _teller() -> FrameType | None:
 
 
 def _caller_beyond(modules: str | tuple[str, ...]) -> FrameType | None:
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as `logging` finds its caller
+    frame = frame_above(1)
     while frame is not None and _is_in(frame, modules):
         frame = frame.f_back
     return frame

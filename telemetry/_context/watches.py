@@ -7,15 +7,16 @@ events that is dropped.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
+from .._upstream.standard_library import running_loop
 from .callers import current_task
 from .stack import is_told_by_manager
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
     from uuid import UUID
 
@@ -82,5 +83,5 @@ def watch_id(run_id: UUID, on_gone: Callable[[IdWatch], None]) -> IdWatch | None
         return None
     watch = IdWatch(run_id, on_gone)
     watch.run_id = run_id.int
-    watch.loop = asyncio._get_running_loop()  # noqa: SLF001 - the public one raises without a loop
+    watch.loop = running_loop()
     return watch

@@ -9,6 +9,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from .._handler import OpenTelemetryCallbackHandler
+from .._upstream.langgraph import manager_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -18,29 +19,29 @@ def wrap_match(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap the loop's method that returns those of its tasks that a cache has the writes of."""
 
     @wraps(original)
-    def match_cached_writes(*args: Any, **kwargs: Any) -> Any:
+    def match(*args: Any, **kwargs: Any) -> Any:
         matched = original(*args, **kwargs)
         _tell(matched)
         return matched
 
-    return match_cached_writes
+    return match
 
 
 def wrap_async_match(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """Wrap the same method of the async loop."""
 
     @wraps(original)
-    async def amatch_cached_writes(*args: Any, **kwargs: Any) -> Any:
+    async def match(*args: Any, **kwargs: Any) -> Any:
         matched = await original(*args, **kwargs)
         _tell(matched)
         return matched
 
-    return amatch_cached_writes
+    return match
 
 
 def _tell(tasks: Iterable[Any]) -> None:
     for task in tasks:
-        manager = (getattr(task, "config", None) or {}).get("callbacks")
+        manager = manager_of(task)
         for handler in getattr(manager, "handlers", ()):
             if isinstance(handler, OpenTelemetryCallbackHandler):
                 handler.on_cached_node(task, manager)

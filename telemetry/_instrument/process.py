@@ -6,14 +6,13 @@ import os
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
-from langchain_core.tracers import context as tracers_context
-from langgraph.pregel import main as pregel
-
 from .._handler import OpenTelemetryCallbackHandler
 from .._process import Locked, process_wide
 from .._providers import was_shut_down
 from .._settings.keywords import takes
 from .._settings.record import HandlerSettings
+from .._upstream.langchain import Hook
+from .._upstream.langgraph import cached_writes, callback_manager_makers
 from .cached_nodes import wrap_async_match, wrap_match
 from .patches import Patches
 from .wrappers import (
@@ -26,11 +25,6 @@ from .wrappers import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_GRAPH_CALLBACKS: Final = (
-    "get_sync_graph_callback_manager_for_config",
-    "get_async_graph_callback_manager_for_config",
-)
 
 
 _TOO_LATE: Final = "instrument was called again with other settings, without uninstrument before"
@@ -56,7 +50,7 @@ class _Switch(Locked):
             if handler is None or was_shut_down(self._settings.tracer_provider):
                 handler = OpenTelemetryCallbackHandler.of(settings.checked(os.environ))
                 if self._handler is None:
-                    self._wrap(handler)
+                    self._wrap()
                 self._handler, self._settings = handler, settings
             elif settings not in (self._settings, HandlerSettings()):
                 handler.diagnostics.report(_TOO_LATE)
@@ -68,27 +62,23 @@ class _Switch(Locked):
             self._handler = None
             self._unwrap()
 
-    def _wrap(self, handler: OpenTelemetryCallbackHandler) -> None:
+    def _wrap(self) -> None:
         try:
-            _hooks().append(_HOOK)
+            _HOOK.put_in()
             for owner, name, wrap in _wrappers():
                 self._patches.wrap(owner, name, wrap)
-            for name in _GRAPH_CALLBACKS:
-                if not self._patches.wrap(pregel, name, _with_handler):
-                    handler.diagnostics.report("this LangGraph does not tell of interrupts")
         except BaseException:
             self._unwrap()
             raise
 
     def _unwrap(self) -> None:
         self._patches.undo()
-        hooks = _hooks()
-        hooks[:] = [hook for hook in hooks if hook is not _HOOK]
+        _HOOK.take_out()
 
 
 _switch: Final = process_wide(_Switch)
 # LangChain adds the handler wherever none of its class is among the callbacks already.
-_HOOK: Final[Any] = (_switch, True, OpenTelemetryCallbackHandler, None)
+_HOOK: Final = Hook(_switch, OpenTelemetryCallbackHandler)
 
 
 @takes(HandlerSettings)
@@ -119,13 +109,13 @@ def uninstrument() -> None:
     _switch.off()
 
 
-def _wrappers() -> tuple[tuple[type, str, Callable[[Any], Any]], ...]:
+def _wrappers() -> tuple[tuple[Any, str, Callable[[Any], Any]], ...]:
     # Not for who only imports this package: it would take twice as long.
     from langchain_core.language_models import BaseChatModel, BaseLLM  # noqa: PLC0415
     from langchain_core.retrievers import BaseRetriever  # noqa: PLC0415
     from langchain_core.tools import BaseTool  # noqa: PLC0415
-    from langgraph.pregel import _loop as loops  # noqa: PLC0415
 
+    matches = (wrap_match, wrap_async_match)
     return (
         (BaseChatModel, "invoke", wrap_call),
         (BaseChatModel, "ainvoke", wrap_async_call),
@@ -137,13 +127,9 @@ def _wrappers() -> tuple[tuple[type, str, Callable[[Any], Any]], ...]:
         (BaseLLM, "astream", wrap_async_stream),
         (BaseTool, "arun", wrap_async_call),
         (BaseRetriever, "ainvoke", wrap_async_call),
-        (loops.SyncPregelLoop, "match_cached_writes", wrap_match),
-        (loops.AsyncPregelLoop, "amatch_cached_writes", wrap_async_match),
+        *((module, name, _with_handler) for module, name in callback_manager_makers()),
+        *((loop, name, wrap) for (loop, name), wrap in zip(cached_writes(), matches, strict=False)),
     )
-
-
-def _hooks() -> list[Any]:
-    return tracers_context._configure_hooks  # noqa: SLF001 - what is registered has no way back
 
 
 def _with_handler(original: Callable[..., Any]) -> Callable[..., Any]:

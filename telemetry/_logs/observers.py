@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from .._runs.lifecycle import RunObserver
 from .._settings.config import emits_inference_details
+from .._upstream.opentelemetry import has_logs
 from .._version import VERSION
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def log_observers(
         schema_url: of the conventions.
     """
     emits_details = emits_inference_details(door.capture, os.environ)
-    if not (log_events or emits_details):
+    if not (log_events or emits_details) or not has_logs():
         return []
     # Imported late: most programs do without logs.
     from opentelemetry._logs import get_logger  # noqa: PLC0415

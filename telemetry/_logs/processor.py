@@ -5,12 +5,12 @@ from __future__ import annotations
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from opentelemetry.trace import get_current_span
 
 from .._runs.current import FIELD_ATTRIBUTES, run_context, run_fields, span_fields
 from .._semconv import names as semconv
 from .._translation.exceptions import full_name, stack_trace
+from .._upstream.opentelemetry import has_logs, suppression_key
 from .._values.plain import Plain, Reader
 from .lines import diagnostics, error_of
 
@@ -60,31 +60,40 @@ class OpenTelemetryLogProcessor:
     """
 
     def __init__(self, logger_provider: LoggerProvider | None = None) -> None:
+        self._provider: LoggerProvider | None = None
+        if not has_logs():
+            return
         # Imported late: most programs do without logs.
         from opentelemetry._logs import SeverityNumber, get_logger_provider  # noqa: PLC0415
 
         self._provider = logger_provider or get_logger_provider()
         self._severities = {name: SeverityNumber[told] for name, told in _SEVERITIES.items()}
         self._info = SeverityNumber.INFO
+        self._suppression = suppression_key()
 
     def __call__(self, logger: Any, method_name: str, event_dict: EventDict) -> EventDict:
         """Send a line."""
+        if self._provider is None:
+            return event_dict
         try:
-            self._send(logger, method_name, event_dict)
+            self._send(self._provider, logger, method_name, event_dict)
         except Exception as error:  # noqa: BLE001 - the application's line goes on without it
             diagnostics.report("line could not be sent", error)
         return event_dict
 
-    def _send(self, logger: Any, method_name: str, event_dict: EventDict) -> None:
+    def _send(
+        self, provider: LoggerProvider, logger: Any, method_name: str, event_dict: EventDict
+    ) -> None:
         name = str(event_dict.get("logger") or getattr(logger, "name", None) or _DEFAULT_LOGGER)
         context, run = run_context()
         # What sending itself logs is not sent.
-        if context.get(_SUPPRESS_INSTRUMENTATION_KEY) or name.startswith(_OF_OPENTELEMETRY):
+        is_sending = self._suppression is not None and context.get(self._suppression)
+        if is_sending or name.startswith(_OF_OPENTELEMETRY):
             return
         level = str(event_dict.get("level") or method_name).lower()
         severity = self._severities.get(level, self._info)
         ids = span_fields(get_current_span(context).get_span_context())
-        target: Logger = self._provider.get_logger(name)
+        target: Logger = provider.get_logger(name)
         target.emit(
             timestamp=time_ns(),
             context=context,

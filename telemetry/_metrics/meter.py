@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.metrics import Observation
 
+from .._diagnostics import features_off
 from .._process import in_forked_child
 from .._providers import one_of
 from .._semconv import metrics as instruments
+from .._semconv import names as semconv
 from .._semconv.metrics import histograms_of
 from .live import LiveRun, LiveRuns
 from .recorder import Recorder
@@ -110,7 +112,13 @@ class RunMeter:
         return self._live.by_kind()
 
     def _totals_of(self, counter: Counter) -> Read:
+        if counter is instruments.TROUBLES:
+            return self._troubles
         return lambda: self._recorder.totals(counter)
+
+    def _troubles(self) -> Mapping[Series, float]:
+        off = {self._limit.series({semconv.TROUBLE: name}): n for name, n in features_off().items()}
+        return {**self._recorder.totals(instruments.TROUBLES), **off}
 
 
 def run_meter_of(provider: MeterProvider, meter: Meter, edition: Edition) -> RunMeter:

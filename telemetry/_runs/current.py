@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from langchain_core.runnables.config import var_child_runnable_config
 from opentelemetry.trace import (
     format_span_id,
     format_trace_id,
@@ -16,6 +15,7 @@ from opentelemetry.trace import (
 
 from .._context.current import current, run_id_in
 from .._semconv import names as semconv
+from .._upstream.langchain import config_around
 from .._values.attributes import attribute_text
 from .registry import find_open_run
 
@@ -105,7 +105,7 @@ _shown = lru_cache(maxsize=1_024)(attribute_text)
 
 
 def _run_id_told() -> int | None:
-    config = var_child_runnable_config.get()
+    config = config_around()
     callbacks = config.get("callbacks") if config else None
     run_id = getattr(callbacks, "parent_run_id", None)
     return run_id.int if isinstance(run_id, UUID) else None

@@ -10,8 +10,6 @@ from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import uuid4
 
-from langchain_core.runnables.config import var_child_runnable_config
-
 from .._context.callers import Caller
 from .._context.current import run_id_around
 from .._context.stack import waits_for_body
@@ -21,6 +19,8 @@ from .._translation.ending import Ending
 from .._translation.exceptions import signature
 from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
+from .._upstream.frames import look_at_frames
+from .._upstream.langchain import config_around
 from .calls import claim_call
 from .kinds import is_attempt_beside, kind_of_chain, kind_of_shown_graph, kind_shown_by
 from .orphans import ending_of, outlives_parent, was_abandoned
@@ -129,6 +129,8 @@ class Lifecycle:
             known.add_reporter()
             return
         parent = self._parent(parent_run_id, start)
+        if parent is None:
+            look_at_frames()
         run = self._new_run(run_id, start, parent, kind)
         if parent is not None:
             self._revise(parent, kind_shown_by(run, parent))
@@ -212,7 +214,7 @@ class Lifecycle:
         return inside if inside is not None and inside.is_beneath(told) else told
 
     def _told_parent(self, parent_run_id: UUID | None, start: Start) -> Run | None:
-        config = var_child_runnable_config.get()
+        config = config_around()
         around_id = getattr(config.get("callbacks") if config else None, "parent_run_id", None)
         if parent_run_id is None or around_id is None or around_id is parent_run_id:
             return self._runs.parent(parent_run_id or around_id, self)

@@ -26,6 +26,7 @@ from .._settings.config import (
 )
 from .._settings.record import HandlerSettings
 from .._settings.variables import Signal, exporter_names, is_disabled
+from .._upstream.opentelemetry import has_logs
 from .exporting import CountingExporter, shut_down
 from .relay import provider_in_use, put_to_use, relay_of, relayed_provider
 
@@ -242,7 +243,7 @@ def _logs(
     capture = CaptureContent.named("capture_content", config.capture_content)
     chosen = exporter_names(Signal.LOGS, environ)
     is_asked_for = config.log_events or emits_inference_details(capture, environ) or chosen
-    if not is_asked_for:
+    if not (is_asked_for and has_logs()):
         return None
     # Imported late: most programs do without logs.
     from .logs import set_up_logs  # noqa: PLC0415

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opentelemetry import _logs
-from opentelemetry._logs._internal import ProxyLoggerProvider  # as public as it gets
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import (
     BatchLogRecordProcessor,
@@ -19,6 +18,7 @@ from opentelemetry.sdk._logs.export import (
 from .._providers import was_shut_down
 from .._settings.config import TelemetryConfig, otlp_endpoint, sends_otlp
 from .._settings.variables import Signal, exporter_names
+from .._upstream.opentelemetry import is_unset, otlp_log_exporter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -76,7 +76,7 @@ def set_up_logs(
     """Return the application's logger provider, or set one that sends where there is a place."""
     provider = _logs.get_logger_provider()
     follows = was_shut_down(provider)
-    if not isinstance(provider, ProxyLoggerProvider) and not follows:
+    if not is_unset(provider) and not follows:
         return Logs(provider)
     exporters = tuple(_otlp_exporters(config, environ))
     is_shown = "console" in exporter_names(Signal.LOGS, environ)
@@ -98,11 +98,9 @@ def _otlp_exporters(
     config: TelemetryConfig, environ: Mapping[str, str]
 ) -> Iterator[CountingLogExporter]:
     if sends_otlp(Signal.LOGS, config, environ):
-        # Imported late: it brings an HTTP client that most programs do without.
-        from opentelemetry.exporter.otlp.proto.http._log_exporter import (  # noqa: PLC0415
-            OTLPLogExporter,
-        )
-
+        exporter_class = otlp_log_exporter()
+        if exporter_class is None:
+            return
         headers = dict(config.headers) if config.headers is not None else None
         endpoint = otlp_endpoint(Signal.LOGS, config)
-        yield CountingLogExporter(OTLPLogExporter(endpoint, headers=headers))
+        yield CountingLogExporter(exporter_class(endpoint, headers=headers))

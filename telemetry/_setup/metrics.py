@@ -21,6 +21,7 @@ from opentelemetry.sdk.metrics.export import (
 from .._providers import is_stand_in, was_shut_down
 from .._settings.config import TelemetryConfig, otlp_endpoint, sends_otlp
 from .._settings.variables import Signal, exporter_names
+from .._upstream.opentelemetry import preferences_of
 from .prometheus import scrape_address, scrape_endpoint
 
 if TYPE_CHECKING:
@@ -43,11 +44,12 @@ class WhereTaken(MetricExporter):
 
     Args:
         exporter: sends the metrics.
+        temporality: that it prefers.
+        aggregation: that it prefers.
     """
 
-    def __init__(self, exporter: MetricExporter) -> None:
-        temporality = exporter._preferred_temporality  # noqa: SLF001 - as the SDK's reader asks it
-        super().__init__(temporality, exporter._preferred_aggregation)  # noqa: SLF001 - as above
+    def __init__(self, exporter: MetricExporter, temporality: Any, aggregation: Any) -> None:
+        super().__init__(temporality, aggregation)
         self._exporter = exporter
         self._is_refused = False
         self._is_shut_down = False
@@ -197,4 +199,5 @@ def _otlp_exporters(
     exporter = OTLPMetricExporter(otlp_endpoint(Signal.METRICS, config), headers=headers)
     own_variable, _ = Signal.METRICS.otlp_variables("ENDPOINT")
     is_asked_for = environ.get(own_variable) or exporter_names(Signal.METRICS, environ)
-    yield exporter if is_asked_for else WhereTaken(exporter)
+    preferred = preferences_of(exporter) if not is_asked_for else None
+    yield WhereTaken(exporter, *preferred) if preferred is not None else exporter

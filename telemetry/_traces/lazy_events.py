@@ -1,8 +1,8 @@
 """Adds events to a span, many at a time, that are put together when somebody reads them.
 
 A stream ends in the consumer's thread, often that of an event loop; its span is read by an
-exporter, in another. Of the SDK this takes `Span._add_event`, as `Span.add_event` does; a span
-that has no such method, or a limit that would apply, gets its events the public way.
+exporter, in another. A span of another make than the SDK's, or with a limit that would apply,
+gets its events the public way.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace import Event
 from opentelemetry.sdk.trace import Span as SdkSpan
+
+from .._upstream.opentelemetry import event_adder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -59,6 +61,4 @@ def add_events(span: Span, events: Iterable[tuple[int, str, Callable[[], Attribu
 def _adder(span: Span) -> Callable[[Event], None] | None:
     if not isinstance(span, SdkSpan):
         return None
-    limit = getattr(getattr(span, "_limits", None), "max_event_attributes", 0)
-    is_free = limit is None or limit >= _MAX_ATTRIBUTES
-    return getattr(span, "_add_event", None) if is_free else None
+    return event_adder(span, _MAX_ATTRIBUTES)

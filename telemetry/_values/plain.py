@@ -25,6 +25,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from .._upstream.pydantic import model_extra
 from .credentials import is_credential_key, without_credentials
 from .numbers import fits_int64
 
@@ -57,8 +58,7 @@ _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _DATA_URL: Final = re.compile(r"data:[\w.+/;=-]{0,200};base64,")
 
 _qualified_name = type.__dict__["__qualname__"].__get__
-_model_state = BaseModel.__dict__["__dict__"].__get__
-_model_extra = BaseModel.__dict__["__pydantic_extra__"].__get__
+_model_state = next(vars(k)["__dict__"] for k in BaseModel.__mro__ if "__dict__" in vars(k)).__get__
 
 
 def clean_text(text: str) -> str:
@@ -244,7 +244,7 @@ class Reader:
                 return self.read(adapter(value))
         state = _model_state(value)
         told = {name: state.get(name) for name in kind.model_fields}
-        told |= _model_extra(value) or {}
+        told |= model_extra(value) or {}
         return self._mapping(told.items(), len(told))
 
     def _mapping(self, items: Iterable[tuple[object, object]], size: int) -> dict[str, Plain]:

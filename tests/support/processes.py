@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 
 TESTS = Path(__file__).parents[1]
 PROGRAMS = TESTS / "programs"
@@ -20,13 +21,17 @@ SET_UP_HERE = re.compile(
 
 
 class Processes:
-    """Starts programs in processes of their own, one after the other, by `process_server.py`."""
+    """Starts programs in processes of their own, one after the other, by `process_server.py`.
 
-    def __init__(self) -> None:
+    Args:
+        imported: modules that are imported already when a program starts.
+    """
+
+    def __init__(self, *imported: str) -> None:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._channel.settimeout(SECONDS)
         self._server = subprocess.Popen(
-            [sys.executable, "-W", "error", PROGRAMS / "process_server.py", *IMPORTED_ONCE],
+            [sys.executable, "-W", "error", PROGRAMS / "process_server.py", *imported],
             stdin=theirs,
             env=environment_of_programs(),
         )
@@ -58,6 +63,19 @@ class Processes:
         ended, code = self._channel.recv(64).split()
         assert int(ended) == process
         return int(code)
+
+    def run(
+        self, code: str, *arguments: str, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end."""
+        nothing = Path(os.devnull)
+        with nothing.open() as given, TemporaryFile("r+") as out, TemporaryFile("r+") as err:
+            streams = [given.fileno(), out.fileno(), err.fileno()]
+            process = self.start(code, arguments, streams, **environment)
+            ended = self.exit_code(process)
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(code, ended, out.read(), err.read())
 
     def close(self) -> None:
         """Stop."""

@@ -269,7 +269,7 @@ def test_a_provider_of_another_make_is_given_each_value() -> None:
 
 def test_an_sdk_of_another_shape_is_given_each_value(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the SDK keeps things elsewhere, values are recorded one by one, and once."""
-    monkeypatch.setattr(bulk_recording, "_IS_KNOWN_SDK", False)
+    monkeypatch.setattr(bulk_recording, "record_at_once", lambda *_: False)
     pair = both()
     pair.record([1, 10**7, 10**9])
     (ours,), (theirs,) = pair.points()
@@ -280,7 +280,7 @@ def test_what_takes_too_long_waits_for_the_next_collection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One by one, a collection records as much as it has time for; nothing is lost."""
-    monkeypatch.setattr(bulk_recording, "_IS_KNOWN_SDK", False)
+    monkeypatch.setattr(bulk_recording, "record_at_once", lambda *_: False)
     monkeypatch.setattr(recorder, "_BUDGET", 0.0)
     pair = both()
     pair.meter.record(Measure.TIME_PER_OUTPUT_CHUNK, CALL, sketch_of([1, 10**7, 10**9]), None)

@@ -1,0 +1,151 @@
+"""The names of OpenTelemetry's that it does not promise to keep, and what happens without them.
+
+Its API and SDK of logs have an underscore for as long as the signal is in development.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from .names import Kind, Name, Use
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry._logs import LoggerProvider
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.sdk.metrics.export import MetricExporter
+    from opentelemetry.sdk.trace import Event
+    from opentelemetry.trace import Span
+
+_METRICS: Final = "opentelemetry.sdk.metrics._internal"
+_AGGREGATION: Final = f"{_METRICS}.aggregation"
+_MATCH: Final = f"{_METRICS}._view_instrument_match"
+_BUCKETS: Final = "_ExplicitBucketHistogramAggregation"
+
+SUPPRESSION: Final = Use(
+    (Name("opentelemetry.context", "_SUPPRESS_INSTRUMENTATION_KEY"),),
+    "lines that other libraries log while something is sent are sent themselves",
+)
+LOGS: Final = Use(
+    (
+        Name("opentelemetry._logs"),
+        Name("opentelemetry.sdk._logs"),
+        Name("opentelemetry.sdk._logs.export"),
+    ),
+    "there are no log records",
+)
+OTLP_LOGS: Final = Use(
+    (Name("opentelemetry.exporter.otlp.proto.http._log_exporter", "OTLPLogExporter"),),
+    "log records are not sent by OTLP",
+)
+PREFERENCES: Final = Use(
+    (
+        Name(
+            "opentelemetry.sdk.metrics.export", "MetricExporter._preferred_temporality", Kind.MEMBER
+        ),
+        Name(
+            "opentelemetry.sdk.metrics.export", "MetricExporter._preferred_aggregation", Kind.MEMBER
+        ),
+    ),
+    "metrics are offered again and again to a receiver that takes none",
+)
+EVENTS: Final = Use(
+    (
+        Name("opentelemetry.sdk.trace", "Span._add_event"),
+        Name("opentelemetry.sdk.trace", "Span._limits", Kind.MEMBER),
+    ),
+    "events are put together when they are added, and not when they are read",
+    is_replaced=True,
+)
+HISTOGRAMS: Final = Use(
+    (
+        Name(_METRICS),
+        Name(_MATCH, "_hash_attributes"),
+        Name(_AGGREGATION, "_DropAggregation"),
+        Name(_AGGREGATION, _BUCKETS),
+        Name(f"{_METRICS}.measurement", "Measurement"),
+        Name("opentelemetry.sdk.metrics", "Histogram._is_enabled"),
+        Name("opentelemetry.sdk.metrics", "Histogram._measurement_consumer", Kind.MEMBER),
+        Name(
+            f"{_METRICS}.measurement_consumer",
+            "SynchronousMeasurementConsumer._reader_storages",
+            Kind.MEMBER,
+        ),
+        Name(
+            f"{_METRICS}.metric_reader_storage",
+            "MetricReaderStorage._get_or_init_view_instrument_match",
+        ),
+        Name(_MATCH, "_ViewInstrumentMatch._view", Kind.MEMBER),
+        Name(_MATCH, "_ViewInstrumentMatch._lock", Kind.MEMBER),
+        Name(_MATCH, "_ViewInstrumentMatch._get_or_create_aggregation"),
+        Name("opentelemetry.sdk.metrics.view", "View._attribute_keys", Kind.MEMBER),
+        *(
+            Name(_AGGREGATION, f"{_BUCKETS}.{member}", Kind.MEMBER)
+            for member in (
+                "_lock",
+                "_boundaries",
+                "_value",
+                "_sum",
+                "_min",
+                "_max",
+                "_record_min_max",
+            )
+        ),
+    ),
+    "the values of histograms are recorded one by one, for two seconds a collection at most",
+)
+TABLE: Final = (
+    SUPPRESSION,
+    LOGS,
+    OTLP_LOGS,
+    PREFERENCES,
+    EVENTS,
+    HISTOGRAMS,
+)
+
+
+def suppression_key() -> str | None:
+    """Return the key under which a context says that something is being sent."""
+    found = SUPPRESSION.find()
+    return found[0] if found is not None else None
+
+
+def has_logs() -> bool:
+    """Say whether there are logs; what imports their modules is imported only then."""
+    return LOGS.find() is not None
+
+
+def is_unset(provider: LoggerProvider) -> bool:
+    """Say whether a logger provider is the one that stands in until the application sets one."""
+    from opentelemetry._logs import NoOpLoggerProvider  # noqa: PLC0415 - where there are logs
+
+    is_of_api = type(provider).__module__.startswith("opentelemetry._logs")
+    return is_of_api and not isinstance(provider, NoOpLoggerProvider)
+
+
+def otlp_log_exporter() -> type[OTLPLogExporter] | None:
+    """Return what sends log records by OTLP; None where nothing does."""
+    found = OTLP_LOGS.find()
+    return found[0] if found is not None else None
+
+
+def preferences_of(exporter: MetricExporter) -> tuple[Any, Any] | None:
+    """Return the temporality and the aggregation that an exporter of metrics prefers."""
+    try:
+        return exporter._preferred_temporality, exporter._preferred_aggregation
+    except AttributeError as error:
+        PREFERENCES.miss(error)
+        return None
+
+
+def event_adder(span: Span, attributes: int) -> Callable[[Event], None] | None:
+    """Return what adds an event to a span as it is; None where only the public way does.
+
+    Args:
+        span: of any make.
+        attributes: how many an event may have; a lower limit of the span's would apply.
+    """
+    limit = getattr(getattr(span, "_limits", None), "max_event_attributes", 0)
+    is_free = limit is None or limit >= attributes
+    return getattr(span, "_add_event", None) if is_free else None
