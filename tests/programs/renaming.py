@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import gc
 import sys
+from importlib import import_module
+from inspect import unwrap
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -17,7 +19,7 @@ def take_away(module: str, path: str, *, frame: bool = False, local: str = "") -
     """Take a name away: a module, what is in it, a frame on the stack, or a local variable."""
     gc.unfreeze()
     if frame:
-        _rename_frame(sys.modules[module], path, local)
+        _rename_frame(import_module(module), path, local)
     elif path:
         _rename(module.partition(".")[0], path.rpartition(".")[2])
     else:
@@ -32,6 +34,8 @@ def _rename(library: str, name: str) -> None:
             each.__code__ = _renamed(each.__code__, name)
         is_class = isinstance(each, type) and _is_of(library, each.__module__)
         if is_class or (isinstance(each, ModuleType) and _is_of(library, each.__name__)):
+            _move(each, name)
+        elif _is_of(library, type(each).__module__) and name in getattr(each, "__dict__", {}):
             _move(each, name)
 
 
@@ -58,6 +62,7 @@ def _rename_frame(module: Any, path: str, local: str) -> None:
     function = module
     for name in path.partition(".<locals>")[0].split("."):
         function = getattr(function, name)
+    function = unwrap(function)
     function.__code__ = _renamed_frame(function.__code__, path, local)
 
 
