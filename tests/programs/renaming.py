@@ -32,15 +32,22 @@ def _rename(library: str, name: str) -> None:
     for each in gc.get_objects():
         if isinstance(each, FunctionType) and _is_of(library, each.__module__):
             each.__code__ = _renamed(each.__code__, name)
-        is_class = isinstance(each, type) and _is_of(library, each.__module__)
-        if is_class or (isinstance(each, ModuleType) and _is_of(library, each.__name__)):
+        if _has_names(each, library):
             _move(each, name)
-        elif _is_of(library, type(each).__module__) and name in getattr(each, "__dict__", {}):
-            _move(each, name)
+
+
+def _has_names(each: Any, library: str) -> bool:
+    """Say whether it is of the library: a class, a module, or an object made when imported."""
+    if isinstance(each, type):
+        return _is_of(library, each.__module__)
+    if isinstance(each, ModuleType):
+        return _is_of(library, each.__name__)
+    # What others make of their objects is not plain enough to be changed in passing.
+    return library == "opentelemetry" and _is_of(library, type(each).__module__)
 
 
 def _move(owner: Any, name: str) -> None:
-    if name in vars(owner):
+    if name in getattr(owner, "__dict__", ()):
         value = vars(owner)[name]
         delattr(owner, name)
         setattr(owner, RENAMED, value)
