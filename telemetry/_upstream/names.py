@@ -58,7 +58,7 @@ class Name:
     @property
     def is_gone(self) -> bool:
         """Whether a module that is imported has no such frame, as far as one can tell."""
-        module = sys.modules.get(self.module)
+        module: Any = sys.modules.get(self.module)
         if module is None:
             return False
         outer, _, inner = self.path.partition(".<locals>")
