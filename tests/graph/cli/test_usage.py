@@ -87,7 +87,7 @@ class TestBadUsage:
             (["chat", "hi", "--model", "../missing"], "there is no file '../missing'"),
             (["chat", "hi", "--model", "."], "'.' is a folder"),
             (["chat", "hi", "--model", "gpt"], "'gpt' is neither 'echo', nor the path of a GGUF"),
-            (["chat", "hi", "--model", "test_usage.py"], "not a GGUF file"),
+            (["chat", "hi", "--model", "own_models.py"], "not a GGUF file"),
             (["chat", "hi", "--model", "nowhere:Model"], "there is no module 'nowhere'"),
             (["chat", "hi", "--model", "own_models:Model"], "'own_models' has no 'Model'"),
             (["chat", "hi", "--model", "own_models:number"], "'own_models:number': a chat model"),
