@@ -65,13 +65,14 @@ ROOMS: Final[Mapping[str, str]] = {
     # model: from the pieces of an answer to whole chat models
     "model/_errors": "",
     "model/_names": "",
-    "model/_generators": "",
+    "model/_process": "",
+    "model/_generators": "_process",
     "model/_answer": "_errors",
     "model/_tools": "_answer _errors",
-    "model/_custom": "_answer _errors _generators _names _tools",
-    "model/_scripted": "_answer _custom _errors",
+    "model/_custom": "_answer _errors _generators _names _process _tools",
+    "model/_scripted": "_answer _custom _errors _process",
     "model/_openai": "_answer _custom _errors _generators _tools",
-    "model/_llama_cpp": "_custom _errors _generators _tools",
+    "model/_llama_cpp": "_custom _errors _generators _process _tools",
     "model/_echo": "_custom _errors",
     "model": "_custom _echo _errors _llama_cpp _openai _scripted",
     # graph: a node, an agent, and the command
