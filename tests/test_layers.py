@@ -44,8 +44,8 @@ ROOMS: Final[Mapping[str, str]] = {
         " _upstream _values"
     ),
     "telemetry/_traces": (
-        "_content _context _diagnostics _process _runs _semconv _stream _translation _upstream"
-        " _values"
+        "_content _context _diagnostics _process _runs _semconv _stream _translation"
+        " _upstream _values"
     ),
     "telemetry/_metrics": (
         "_content _diagnostics _process _providers _runs _semconv _stream _translation"
@@ -72,14 +72,15 @@ ROOMS: Final[Mapping[str, str]] = {
     # model: from the pieces of an answer to whole chat models
     "model/_errors": "",
     "model/_names": "",
+    "model/_process": "",
     "model/_upstream": "",
-    "model/_generators": "",
+    "model/_generators": "_process",
     "model/_answer": "_errors",
     "model/_tools": "_answer _errors",
-    "model/_custom": "_answer _errors _generators _names _tools _upstream",
-    "model/_scripted": "_answer _custom _errors",
+    "model/_custom": "_answer _errors _generators _names _process _tools _upstream",
+    "model/_scripted": "_answer _custom _errors _process",
     "model/_openai": "_answer _custom _errors _generators _tools",
-    "model/_llama_cpp": "_custom _errors _generators _tools",
+    "model/_llama_cpp": "_custom _errors _generators _process _tools",
     "model/_echo": "_custom _errors",
     "model": "_custom _echo _errors _llama_cpp _openai _scripted",
     # graph: a node, an agent, and the command

@@ -14,10 +14,28 @@ from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel
 
+from .._process import process_wide
+
 # Values that JSON has no word for, and whose `repr` says all of them.
 _SPELLED_OUT: Final = (bytes, date, time, Decimal, Enum, PurePath, UUID)
 
-_tokens: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+class _Tokens:
+    """The names that objects have in this process, each for as long as it lives."""
+
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+    def of(self, value: Any) -> str:
+        """Name an object, not by its address, which the next object may have."""
+        new = uuid4().hex
+        try:
+            return self._known.setdefault(value, new)
+        except TypeError:  # it has no hash, or no weak references
+            return new
+
+
+_tokens: Final = process_wide(_Tokens)
 
 
 def digest(value: Any) -> str:
@@ -25,7 +43,7 @@ def digest(value: Any) -> str:
     try:
         text = json.dumps(value, sort_keys=True, default=_stand_in)
     except (TypeError, ValueError, RecursionError):  # keys of several kinds, or a cycle
-        text = _token(value)
+        text = _tokens.of(value)
     return sha256(text.encode()).hexdigest()
 
 
@@ -34,13 +52,4 @@ def _stand_in(value: Any) -> Any:
         kind = type(value)
         fields = {name: getattr(value, name, None) for name in kind.model_fields}
         return [f"{kind.__module__}.{kind.__qualname__}", fields, value.model_extra]
-    return repr(value) if isinstance(value, _SPELLED_OUT) else _token(value)
-
-
-def _token(value: Any) -> str:
-    """Name an object, not by its address, which the next object may have."""
-    new = uuid4().hex
-    try:
-        return _tokens.setdefault(value, new)
-    except TypeError:  # it has no hash, or no weak references
-        return new
+    return repr(value) if isinstance(value, _SPELLED_OUT) else _tokens.of(value)

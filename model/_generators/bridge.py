@@ -7,15 +7,15 @@ it in one thread and one context, and close it as soon as the consumer goes away
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import contextvars
-import os
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from .._process import Locked, at_exit, in_forked_child, process_wide
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -157,15 +157,14 @@ class _LoopThread:
         self._thread.join()
 
 
-class _SharedLoop:
+class _SharedLoop(Locked):
     """The one event loop that sync callers of async generators share."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        super().__init__()
         self._thread: _LoopThread | None = None
-        atexit.register(self.stop)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forget)
+        at_exit(self.stop)
+        in_forked_child(self._forget)
 
     def thread(self) -> _LoopThread:
         with self._lock:
@@ -180,10 +179,10 @@ class _SharedLoop:
             thread.stop()
 
     def _forget(self) -> None:
-        self._lock, self._thread = threading.Lock(), None
+        self._thread = None
 
 
-_shared_loop = _SharedLoop()
+_shared_loop: Final = process_wide(_SharedLoop)
 
 
 @contextlib.contextmanager

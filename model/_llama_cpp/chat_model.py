@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import WeakSet
@@ -13,6 +12,7 @@ from pydantic import Field, PrivateAttr, field_validator
 from .._custom.base import CustomChatModel
 from .._errors import ModelClosedError
 from .._generators.owned import owned
+from .._process import Locked
 from .._tools.constrained import ConstrainedTurn
 from .._tools.definitions import tool_definitions
 from .chat import ReplyReader, to_request_messages
@@ -178,12 +178,12 @@ class LlamaCppChatModel(CustomChatModel):
         }
 
 
-class _Backend:
+class _Backend(Locked):
     """What a model, and its copies with changed parameters, hold of llama.cpp."""
 
     def __init__(self, settings: ServerSettings) -> None:
+        super().__init__()
         self._settings = settings
-        self._lock = threading.Lock()
         self._server: LlamaServer | None = shared_server(settings)
         self._generations: WeakSet[Generation] = WeakSet()
 

@@ -9,9 +9,7 @@ import ctypes
 import http.client
 import importlib.util
 import json
-import os
 import secrets
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +17,7 @@ from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from .._errors import MissingExtraError, ModelFileError, ServerError
+from .._process import Locked, in_forked_child, process_wide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,12 +76,13 @@ def require_gguf(path: str) -> None:
         )
 
 
-class LlamaServer:
+class LlamaServer(Locked):
     """One loaded model. It loads itself when it is first needed."""
 
     def __init__(self, settings: ServerSettings) -> None:
+        super().__init__()
         self.settings = settings
-        self._lock = threading.Lock()
+        in_forked_child(self._abandon)
         self._native: Any = None
         # llama.cpp always listens on 127.0.0.1 too; nobody else is to talk to it.
         self._key = secrets.token_urlsafe(32)
@@ -126,12 +126,12 @@ class LlamaServer:
             raise ServerError(f"llama.cpp failed in {path}", status=response.status)
         return json.loads(text)
 
-    def abandon_after_fork(self) -> None:
+    def _abandon(self) -> None:
         """Forget llama.cpp in a forked child, where its threads do not exist."""
         # Its destructor would wait for those threads: one reference that nobody gives back
         # keeps it from running, also when the interpreter ends.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._native))
-        self._lock, self._native = threading.Lock(), None
+        self._native = None
 
 
 def _load(settings: ServerSettings, key: str) -> Any:
@@ -157,25 +157,24 @@ def _load(settings: ServerSettings, key: str) -> Any:
         ) from error
 
 
-_servers: WeakValueDictionary[ServerSettings, LlamaServer] = WeakValueDictionary()
-_servers_lock = threading.Lock()
+class _Servers(Locked):
+    """The loaded models of this process, each for as long as somebody holds it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: WeakValueDictionary[ServerSettings, LlamaServer] = WeakValueDictionary()
+
+    def shared(self, settings: ServerSettings) -> LlamaServer:
+        with self._lock:
+            server = self._known.get(settings)
+            if server is None:
+                server = self._known[settings] = LlamaServer(settings)
+            return server
+
+
+_servers: Final = process_wide(_Servers)
 
 
 def shared_server(settings: ServerSettings) -> LlamaServer:
     """Find the server for these settings, or make it; it lives as long as somebody holds it."""
-    with _servers_lock:
-        server = _servers.get(settings)
-        if server is None:
-            server = _servers[settings] = LlamaServer(settings)
-        return server
-
-
-def _abandon_after_fork() -> None:
-    global _servers_lock  # noqa: PLW0603  # another thread of the parent may have held it
-    _servers_lock = threading.Lock()
-    for server in list(_servers.values()):
-        server.abandon_after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_after_fork)
+    return _servers.shared(settings)

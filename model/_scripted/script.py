@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +19,7 @@ from langchain_core.messages import (
 from langchain_core.messages.tool import tool_call_chunk
 
 from .._errors import ScriptEndedError
+from .._process import Locked
 
 _WORDS: Final = re.compile(r"\s*\S+|\s+$")
 
@@ -57,7 +57,7 @@ ScriptedAnswer: TypeAlias = str | AIMessage | BaseException | Sequence[Step]
 Answers: TypeAlias = Sequence[ScriptedAnswer] | Callable[[ScriptedCall], ScriptedAnswer]
 
 
-class Script:
+class Script(Locked):
     """Knows which answer comes next, for calls from any thread.
 
     Args:
@@ -71,9 +71,9 @@ class Script:
     def __init__(self, answers: Answers, *, repeat: bool) -> None:
         if isinstance(answers, str):
             raise TypeError(f"answers is the text {answers!r}; give a list of answers")
+        super().__init__()
         self._answers = answers
         self._repeat = repeat
-        self._lock = threading.Lock()
         self._asked = 0
 
     def __reduce__(self) -> tuple[Callable[[Answers, bool], Script], tuple[Answers, bool]]:

@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from nodespan.telemetry import CaptureContent, ConfigurationError
 from nodespan.telemetry._content.door import ContentDoor, Passed, within_sdk_limit
 from nodespan.telemetry._content.messages import conversation, output_message
+from nodespan.telemetry._settings.record import Settings
 from nodespan.telemetry._values.plain import Made
 from support.values import PLAIN, VALUES
 
@@ -225,23 +226,23 @@ class TestSettings:
     @pytest.mark.parametrize("value", ["span_only", " SPAN_ONLY ", "Span_Only"])
     def test_the_variable_in_any_case(self, value: str) -> None:
         """The official variable counts in upper and lower case."""
-        assert CaptureContent.chosen(None, {VARIABLE: value}) is CaptureContent.SPAN_ONLY
+        assert chosen(None, {VARIABLE: value}) is CaptureContent.SPAN_ONLY
 
     @pytest.mark.parametrize("environ", [{}, {VARIABLE: ""}, {VARIABLE: " "}])
     def test_without_it_there_is_no_content(self, environ: dict[str, str]) -> None:
         """Unset or empty, the variable asks for no content."""
-        assert CaptureContent.chosen(None, environ) is CaptureContent.NO_CONTENT
+        assert chosen(None, environ) is CaptureContent.NO_CONTENT
 
     def test_an_argument_counts_first(self) -> None:
         """What the program says counts before the environment."""
-        chosen = CaptureContent.chosen("NO_CONTENT", {VARIABLE: "SPAN_ONLY"})
-        assert chosen is CaptureContent.NO_CONTENT
+        environ = {VARIABLE: "SPAN_ONLY"}
+        assert chosen("NO_CONTENT", environ) is CaptureContent.NO_CONTENT
 
     @pytest.mark.parametrize("value", ["true", "1", "spans"])
     def test_an_unknown_value_is_an_error(self, value: str) -> None:
         """A value that is no mode is told, with the modes that there are."""
         with pytest.raises(ConfigurationError, match=f"{VARIABLE} is '{value}'.*SPAN_ONLY"):
-            CaptureContent.chosen(None, {VARIABLE: value})
+            chosen(None, {VARIABLE: value})
 
     @pytest.mark.parametrize(
         ("environ", "limit"),
@@ -256,6 +257,11 @@ class TestSettings:
     def test_the_sdk_must_not_cut_json(self, environ: dict[str, str], limit: int) -> None:
         """Where the SDK would cut attributes shorter, content is cut to that, as valid JSON."""
         assert within_sdk_limit(1_000, environ) == limit
+
+
+def chosen(mode: str | None, environ: dict[str, str]) -> CaptureContent | str | None:
+    """Return where content may go, by an argument or by the variable."""
+    return Settings(capture_content=mode).checked(environ).capture_content
 
 
 def replacing(old: str, new: str) -> Callable[[str, Any], Any]:

@@ -123,12 +123,19 @@ import gc, os, threading
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from nodespan.telemetry import SpanCollector, configure, configure_logging, instrument
 from nodespan.telemetry.testing import capture_spans
-from nodespan.model import EchoChatModel
+from nodespan.model import CustomChatModel, EchoChatModel, ScriptedChatModel
 from opentelemetry import trace
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 LOCKS = (type(threading.Lock()), type(threading.RLock()))
 configure_logging(level="error")
+script = ScriptedChatModel(answers=["one", "two"])
+
+class Slow(CustomChatModel):
+    async def arespond(self, messages):
+        yield "Meow!"
+
+Slow().invoke("Hi")
 collector, reader = SpanCollector(), InMemoryMetricReader()
 telemetry = configure(span_processors=[collector], metric_readers=[reader])
 instrument(log_events=True, logger_provider=telemetry.logger_provider)
@@ -170,8 +177,9 @@ if not child:
         lock.release()
     assert not stuck, stuck
     collector.clear()
-    EchoChatModel().invoke("Hi")
-    assert [span.name.split()[0] for span in collector.spans()] == ["chat"]
+    for model in (EchoChatModel(), script, Slow()):
+        model.invoke("Hi")
+    assert [span.name.split()[0] for span in collector.spans()] == ["chat"] * 3
     telemetry.flush()
     assert telemetry.unsent == 0
     os._exit(0)
@@ -192,4 +200,4 @@ def test_a_child_of_a_fork_traces_and_exports(
     warned = "import warnings; warnings.simplefilter('ignore', DeprecationWarning)\n"
     result = run_python(warned + FORK, OTEL_EXPORTER_OTLP_ENDPOINT=otlp_receiver.endpoint)
     assert (result.returncode, result.stderr) == (0, "")
-    assert len(otlp_receiver.spans) == 3
+    assert len(otlp_receiver.spans) == 5
