@@ -11,6 +11,7 @@ from langgraph.callbacks import GraphCallbackHandler, GraphInterruptEvent, Graph
 from opentelemetry import trace
 
 from ._content.door import CaptureContent, ContentDoor, within_sdk_limit
+from ._context.left_out import tell_left_out
 from ._diagnostics import Diagnostics, guarded
 from ._logs.observers import log_observers
 from ._logs.run_lines import RunLog
@@ -143,6 +144,16 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """Start the run of a completion model."""
+        tell_left_out(
+            self,
+            serialized,
+            prompts,
+            run_id=run_id,
+            parent_run_id=parent_run_id,
+            tags=tags,
+            metadata=metadata,
+            **kwargs,
+        )
         params = kwargs.get("invocation_params") or {}
         start = Start(serialized, kwargs.get("name"), tags or (), metadata or {}, params)
         content = partial(payload.completion_input, prompts[0] if prompts else "", params)

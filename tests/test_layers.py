@@ -54,7 +54,7 @@ ROOMS: Final[Mapping[str, str]] = {
     ),
     # telemetry: what LangChain calls, and the ways to set it up
     "telemetry/_handler": (
-        "_content _diagnostics _logs _metrics _process _runs _semconv _settings _traces"
+        "_content _context _diagnostics _logs _metrics _process _runs _semconv _settings _traces"
         " _translation _values _version"
     ),
     "telemetry/_setup": "_content _diagnostics _errors _handler _process _providers _settings",

@@ -20,8 +20,8 @@ from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 from .._stream.sketch import Sketch
 
 try:
-    from opentelemetry.sdk.metrics._internal._view_instrument_match import _hash_attributes
     from opentelemetry.sdk.metrics._internal.aggregation import (
+        DefaultAggregation,
         _DropAggregation,
         _ExplicitBucketHistogramAggregation,
     )
@@ -30,6 +30,14 @@ except ImportError:  # an SDK that is laid out anew
     _IS_KNOWN_SDK = False
 else:
     _IS_KNOWN_SDK = True
+
+try:
+    from opentelemetry.sdk.metrics._internal._view_instrument_match import _hash_attributes
+except ImportError:  # before 1.45
+
+    def _hash_attributes(value: Any) -> Any:
+        return frozenset(value.items())
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -93,15 +101,30 @@ def _record_at_once(
 
 def _aggregations(histogram: Any, attributes: Attributes) -> Iterator[Any]:
     """Give the aggregation of each reader and view, as the SDK finds them for a measurement."""
-    if not histogram._is_enabled():
+    if hasattr(histogram, "_is_enabled") and not histogram._is_enabled():
         return
     for storage in histogram._measurement_consumer._reader_storages.values():
         for match in storage._get_or_init_view_instrument_match(histogram):
             keys = match._view._attribute_keys
             told = {k: v for k, v in attributes.items() if keys is None or k in keys}
-            with match._lock:
-                aggregation = match._get_or_create_aggregation(_hash_attributes(told), told)
-            yield aggregation
+            yield _aggregation(match, told)
+
+
+def _aggregation(match: Any, attributes: Attributes) -> Any:
+    key = _hash_attributes(attributes)
+    with match._lock:
+        if hasattr(match, "_get_or_create_aggregation"):
+            return match._get_or_create_aggregation(key, attributes)
+        # Before 1.45.2 the SDK does in place what the method does.
+        found = match._attributes_aggregation
+        if key not in found:
+            kind = match._view._aggregation
+            if isinstance(kind, DefaultAggregation):
+                kind = match._instrument_class_aggregation[type(match._instrument)]
+            reservoirs = match._view._exemplar_reservoir_factory
+            made = kind._create_aggregation(match._instrument, attributes, reservoirs, time_ns())
+            found[key] = made
+        return found[key]
 
 
 def _check(aggregation: Any) -> None:

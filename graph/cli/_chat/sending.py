@@ -73,9 +73,9 @@ class _Reason(logging.Handler):
         match record.args:
             case (Exception() as error, *_) | (_, _, Exception() as error):
                 self.text = _root_cause(error)
-            case (_, int(status), reason):
+            case (_, int(status), reason) | (int(status), reason):
                 self.text = f"{status} {reason}"[:_MAX_REASON]
-            case (str(reason), _, float()):
+            case (str(reason), _, float()) | (str(reason), float()):
                 self.text = reason[:_MAX_REASON]
 
 
