@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessage, SystemMessage
-from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.utils.runnable import RunnableCallable
 
 from ._chat_model import ChatModel, require_chat_model
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import Runnable, RunnableConfig
 
 _MISSING = object()
 
@@ -42,10 +45,11 @@ def chat_node(
     return ChatNode(model, system_prompt, messages_key, name)
 
 
-class ChatNode(Runnable[Any, dict[str, list[BaseMessage]]]):
-    """A runnable, because LangGraph takes only those with a sync and an async side.
+class ChatNode(RunnableCallable):
+    """What LangGraph makes of a function for `add_node`, with a sync and an async side.
 
-    It reports no run of its own: LangGraph reports the node's.
+    Engines that run nodes elsewhere, such as Temporal's plugin, take the functions of no other
+    kind of runnable. It reports no run of its own: LangGraph reports the node's.
     """
 
     def __init__(
@@ -58,27 +62,21 @@ class ChatNode(Runnable[Any, dict[str, list[BaseMessage]]]):
         require_chat_model(model)
         if not isinstance(messages_key, str) or not messages_key:
             raise TypeError(f"messages_key is the name of a key of the state, not {messages_key!r}")
-        self.name = name
+        super().__init__(self._answer, self._aanswer, name=name, trace=False, recurse=False)
         self._model = model
         self._system = _system_messages(system_prompt)
         self._messages_key = messages_key
 
-    def invoke(
-        self,
-        input: Any,  # noqa: A002 - Runnable's own name for it
-        config: RunnableConfig | None = None,
-        **kwargs: Any,
+    def _answer(
+        self, state: Any, config: RunnableConfig, **kwargs: Any
     ) -> dict[str, list[BaseMessage]]:
-        answer = self._model.invoke(self._prompt(input), config, **kwargs)
+        answer = self._model.invoke(self._prompt(state), config, **kwargs)
         return {self._messages_key: [answer]}
 
-    async def ainvoke(
-        self,
-        input: Any,  # noqa: A002 - Runnable's own name for it
-        config: RunnableConfig | None = None,
-        **kwargs: Any,
+    async def _aanswer(
+        self, state: Any, config: RunnableConfig, **kwargs: Any
     ) -> dict[str, list[BaseMessage]]:
-        answer = await self._model.ainvoke(self._prompt(input), config, **kwargs)
+        answer = await self._model.ainvoke(self._prompt(state), config, **kwargs)
         return {self._messages_key: [answer]}
 
     def _prompt(self, state: Any) -> list[Any]:

@@ -32,6 +32,7 @@ from ._translation.request import model_name
 from ._translation.response import response_attributes
 from ._translation.start import Start
 from ._upstream.langgraph import config_of
+from ._upstream.left_out import tell_left_out
 from ._version import VERSION
 
 if TYPE_CHECKING:
@@ -144,6 +145,16 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """Start the run of a completion model."""
+        tell_left_out(
+            self,
+            serialized,
+            prompts,
+            run_id=run_id,
+            parent_run_id=parent_run_id,
+            tags=tags,
+            metadata=metadata,
+            **kwargs,
+        )
         params = kwargs.get("invocation_params") or {}
         start = Start(serialized, kwargs.get("name"), tags or (), metadata or {}, params)
         content = partial(payload.completion_input, prompts[0] if prompts else "", params)

@@ -6,10 +6,10 @@ from importlib.metadata import version
 from typing import Annotated, Final
 
 import typer
-from typer.exceptions import TyperException
 
 from ._chat.command import chat
 from ._terminal.exit import ExitCode, report_bad_usage
+from ._terminal.usage_error import CommandLineError
 
 _NAME: Final = "nodespan"
 
@@ -28,7 +28,7 @@ def run() -> int:
     _open_closed_streams()
     try:
         return int(_app(prog_name=_NAME, standalone_mode=False) or ExitCode.OK)
-    except TyperException as error:
+    except CommandLineError as error:
         report_bad_usage(error)
         return ExitCode.BAD_USAGE
 

@@ -77,7 +77,7 @@ class WhereTaken(MetricExporter):
 
     def _passes(self, record: logging.LogRecord) -> bool:
         match record.args:
-            case (_, int(status), _) if status in _NOT_HERE:
+            case (_, int(status), _) | (int(status), _) if status in _NOT_HERE:
                 self._is_refused = True
                 record.levelno, record.levelname = logging.INFO, "INFO"
         return True

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from prometheus_client import CollectorRegistry
+from prometheus_client import REGISTRY, CollectorRegistry
 
 from .._process import in_forked_child
+from .._upstream.opentelemetry import collector_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from socketserver import BaseServer
 
     from prometheus_client import Metric
+
+
+# The exporter before 0.64 knows the client's own registry alone.
+_TAKES_REGISTRY: Final = "registry" in signature(PrometheusMetricReader.__init__).parameters
 
 
 class SerialRegistry(CollectorRegistry):
@@ -45,11 +51,18 @@ class ScrapedReader(PrometheusMetricReader):
     """
 
     def __init__(self, registry: CollectorRegistry, server: BaseServer) -> None:
-        super().__init__(registry=registry)
+        if _TAKES_REGISTRY:
+            super().__init__(registry=registry)
+        else:
+            super().__init__()
+            collector = collector_of(self)
+            REGISTRY.unregister(collector)
+            registry.register(collector)
         self._server = server
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         """Serve no longer."""
         self._server.shutdown()
         self._server.server_close()
-        super().shutdown(timeout_millis, **kwargs)
+        if _TAKES_REGISTRY:
+            super().shutdown(timeout_millis, **kwargs)

@@ -12,6 +12,7 @@ _unseen: Final = [
     langchain.TELLING,
     langchain.BRIDGES,
     langchain.FUNCTIONS,
+    langchain.LEFT_OUT,
     langgraph.GRAPHS,
 ]
 _seen: Final = {"modules": 0}

@@ -13,8 +13,9 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk import metrics as sdk
+from opentelemetry.sdk.metrics.view import DefaultAggregation
 
-from .opentelemetry import HISTOGRAMS
+from .opentelemetry import AGGREGATIONS, HISTOGRAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +43,6 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class _Classes:
-    hash_attributes: Any
     drop: Any
     buckets: Any
     measurement: Any
@@ -65,7 +65,7 @@ def record_at_once(
     if not isinstance(histogram, sdk.Histogram) or (classes := _classes()) is None:
         return False
     try:
-        aggregations = list(_aggregations(histogram, attributes, classes))
+        aggregations = list(_aggregations(histogram, attributes))
         for aggregation in aggregations:
             if isinstance(aggregation, classes.buckets):
                 _check(aggregation)
@@ -86,22 +86,35 @@ def record_at_once(
 @cache
 def _classes() -> _Classes | None:
     found = HISTOGRAMS.find()
-    return _Classes(*found[1:5]) if found is not None else None
+    return _Classes(*found[1:4]) if found is not None else None
 
 
-def _aggregations(
-    histogram: Any, attributes: Mapping[str, str | int], classes: _Classes
-) -> Iterator[Any]:
+def _aggregations(histogram: Any, attributes: Mapping[str, str | int]) -> Iterator[Any]:
     """Give the aggregation of each reader and view, as the SDK finds them for a measurement."""
-    if not histogram._is_enabled():
+    newer = AGGREGATIONS.find()
+    if newer is not None and not histogram._is_enabled():
         return
     for storage in histogram._measurement_consumer._reader_storages.values():
         for match in storage._get_or_init_view_instrument_match(histogram):
             keys = match._view._attribute_keys
-            told = {k: v for k, v in attributes.items() if keys is None or k in keys}
+            kept = {k: v for k, v in attributes.items() if keys is None or k in keys}
             with match._lock:
-                aggregation = match._get_or_create_aggregation(classes.hash_attributes(told), told)
-            yield aggregation
+                if newer is None:
+                    yield _found_or_made(match, kept)
+                else:
+                    yield match._get_or_create_aggregation(newer[0](kept), kept)
+
+
+def _found_or_made(match: Any, attributes: Mapping[str, str | int]) -> Any:
+    known = match._attributes_aggregation
+    key = frozenset(attributes.items())
+    if key not in known:
+        kind = match._view._aggregation
+        if isinstance(kind, DefaultAggregation):
+            kind = match._instrument_class_aggregation[type(match._instrument)]
+        reservoirs = match._view._exemplar_reservoir_factory
+        known[key] = kind._create_aggregation(match._instrument, attributes, reservoirs, time_ns())
+    return known[key]
 
 
 def _check(buckets: Any) -> None:

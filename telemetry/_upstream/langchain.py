@@ -57,7 +57,20 @@ FUNCTIONS: Final = Use(
     ),
     "a function that calls a runnable of its own name may look like `with_retry`",
 )
-TABLE: Final = (CONFIG, HOOKS, WAITING, TELLING, BRIDGES, FUNCTIONS)
+_MANAGER: Final = "AsyncCallbackManager.on_llm_start"
+LEFT_OUT: Final = Use(
+    tuple(
+        Name("langchain_core.callbacks.manager", _MANAGER, Kind.FRAME, local)
+        for local in (
+            "inline_handlers",
+            "non_inline_handlers",
+            "inline_tasks",
+            "non_inline_tasks",
+        )
+    ),
+    "handlers that do not run inline miss the start of completion models (langchain#39633)",
+)
+TABLE: Final = (CONFIG, HOOKS, WAITING, TELLING, BRIDGES, FUNCTIONS, LEFT_OUT)
 
 # All that a private method of RunnableLambda calls, whichever of them it is.
 FUNCTION_FRAMES: Final = FUNCTIONS.names[0].path.removesuffix("invoke")

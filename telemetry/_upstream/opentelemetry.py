@@ -58,14 +58,22 @@ EVENTS: Final = Use(
     "events are put together when they are added, and not when they are read",
     is_replaced=True,
 )
+# Before 1.45.2 the SDK does in place what these do.
+AGGREGATIONS: Final = Use(
+    (
+        Name(_MATCH, "_hash_attributes"),
+        Name(_MATCH, "_ViewInstrumentMatch._get_or_create_aggregation"),
+        Name("opentelemetry.sdk.metrics", "Histogram._is_enabled"),
+    ),
+    "an aggregation is found, or made, as older SDKs do it",
+    is_replaced=True,
+)
 HISTOGRAMS: Final = Use(
     (
         Name(_METRICS),
-        Name(_MATCH, "_hash_attributes"),
         Name(_AGGREGATION, "_DropAggregation"),
         Name(_AGGREGATION, _BUCKETS),
         Name(f"{_METRICS}.measurement", "Measurement"),
-        Name("opentelemetry.sdk.metrics", "Histogram._is_enabled"),
         Name("opentelemetry.sdk.metrics", "Histogram._measurement_consumer", Kind.MEMBER),
         Name(
             f"{_METRICS}.measurement_consumer",
@@ -78,7 +86,6 @@ HISTOGRAMS: Final = Use(
         ),
         Name(_MATCH, "_ViewInstrumentMatch._view", Kind.MEMBER),
         Name(_MATCH, "_ViewInstrumentMatch._lock", Kind.MEMBER),
-        Name(_MATCH, "_ViewInstrumentMatch._get_or_create_aggregation"),
         Name("opentelemetry.sdk.metrics.view", "View._attribute_keys", Kind.MEMBER),
         *(
             Name(_AGGREGATION, f"{_BUCKETS}.{member}", Kind.MEMBER)
@@ -101,6 +108,7 @@ TABLE: Final = (
     OTLP_LOGS,
     PREFERENCES,
     EVENTS,
+    AGGREGATIONS,
     HISTOGRAMS,
 )
 
@@ -109,6 +117,11 @@ def suppression_key() -> str | None:
     """Return the key under which a context says that something is being sent."""
     found = SUPPRESSION.find()
     return found[0] if found is not None else None
+
+
+def collector_of(reader: Any) -> Any:
+    """Return what a Prometheus reader before 0.64, which takes no registry, has registered."""
+    return reader._collector
 
 
 def has_logs() -> bool:

@@ -24,6 +24,7 @@ from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.graph.message import add_messages
+from langgraph.utils.runnable import RunnableCallable
 from pydantic import BaseModel
 
 from nodespan.graph import chat_node
@@ -143,6 +144,47 @@ class TestStreams:
 
 
 HI = {"messages": [HumanMessage("hi")]}
+
+
+class TestEngines:
+    """For what runs a graph's nodes elsewhere, as Temporal's plugin for LangGraph does."""
+
+    def test_kind(self) -> None:
+        """Added to a graph it is what LangGraph makes of functions, by the name it has."""
+        builder = StateGraph(MessagesState)
+        builder.add_node(chat_node(cat(), name="talk"))
+
+        assert isinstance(builder.nodes["talk"].runnable, RunnableCallable)
+
+    async def test_functions(self) -> None:
+        """Its functions, sync and async, give the node's update without a graph."""
+        node = StateGraph(MessagesState).add_node("a", chat_node(cat())).nodes["a"].runnable
+        assert isinstance(node, RunnableCallable)
+        assert node.func is not None
+        assert node.afunc is not None
+
+        updates = [node.func(HI, config={}), await node.afunc(HI, config={})]
+
+        assert [texts(update["messages"]) for update in updates] == [["ai: cat"]] * 2
+
+    @pytest.mark.parametrize("asynchronously", [False, True])
+    async def test_function_in_its_place(self, asynchronously: bool) -> None:
+        """An engine may put a function of its own in the place of both."""
+        builder = StateGraph(MessagesState).add_node("model", chat_node(cat()))
+        node = builder.add_edge(START, "model").nodes["model"].runnable
+        assert isinstance(node, RunnableCallable)
+
+        async def elsewhere(state: Any, **_: Any) -> Any:
+            return {"messages": [AIMessage(f"{len(state['messages'])} came")]}
+
+        node.func, node.afunc = None, elsewhere
+        graph = builder.compile()
+        if asynchronously:
+            result = await graph.ainvoke(HI)
+            assert texts(result["messages"]) == ["human: hi", "ai: 1 came"]
+        else:
+            with pytest.raises(TypeError, match="No synchronous function"):
+                graph.invoke(HI)
 
 
 class TestPrompt:

@@ -14,6 +14,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.callbacks.base import BaseCallbackManager
+from langchain_core.language_models.fake import FakeStreamingListLLM
 from langchain_core.tools import tool
 from langchain_core.tracers import LangChainTracer
 from langsmith import Client
@@ -205,3 +206,114 @@ def test_a_peers_instrumentor(alone: Counter[str], traced: Traced, call: Call, k
         work(call, traced.config())
     assert beside.told == alone
     assert traced.tree == TREE
+
+
+class CompletionEvents(BaseCallbackHandler):
+    """Keeps what it is told of completion models, and of which prompt."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def on_llm_start(self, _: Any, prompts: list[str], **kwargs: Any) -> None:
+        """Keep a start."""
+        self.told.append((f"start {kwargs['name']}", *prompts))
+
+    def on_llm_end(self, response: Any, **_: Any) -> None:
+        """Keep an end."""
+        self.told.append(("end", response.generations[0][0].text))
+
+
+class AsyncCompletionEvents(AsyncCallbackHandler):
+    """Keeps the same in the event loop."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    async def on_llm_start(self, _: Any, prompts: list[str], **kwargs: Any) -> None:
+        """Keep a start."""
+        self.told.append((f"start {kwargs['name']}", *prompts))
+
+    async def on_llm_end(self, response: Any, **_: Any) -> None:
+        """Keep an end."""
+        self.told.append(("end", response.generations[0][0].text))
+
+
+class InlineCompletionEvents(CompletionEvents):
+    """Keeps the same in the caller's thread."""
+
+    run_inline = True
+
+
+def completion_model() -> FakeStreamingListLLM:
+    """A model that answers the same to each prompt."""
+    return FakeStreamingListLLM(responses=["yes"])
+
+
+async def _ainvoke(config: Any) -> None:
+    await completion_model().ainvoke("one", config)
+
+
+async def _abatch(config: Any) -> None:
+    await completion_model().abatch(["one", "two", "three"], config)
+
+
+async def _astream(config: Any) -> None:
+    assert "".join([chunk async for chunk in completion_model().astream("one", config)]) == "yes"
+
+
+async def _agenerate(config: Any) -> None:
+    await completion_model().agenerate(["one", "two"], callbacks=config.get("callbacks"))
+
+
+@pytest.mark.parametrize("ask", [_ainvoke, _abatch, _astream, _agenerate])
+@pytest.mark.parametrize("kind", [CompletionEvents, AsyncCompletionEvents, InlineCompletionEvents])
+@pytest.mark.parametrize("place", ["before", "after", "twice"])
+async def test_completion_models(traced: Traced, ask: Any, kind: Any, place: str) -> None:
+    """Handlers of any sort hear of each completion model, once, what they hear alone."""
+    alone, beside = kind(), kind()
+    await ask({"callbacks": [alone]})
+    traced.collector.clear()
+    ours = traced.config().get("callbacks", [])
+    places = {"before": [beside, *ours], "after": [*ours, beside], "twice": [*ours, beside, *ours]}
+    await ask({"callbacks": places[place]})
+    assert len(alone.told) >= 2
+    assert sorted(beside.told) == sorted(alone.told)
+    spans = [span for span in traced.spans if span.name.startswith("text_completion")]
+    assert len(spans) == len(alone.told) // 2
+
+
+async def test_those_whom_another_inline_handler_hides(traced: Traced) -> None:
+    """Where another inline handler has LangChain leave somebody out, that stays as it is."""
+    alone, beside = CompletionEvents(), CompletionEvents()
+    await completion_model().ainvoke("one", {"callbacks": [InlineCompletionEvents(), alone]})
+    ours = traced.config().get("callbacks", [])
+    handlers = [*ours, InlineCompletionEvents(), beside]
+    await completion_model().ainvoke("one", {"callbacks": handlers})
+    assert beside.told == alone.told
+
+
+@pytest.mark.filterwarnings("ignore:astream_events version='v1' is deprecated")
+@pytest.mark.parametrize("version", ["v1", "v2"])
+async def test_events_of_completion_models(traced: Traced, version: Any) -> None:
+    """An application's own stream of events is whole."""
+
+    async def events(config: Any) -> list[str]:
+        stream = (completion_model() | str.upper).astream_events("one", config, version=version)
+        return [f"{event['event']} {event['name']}" async for event in stream]
+
+    alone = await events({})
+    assert "on_llm_start FakeStreamingListLLM" in alone
+    assert await events(traced.config()) == alone
+
+
+@pytest.mark.filterwarnings("ignore:astream_log is deprecated")
+async def test_the_log_of_completion_models(traced: Traced) -> None:
+    """An application's own stream of a log is whole."""
+
+    async def paths(config: Any) -> list[str]:
+        stream = (completion_model() | str.upper).astream_log("one", config)
+        return [each["path"] async for patch in stream for each in patch.ops]
+
+    alone = await paths({})
+    assert "/logs/FakeStreamingListLLM" in alone
+    assert await paths(traced.config()) == alone

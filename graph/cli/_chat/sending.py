@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -73,10 +74,16 @@ class _Reason(logging.Handler):
         match record.args:
             case (Exception() as error, *_) | (_, _, Exception() as error):
                 self.text = _root_cause(error)
-            case (_, int(status), reason):
+            case (_, int(status), reason) | (int(status), reason):
                 self.text = f"{status} {reason}"[:_MAX_REASON]
-            case (str(reason), _, float()):
-                self.text = reason[:_MAX_REASON]
+            case (reason, _, float()) | (reason, float()):
+                self.text = _with_status(str(reason))[:_MAX_REASON]
+
+
+def _with_status(reason: str) -> str:
+    """What a server said, with its number: exporters before 1.45 leave that out."""
+    numbers = (f"{each.value} {reason}" for each in HTTPStatus if each.phrase == reason)
+    return next(numbers, reason)
 
 
 def _root_cause(error: BaseException) -> str:

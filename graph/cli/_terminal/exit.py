@@ -9,10 +9,10 @@ from enum import IntEnum
 import typer
 from rich.console import Console
 from rich.text import Text
-from typer.exceptions import TyperException
 
 from .output import OutputLostError
 from .plain_text import plain_lines
+from .usage_error import CommandLineError
 
 
 class ExitCode(IntEnum):
@@ -36,7 +36,7 @@ def bad_value(option: str, message: str) -> typer.BadParameter:
     return typer.BadParameter(message, param_hint=f"'{option}'")
 
 
-def report_bad_usage(error: TyperException) -> None:
+def report_bad_usage(error: CommandLineError) -> None:
     """Print what is wrong with the command line, and where to read more."""
     _print_error(error.format_message())
     context = getattr(error, "ctx", None)
@@ -49,7 +49,7 @@ def reporting(*, traceback: bool) -> Iterator[None]:
     """Turn exceptions into messages and exit codes, but for those that are typer's."""
     try:
         yield
-    except (TyperException, typer.Exit):
+    except (CommandLineError, typer.Exit):
         raise
     except OutputLostError as error:
         if error.reader_left:

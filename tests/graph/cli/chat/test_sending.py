@@ -37,7 +37,7 @@ def test_not_for_long(nodespan: Nodespan, refusing: Any) -> None:
         traces = f"{receiver.url}/v1/traces"
         result = nodespan("chat", "Meow!", OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=traces)
 
-    assert result.err == f"3 spans were not sent to {traces}: Service Unavailable\n"
+    assert result.err == f"3 spans were not sent to {traces}: 503 Service Unavailable\n"
     assert receiver.requests in (1, 2)
 
 

@@ -1,0 +1,149 @@
+"""Beside what people already run: one environment each, resolved and installed anew."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from support.processes import PROGRAMS, environment_of_programs
+
+pytestmark = pytest.mark.end_to_end
+
+ROOT: Final = Path(__file__).parents[2]
+SECONDS: Final = 300
+
+TREE: Final = """\
+invoke_agent forecaster
+  node model
+    chat scripted
+  node tools
+    execute_tool weather
+  node model
+    chat scripted
+{} 0
+"""
+# These make spans of runs too, current ones: in one trace ours are beneath theirs.
+TREES: Final = {
+    "traceloop": """\
+invoke_agent forecaster
+  forecaster.workflow
+    invoke_agent forecaster
+      node model
+        chat scripted
+      node tools
+      node model
+        chat scripted
+    execute_task model
+      ScriptedChatModel.chat
+      execute_task tools_condition
+    execute_task tools
+      execute_tool weather
+        execute_tool weather
+    execute_task model
+      ScriptedChatModel.chat
+      execute_task tools_condition
+{} 0
+""",
+    "langfuse": """\
+forecaster
+  invoke_agent forecaster
+    node model
+    node tools
+    node model
+  model
+    ScriptedChatModel
+      chat scripted
+    tools_condition
+  tools
+    weather
+      execute_tool weather
+  model
+    ScriptedChatModel
+      chat scripted
+    tools_condition
+{} 0
+""",
+}
+INSTRUMENTATIONS: Final = (
+    *("httpx", "requests", "starlette", "fastapi", "asgi", "sqlalchemy", "logging"),
+)
+
+# What is installed beside nodespan. One that cannot be resolved for a reason that is not ours
+# would stand here with the reason; at present there is none.
+NEIGHBOURS: Final = {
+    "langgraph_server": ("langgraph-cli[inmem]", "langgraph-api"),
+    "langchain": ("langchain", "langchain-openai", "langchain-anthropic", "deepagents"),
+    "langfuse": ("langfuse", "langchain"),
+    "langsmith": ("langsmith[otel]",),
+    "openinference": ("arize-phoenix-otel", "openinference-instrumentation-langchain"),
+    "opentelemetry": (
+        "opentelemetry-distro",
+        *(f"opentelemetry-instrumentation-{each}" for each in INSTRUMENTATIONS),
+        *("httpx", "requests", "fastapi", "sqlalchemy<2.1"),
+    ),
+    "mlflow": ("mlflow-skinny",),
+    "traceloop": ("traceloop-sdk",),
+    "mcp": ("mcp", "langchain-mcp-adapters"),
+    "temporal": ("temporalio[opentelemetry]", "temporalio-langgraph"),
+}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built of a copy: a build leaves folders behind."""
+    folder = tmp_path_factory.mktemp("wheel")
+    for name in ("graph", "model", "telemetry", "pyproject.toml", "README.md", "LICENSE"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    uv("build", "--wheel", "--out-dir", folder / "dist", folder)
+    return next((folder / "dist").glob("*.whl"))
+
+
+def uv(*arguments: str | Path) -> None:
+    """Run uv, which must succeed; what it says is why it could not."""
+    command = (sys.executable, "-m", "uv", "--quiet", *arguments)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
+    assert result.returncode == 0, result.stderr
+
+
+def run(*command: str | Path, **variables: str) -> str:
+    """Run a program that must succeed, and return what it has printed."""
+    # A variable of the tests' own environment is none of the other's.
+    environment = environment_of_programs(**variables)
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=SECONDS, env=environment
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stdout
+
+
+def install(folder: Path, wheel: Path, *requirements: str) -> Path:
+    """Make an environment with the wheel and its neighbours; return where its programs are."""
+    uv("venv", "--python", sys.executable, folder)
+    bin_ = folder / ("Scripts" if os.name == "nt" else "bin")
+    uv("pip", "install", "--python", bin_ / "python", f"nodespan @ {wheel.as_uri()}", *requirements)
+    return bin_
+
+
+@pytest.mark.parametrize("name", NEIGHBOURS)
+def test_stands_beside(name: str, wheel: Path, tmp_path: Path) -> None:
+    """It installs beside the neighbour's newest release; the command and a traced agent work."""
+    programs = install(tmp_path / name, wheel, *NEIGHBOURS[name])
+    answered = run(programs / "nodespan", "chat", "Meow!")
+    assert answered.startswith("Meow!\n")
+    assert "└─ node model" in answered
+    start: tuple[str | Path, ...] = (programs / "python",)
+    variables = {}
+    if name == "opentelemetry":
+        start = (programs / "opentelemetry-instrument", *start)
+        variables = {f"OTEL_{each}_EXPORTER": "none" for each in ("TRACES", "METRICS", "LOGS")}
+    arguments = (name, "--all") if name in TREES else (name,)
+    printed = run(*start, PROGRAMS / "neighbours.py", *arguments, **variables)
+    assert printed.endswith(TREES.get(name, TREE))
