@@ -127,7 +127,7 @@ def at_os_exit(method: Callable[[], None]) -> None:
                 living()
         leave(status)
 
-    os._exit = call_and_leave  # type: ignore[assignment]  # it never returns either
+    os._exit = call_and_leave
 
 
 class Locked:

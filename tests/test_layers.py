@@ -61,18 +61,15 @@ ROOMS: Final[Mapping[str, str]] = {
         " _translation _upstream _values _version"
     ),
     "telemetry/_setup": (
-        "_content _diagnostics _errors _handler _process _providers _settings _upstream"
+        "_content _diagnostics _errors _handler _journal _process _providers _settings _spool"
+        " _upstream _values"
     ),
     "telemetry/_instrument": (
         "_context _handler _process _providers _runs _settings _translation _upstream"
     ),
-    "telemetry/_journal": (
-        "_context _diagnostics _errors _semconv _settings _upstream _values"
-    ),
+    "telemetry/_journal": ("_context _diagnostics _errors _semconv _settings _upstream _values"),
     "telemetry/_reading": "_errors _journal _settings",
-    "telemetry/_spool": (
-        "_diagnostics _errors _journal _semconv _settings _upstream _version"
-    ),
+    "telemetry/_spool": ("_diagnostics _errors _journal _semconv _settings _upstream _version"),
     "telemetry/journal": "_errors _reading _settings",
     "telemetry/testing": "_handler _semconv _settings _traces",
     "telemetry/instrumentor": "_instrument",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from threading import Event
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from opentelemetry.sdk.trace import SpanProcessor
@@ -13,6 +12,7 @@ from .._values.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from threading import Event
 
     from opentelemetry.context import Context
     from opentelemetry.sdk._logs import ReadableLogRecord

@@ -35,7 +35,8 @@ ON CONFLICT (trace_id) DO UPDATE SET
     open = max(0, open + excluded.open),
     errors = errors + excluded.errors,
     stalls = stalls + excluded.stalls,
-    input_tokens = ifnull(input_tokens + ifnull(excluded.input_tokens, 0), excluded.input_tokens),
+    input_tokens =
+        ifnull(input_tokens + ifnull(excluded.input_tokens, 0), excluded.input_tokens),
     output_tokens =
         ifnull(output_tokens + ifnull(excluded.output_tokens, 0), excluded.output_tokens),
     cost = ifnull(cost + ifnull(excluded.cost, 0), excluded.cost),
@@ -66,7 +67,8 @@ UPDATE traces SET (
     first_chunk_at
 ) = (
     SELECT min(started_at), max(ended_at), count(*), sum(ended_at IS NULL),
-        ifnull(sum(outcome IN ('error', 'lost')), 0), ifnull(sum(stalls), 0), sum(input_tokens), sum(output_tokens),
+        ifnull(sum(outcome IN ('error', 'lost')), 0), ifnull(sum(stalls), 0), sum(input_tokens),
+        sum(output_tokens),
         sum(cost), min(first_chunk_at)
     FROM spans WHERE trace = traces.id
 ), (outcome, error) = (
@@ -75,7 +77,7 @@ UPDATE traces SET (
 """
 
 
-def record(
+def record(  # noqa: PLR0913 - what is written, and from where
     connection: sqlite3.Connection,
     rows: Sequence[SpanRow],
     *,

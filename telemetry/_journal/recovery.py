@@ -5,14 +5,14 @@ from __future__ import annotations
 from time import time_ns
 from typing import TYPE_CHECKING, Final
 
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
-
 from .owners import dead_owners
 from .recording import count, sum_up
 from .rows import LOST, Origin, lost, row_of
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 # Of owners that have nothing open any longer, those are forgotten that were heard of so long ago.
 _FORGOTTEN_AFTER: Final = 86_400 * 10**9

@@ -221,8 +221,9 @@ def _text(value: object) -> str | None:
 
 
 def _count(value: object) -> int | None:
-    is_count = isinstance(value, int) and not isinstance(value, bool)
-    return min(max(value, 0), _MOST) if is_count else None  # type: ignore[type-var]  # a number
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return min(max(value, 0), _MOST)
 
 
 def _number(value: object) -> float | None:

@@ -21,7 +21,7 @@ from .recovery import end_lost_runs
 from .salvage import salvage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from .._diagnostics import Diagnostics
@@ -187,7 +187,12 @@ _LEFT_TO_PARENTS: Final[list[sqlite3.Connection | None]] = []
 def _close_at_forks() -> None:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(
-            before=lambda: [store.before_fork() for store in list(_STORES)],
-            after_in_parent=lambda: [store.after_fork() for store in list(_STORES)],
-            after_in_child=lambda: [store.after_fork_in_child() for store in list(_STORES)],
+            before=lambda: _all(Store.before_fork),
+            after_in_parent=lambda: _all(Store.after_fork),
+            after_in_child=lambda: _all(Store.after_fork_in_child),
         )
+
+
+def _all(change: Callable[[Store], None]) -> None:
+    for store in list(_STORES):
+        change(store)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from .._diagnostics import Diagnostics
     from .._context.starting import StartingRun
+    from .._diagnostics import Diagnostics
     from .processor import Entry
     from .rows import SpanRow
     from .store import Store

@@ -10,7 +10,6 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import UUID
 
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from .._errors import AmbiguousTraceError, TraceNotFoundError
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
         ExportTraceServiceRequest,
     )
+    from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 DEFAULT_MOST_SPANS: Final = 10_000
 

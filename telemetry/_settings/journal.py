@@ -38,7 +38,7 @@ def journal(name: str, value: object) -> bool | Path | None:
     return _file(text)
 
 
-def journal_path(told: bool | os.PathLike[str] | str | None, *, by_default: bool) -> Path | None:  # noqa: FBT001 - one of its forms
+def journal_path(told: bool | os.PathLike[str] | str | None, *, by_default: bool) -> Path | None:
     """Return the file of the journal; None where there is to be none.
 
     Args:

@@ -24,15 +24,15 @@ from .._settings.config import (
     otlp_endpoint,
     sends_otlp,
 )
-from .._settings.record import HandlerSettings
 from .._settings.journal import journal_path
+from .._settings.record import HandlerSettings
 from .._settings.variables import Signal, exporter_names, is_disabled
 from .._upstream.opentelemetry import has_logs
 from .exporting import CountingProcessor, flushed, shut_down
 from .relay import provider_in_use, put_to_use, relay_of, relayed_provider
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import TextIO
@@ -62,6 +62,10 @@ class _ProcessorProvider(Protocol):
 @runtime_checkable
 class _FlushableProvider(Protocol):
     def force_flush(self, timeout_millis: int = ...) -> bool: ...
+
+
+class _StoppableProvider(Protocol):
+    def shutdown(self) -> object: ...
 
 
 class Telemetry(Locked):
@@ -162,10 +166,10 @@ class Telemetry(Locked):
             Whether all that had ended was taken, within that time: by the endpoint where there is
             one, by the journal where there is none.
         """
-        providers = (self.tracer_provider, self.logger_provider)
-        flushes = [
+        owners: tuple[object, ...] = (self.tracer_provider, self.logger_provider)
+        flushes: list[Callable[[], object]] = [
             partial(provider.force_flush, max(int(timeout * 1000), 1))
-            for provider in providers
+            for provider in owners
             if isinstance(provider, _FlushableProvider)
         ]
         if self._metrics is not None:
@@ -189,16 +193,26 @@ class Telemetry(Locked):
         atexit.unregister(self._leave)
         if self._metrics is not None:
             self._metrics.take_back()
-        others = [signal for signal in (self._logs, self._metrics) if signal is not None]
-        owned = (self._owned, *(signal.owned for signal in others))
-        stops = [provider.shutdown for provider in owned if provider is not None]
+        owned = [provider for provider in self._owned_providers() if provider is not None]
+        stops: list[Callable[[], object]] = [provider.shutdown for provider in owned]
         if self._journal is not None:
             stops.append(partial(self._journal.stop, timeout * _SENT_IN))
-        logs = self._logs.processors if self._logs is not None else ()
-        metrics = self._metrics.exporters if self._metrics is not None else ()
-        exporters = [each.exporter for each in (*self._processors, *logs)]
-        note_shutdown([provider for provider in owned if provider is not None])
-        shut_down(stops, [each.shutdown for each in (*exporters, *metrics)], timeout)
+        note_shutdown(owned)
+        shut_down(stops, list(self._ways_to_give_up()), timeout)
+
+    def _owned_providers(self) -> tuple[_StoppableProvider | None, ...]:
+        logs = self._logs.owned if self._logs is not None else None
+        metrics = self._metrics.owned if self._metrics is not None else None
+        return self._owned, logs, metrics
+
+    def _ways_to_give_up(self) -> Iterator[Callable[[], object]]:
+        """Yield what has each exporter give up what it is trying."""
+        for processor in self._processors:
+            yield processor.exporter.shutdown
+        for log_processor in self._logs.processors if self._logs is not None else ():
+            yield log_processor.exporter.shutdown
+        for exporter in self._metrics.exporters if self._metrics is not None else ():
+            yield exporter.shutdown
 
     def __enter__(self) -> Self:
         return self

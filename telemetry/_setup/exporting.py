@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -89,7 +90,7 @@ class CountingProcessor(SpanProcessor):
 
     def shutdown(self) -> None:
         """Send what waits, and stop."""
-        self._batches.shutdown()
+        self._batches.shutdown()  # type: ignore[no-untyped-call]  # the SDK's
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what waits."""
@@ -128,7 +129,7 @@ def flushed(flushes: Sequence[Callable[[], Any]], timeout: float) -> bool:
         results.append(flush() is not False)
 
     deadline = monotonic() + timeout
-    threads = [_started(lambda flush=flush: run(flush)) for flush in flushes]
+    threads = [_started(partial(run, flush)) for flush in flushes]
     return _are_done(threads, deadline) and len(results) == len(flushes) and all(results)
 
 

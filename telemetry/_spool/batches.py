@@ -164,8 +164,11 @@ def _of_logs(items: Sequence[Item]) -> bytes:
 
 def _span_without(encoded: bytes) -> bytes:
     span = Span.FromString(encoded)
-    for holder in (span, *span.events, *span.links):
-        _drop_texts(holder)
+    _drop_texts(span)
+    for event in span.events:
+        _drop_texts(event)
+    for link in span.links:
+        _drop_texts(link)
     return span.SerializeToString()
 
 

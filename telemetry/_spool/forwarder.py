@@ -68,6 +68,8 @@ class Forwarder:
         self._destination = destination
         self._endpoints = endpoints
         self._diagnostics = diagnostics
+        self._thread: Thread | None = None
+        self._woken = Event()
         self._reset()
 
     def start(self) -> None:
@@ -105,7 +107,7 @@ class Forwarder:
         self._number: int | None = None
         self._connections = {at: Connection(each) for at, each in self._endpoints.items()}
         self._lock = Lock()
-        self._thread: Thread | None = None
+        self._thread = None
         self._woken = Event()
         self._is_stopping = False
         self._is_hurried = False
@@ -176,23 +178,20 @@ class Forwarder:
             return False
         budget[0] -= 1
         answer = self._connections[batch.signal].send(batch.request())
-        match answer.fate:
-            case Fate.TAKEN:
-                self._settle(batch, answer)
-                return True
-            case Fate.LATER:
-                self._wait(answer)
-                return False
-            case Fate.TOO_LARGE if len(batch.items) > 1:
+        is_one = len(batch.items) == 1
+        if answer.fate is Fate.TAKEN:
+            self._settle(batch, answer)
+        elif answer.fate is Fate.LATER:
+            self._wait(answer)
+        elif answer.fate is Fate.TOO_LARGE and is_one:
+            return self._deliver_stripped(batch, answer)
+        elif answer.fate is Fate.TOO_LARGE or (not is_one and budget[0] > 0):
+            if answer.fate is Fate.TOO_LARGE:
                 self._most = max(len(batch.items) // 2, 1)
-                return all(self._deliver(half, budget) for half in batch.halves())
-            case Fate.TOO_LARGE:
-                return self._deliver_stripped(batch, answer)
-            case _ if len(batch.items) > 1 and budget[0] > 0:
-                return all(self._deliver(half, budget) for half in batch.halves())
-            case _:
-                self._set_aside(batch, answer)
-                return True
+            return all(self._deliver(half, budget) for half in batch.halves())
+        else:
+            self._set_aside(batch, answer)
+        return answer.fate is not Fate.LATER
 
     def _deliver_stripped(self, batch: Batch, told: Answer) -> bool:
         answer = self._connections[batch.signal].send(batch.without_content().request())
@@ -242,8 +241,8 @@ class Forwarder:
             return
 
     def _give_back(self) -> None:
-        for connection in self._connections.values():
-            connection.close()
+        for each in self._connections.values():
+            each.close()
         number = self._number
         if number is not None:
             try:

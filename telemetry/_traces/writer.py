@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.trace import INVALID_SPAN, Status, StatusCode
 
 from .._content.door import CaptureContent
-from .._context.starting import STARTING_RUN
 from .._context.current import attach_body, context_beneath, context_of_root
+from .._context.starting import STARTING_RUN
 from .._runs.run import Traced
 from .._semconv import names as semconv
 from .._stream.attributes import stream_attributes, stream_events

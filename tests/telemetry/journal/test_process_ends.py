@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ sys.path.append(str(Path(__file__).parent))
 from playing_receiver import PlayingReceiver
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
 
     RunProgram = Callable[..., subprocess.CompletedProcess[str]]

@@ -291,9 +291,7 @@ def test_the_backlog_has_an_age(
     assert spooling.journal.backlog_age == 0
 
 
-def test_another_endpoint_gets_nothing_of_this_ones(
-    spool: Callable[..., Spooling], receiver: PlayingReceiver
-) -> None:
+def test_another_endpoint_gets_nothing_of_this_ones(spool: Callable[..., Spooling]) -> None:
     """What is owed to one endpoint goes to no other."""
     dead = spool("http://127.0.0.1:9")
     dead.make(3)

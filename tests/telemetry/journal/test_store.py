@@ -335,7 +335,9 @@ def test_lists_read_no_span(recording: Recording) -> None:
     """The query of a list goes through an index of traces, and never to the spans."""
     recording.flush()
     connection = sqlite3.connect(recording.path)
-    asked = "WHERE agent = 'a' AND outcome = 'ok' ORDER BY started_at DESC LIMIT 50"
-    plan = connection.execute(f"EXPLAIN QUERY PLAN SELECT * FROM traces {asked}").fetchall()
+    plan = connection.execute(
+        "EXPLAIN QUERY PLAN SELECT * FROM traces "
+        "WHERE agent = 'a' AND outcome = 'ok' ORDER BY started_at DESC LIMIT 50"
+    ).fetchall()
     connection.close()
     assert all("USING INDEX" in step[3] for step in plan), plan
