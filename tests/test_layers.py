@@ -60,17 +60,17 @@ ROOMS: Final[Mapping[str, str]] = {
         "_content _diagnostics _logs _metrics _process _runs _semconv _settings _traces"
         " _translation _upstream _values _version"
     ),
-    "telemetry/_setup": (
-        "_content _diagnostics _errors _handler _journal _process _providers _settings _spool"
-        " _upstream _values"
-    ),
-    "telemetry/_instrument": (
-        "_context _handler _process _providers _runs _settings _translation _upstream"
-    ),
     "telemetry/_journal": ("_context _diagnostics _errors _semconv _settings _upstream _values"),
     "telemetry/_reading": "_errors _journal _settings",
     "telemetry/_spool": ("_diagnostics _errors _journal _semconv _settings _upstream _version"),
     "telemetry/journal": "_errors _reading _settings",
+    "telemetry/_setup": (
+        "_content _diagnostics _errors _handler _journal _process _providers _semconv _settings"
+        " _spool _upstream _values _version"
+    ),
+    "telemetry/_instrument": (
+        "_context _handler _process _providers _runs _settings _translation _upstream"
+    ),
     "telemetry/testing": "_handler _semconv _settings _traces",
     "telemetry/instrumentor": "_instrument",
     "telemetry": "_content _errors _handler _instrument _logs _runs _settings _setup _traces",

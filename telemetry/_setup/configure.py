@@ -226,6 +226,21 @@ class Telemetry(Locked):
         self.shutdown()
 
     @property
+    def dropped(self) -> int:
+        """How many spans were dropped before the journal, or an endpoint from it, had them."""
+        return self._journal.dropped if self._journal is not None else 0
+
+    @property
+    def backlog_age(self) -> float:
+        """How long the oldest span waits in the journal for the endpoint, in seconds."""
+        return self._journal.backlog_age if self._journal is not None else 0.0
+
+    @property
+    def sends(self) -> bool:
+        """Whether spans are sent, or recorded."""
+        return self._sends or self._journal is not None
+
+    @property
     def _sends(self) -> bool:
         is_spooled = self._journal is not None and self._journal.sends
         return is_spooled or bool(self._processors)
@@ -294,6 +309,11 @@ def configure(
         put_to_use(made)
     else:
         telemetry = Telemetry(provider, config, journal=journal, logs=logs, metrics=metrics)
+    if metrics is not None and telemetry.sends:
+        # Imported late, with the metrics.
+        from .observing import observe  # noqa: PLC0415
+
+        observe(telemetry, metrics.provider)
     if journal is not None and isinstance(telemetry.tracer_provider, _ProcessorProvider):
         telemetry.tracer_provider.add_span_processor(journal.processor)
     if isinstance(telemetry.tracer_provider, _ProcessorProvider):

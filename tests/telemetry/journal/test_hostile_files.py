@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from subprocess import CompletedProcess
 
-    from conftest import Recording
+    from support.recording import Recording
 
     RunProgram = Callable[..., CompletedProcess[str]]
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from nodespan.telemetry.journal import Journal
-
-sys.path.append(str(Path(__file__).parent))
-
-from playing_receiver import PlayingReceiver
+from support.receiving import PlayingReceiver
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     RunProgram = Callable[..., subprocess.CompletedProcess[str]]
 

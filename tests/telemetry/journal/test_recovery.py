@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,16 +17,15 @@ from nodespan.telemetry.journal import Journal, TraceFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
-    from conftest import Recording
+    from support.recording import Recording
 
 # Records one ended child, and leaves the root and a stream open; says so, and waits.
 DYING = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from conftest import Recording
+from support.recording import Recording
 from opentelemetry.trace import set_span_in_context
 
 recording = Recording(Path(sys.argv[1]))
@@ -42,7 +42,7 @@ sys.stdin.read()
 @pytest.fixture
 def dying(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A process with open runs in the journal, which can be killed."""
-    here = os.path.dirname(__file__)  # noqa: PTH120 - a text
+    here = str(Path(__file__).parents[2])
     with subprocess.Popen(
         [sys.executable, "-c", DYING, str(tmp_path / "journal.db"), here],
         stdin=subprocess.PIPE,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +17,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from nodespan.telemetry import TelemetryConfig
 from nodespan.telemetry._setup.journal import ProcessJournal, set_up_journal
 from nodespan.telemetry.journal import Journal
-
-sys.path.append(str(Path(__file__).parent))
-
-from playing_receiver import OK, PlayingReceiver
+from support.receiving import OK, PlayingReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
     from opentelemetry.trace import Tracer

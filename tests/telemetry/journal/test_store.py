@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conftest import Recording
+    from support.recording import Recording
 
 
 @pytest.fixture(autouse=True)
