@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import atexit
 import os
-from contextlib import ExitStack
+import signal
+import threading
+from contextlib import ExitStack, suppress
 from itertools import count
 from threading import RLock
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from weakref import WeakMethod
 
 if TYPE_CHECKING:
@@ -75,6 +77,57 @@ def exit_before_others() -> None:
 def in_forked_child(method: Callable[[], None]) -> None:
     """Call a *method* in each forked child, for as long as its object lives."""
     _in_forked_child.add(method)
+
+
+def at_sigterm(method: Callable[[], None]) -> None:
+    """Call a *method* when the process is told to go, if that would end it; it ends all the same.
+
+    Where the application handles the signal, or is asked of it in another thread than its main
+    one, it does so alone.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGTERM) if is_main else None
+    if before is not signal.SIG_DFL and not isinstance(before, _Ending):
+        return
+    ending = before if isinstance(before, _Ending) else _Ending()
+    ending.add(method)
+    if before is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, ending)
+
+
+class _Ending:
+    """Handles SIGTERM as Python does by default, but for what is called before."""
+
+    def __init__(self) -> None:
+        self._methods: list[WeakMethod[Callable[[], None]]] = []
+
+    def add(self, method: Callable[[], None]) -> None:
+        """Call one more; of objects that live no longer nothing is kept."""
+        self._methods = [each for each in self._methods if each() is not None]
+        self._methods.append(WeakMethod(method))
+
+    def __call__(self, number: int, _frame: Any) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        for living in [method for each in self._methods if (method := each()) is not None]:
+            with suppress(Exception):
+                living()
+        os.kill(os.getpid(), number)
+
+
+def at_os_exit(method: Callable[[], None]) -> None:
+    """Call a *method* before this process, the child of a fork, leaves by `os._exit`.
+
+    That is how such children leave, `multiprocessing`'s among them, and nothing is called then.
+    """
+    reference, leave = WeakMethod(method), os._exit
+
+    def call_and_leave(status: int) -> Any:
+        if (living := reference()) is not None:
+            with suppress(Exception):
+                living()
+        leave(status)
+
+    os._exit = call_and_leave
 
 
 class Locked:

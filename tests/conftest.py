@@ -41,6 +41,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the machine that runs the tests sets anything up."""
     for name in [name for name in os.environ if name.startswith(("OTEL_", "LANGSMITH_"))]:
         monkeypatch.delenv(name)
+    # Nor does a test leave anything in the state folder of who runs it.
+    monkeypatch.setenv("NODESPAN_JOURNAL", "off")
 
 
 @pytest.fixture

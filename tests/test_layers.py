@@ -60,8 +60,13 @@ ROOMS: Final[Mapping[str, str]] = {
         "_content _diagnostics _logs _metrics _process _runs _semconv _settings _traces"
         " _translation _upstream _values _version"
     ),
+    "telemetry/_journal": ("_context _diagnostics _errors _semconv _settings _upstream _values"),
+    "telemetry/_reading": "_errors _journal _settings",
+    "telemetry/_spool": ("_diagnostics _errors _journal _semconv _settings _upstream _version"),
+    "telemetry/journal": "_errors _reading _settings",
     "telemetry/_setup": (
-        "_content _diagnostics _errors _handler _process _providers _settings _upstream"
+        "_content _diagnostics _errors _handler _journal _process _providers _semconv _settings"
+        " _spool _upstream _values _version"
     ),
     "telemetry/_instrument": (
         "_context _handler _process _providers _runs _settings _translation _upstream"
@@ -226,7 +231,12 @@ def test_public_names_are_all_and_nothing_else(package: str) -> None:
 def test_all_else_is_private() -> None:
     """Privacy is on the door: what lies at a package's top is private, or is named here."""
     tops = {module[1] for module in KNOWN if len(module) > 1}
-    assert {name for name in tops if not name.startswith("_")} == {"cli", "testing", "instrumentor"}
+    assert {name for name in tops if not name.startswith("_")} == {
+        "cli",
+        "instrumentor",
+        "journal",
+        "testing",
+    }
 
 
 def test_no_module_changes_a_run_but_its_own() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from .._context.starting import Progress
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping
@@ -165,6 +167,14 @@ class Run:
     def time(self, at: int) -> int:
         """Return a time of the monotonic clock as nanoseconds since 1970."""
         return at + self.epoch
+
+    def progress(self) -> Progress | None:
+        """Return how far its stream has come, for others to see; in any thread."""
+        clock = self.chunks.clock if self.chunks is not None else None
+        first, last = (clock.first_chunk_at, clock.last_chunk_at) if clock else (None, None)
+        if clock is None or first is None or last is None:
+            return None
+        return Progress(clock.chunks, self.time(first), self.time(last))
 
     def adopt(self, child: Run) -> None:
         """Take in a run that starts beneath it."""

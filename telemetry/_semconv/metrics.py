@@ -68,6 +68,11 @@ class UpDownCounter(Counter):
     """A sum that grows and shrinks."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Gauge(Counter):
+    """A value that is what it is at the time."""
+
+
 class Measure(Enum):
     """What is measured, by whatever name an edition has for it."""
 
@@ -199,6 +204,18 @@ OPEN_RUNS: Final = UpDownCounter(
 )
 STALLED_STREAMS: Final = UpDownCounter(
     "nodespan.streams.stalled", "{stream}", "Streams that wait for a chunk above the threshold."
+)
+
+UNSENT_SPANS: Final = UpDownCounter(
+    "nodespan.spans.unsent", "{span}", "Spans that have ended and that no endpoint has taken."
+)
+DROPPED_SPANS: Final = Counter(
+    "nodespan.journal.dropped",
+    "{span}",
+    "Spans dropped before the journal had them, or before an endpoint had them from it.",
+)
+BACKLOG_AGE: Final = Gauge(
+    "nodespan.journal.backlog.age", "s", "How long the oldest span waits for the endpoint."
 )
 
 

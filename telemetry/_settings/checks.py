@@ -30,10 +30,16 @@ def seconds(name: str, value: object) -> float:
     Raises:
         ConfigurationError: it is not.
     """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not value > 0:  # type: ignore[operator]  # a number
-        raise ConfigurationError(f"{name} is {value!r}; it must be a number of seconds above 0")
-    return float(value)  # type: ignore[arg-type]  # as above
+    return _duration(name, value, "seconds")
+
+
+def days(name: str, value: object) -> float:
+    """Return a duration that is a number of days above 0.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    return _duration(name, value, "days")
 
 
 def few_names(name: str, value: Collection[str]) -> tuple[str, ...]:
@@ -127,3 +133,10 @@ def _takes_two(function: object) -> bool:
     except ValueError:  # what is written in C may tell nothing of its arguments
         return True
     return True
+
+
+def _duration(name: str, value: object, unit: str) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not value > 0:  # type: ignore[operator]  # a number
+        raise ConfigurationError(f"{name} is {value!r}; it must be a number of {unit} above 0")
+    return float(value)  # type: ignore[arg-type]  # as above

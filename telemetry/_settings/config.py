@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Final, Self
 
 from .._content.door import CaptureContent
 from .._errors import ConfigurationError
-from .checks import as_given, capable_of, headers, of_kind
+from .checks import as_given, capable_of, days, headers, of_kind, positive
+from .journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_DAYS, journal
+from .journal import VARIABLE as JOURNAL_VARIABLE
 from .keywords import lists_itself
-from .record import Settings, setting
+from .record import Settings, Variable, setting
 from .variables import Signal, check_endpoint, check_variables, exporter_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from os import PathLike
 
     from opentelemetry.sdk.trace.sampling import Sampler
 
@@ -70,6 +73,28 @@ class TelemetryConfig(Settings):
         None,
         "to listen on; by default what `OTEL_EXPORTER_PROMETHEUS_HOST` says, or else 127.0.0.1",
         as_given,
+    )
+
+    journal: bool | str | PathLike[str] | None = setting(
+        None,
+        "whether spans are recorded in a file, or in which: True, False or a path. By default they "
+        "are where there is no endpoint, in the user's state folder; with an endpoint, the journal "
+        "keeps what that has not taken yet",
+        journal,
+        variable=Variable(JOURNAL_VARIABLE),
+    )
+    journal_max_bytes: int | None = setting(
+        None,
+        "how large that file may be, in bytes; 512 MiB by default. What no endpoint waits for goes "
+        "first, then the oldest",
+        positive,
+        variable=Variable(f"{JOURNAL_VARIABLE}_MAX_BYTES", DEFAULT_MAX_BYTES, int),
+    )
+    journal_max_days: float | None = setting(
+        None,
+        "how long a trace is kept, in days; 30 by default",
+        days,
+        variable=Variable(f"{JOURNAL_VARIABLE}_MAX_DAYS", DEFAULT_MAX_DAYS, float),
     )
 
     def checked(self, environ: Mapping[str, str]) -> Self:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace.export import (
-    BatchSpanProcessor,
-    ConsoleSpanExporter,
-    SimpleSpanProcessor,
-)
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 
 from .._content.door import CaptureContent
+from .._diagnostics import Diagnostics
 from .._handler import OpenTelemetryCallbackHandler
 from .._process import Locked
+from .._providers import note_shutdown
 from .._settings.checks import capable_of
 from .._settings.config import (
     TelemetryConfig,
@@ -24,14 +24,16 @@ from .._settings.config import (
     otlp_endpoint,
     sends_otlp,
 )
+from .._settings.journal import journal_path
 from .._settings.record import HandlerSettings
 from .._settings.variables import Signal, exporter_names, is_disabled
 from .._upstream.opentelemetry import has_logs
-from .exporting import CountingExporter, shut_down
+from .exporting import CountingProcessor, flushed, shut_down
 from .relay import provider_in_use, put_to_use, relay_of, relayed_provider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
     from typing import TextIO
 
@@ -41,10 +43,15 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
+    from .journal import ProcessJournal
     from .logs import Logs
     from .metrics import ProcessMetrics
 
 _DEFAULT_TIMEOUT = 10.0
+# The exit of a program that has not called `shutdown` waits so long at most.
+_SECONDS_AT_EXIT = 2.0
+# Of the time of a shutdown the journal sends in this part; in the rest it lets go of its file.
+_SENT_IN = 0.9
 
 
 @runtime_checkable
@@ -57,6 +64,10 @@ class _FlushableProvider(Protocol):
     def force_flush(self, timeout_millis: int = ...) -> bool: ...
 
 
+class _StoppableProvider(Protocol):
+    def shutdown(self) -> object: ...
+
+
 class Telemetry(Locked):
     """OpenTelemetry as it is set up for this process; as a context manager, until the exit.
 
@@ -64,7 +75,8 @@ class Telemetry(Locked):
         tracer_provider: makes the spans.
         config: of the handler, checked.
         owned: the provider again, where `configure` made it and is to shut it down.
-        exporters: of that provider.
+        processors: of that provider, which send spans.
+        journal: where spans are recorded; None where they are not.
         logs: where log records go; None where none are asked for.
         metrics: where metrics go; None where there is no place for them.
     """
@@ -74,8 +86,9 @@ class Telemetry(Locked):
         tracer_provider: trace.TracerProvider,
         config: TelemetryConfig,
         owned: TracerProvider | None = None,
-        exporters: Sequence[CountingExporter] = (),
+        processors: Sequence[CountingProcessor] = (),
         *,
+        journal: ProcessJournal | None = None,
         logs: Logs | None = None,
         metrics: ProcessMetrics | None = None,
     ) -> None:
@@ -85,9 +98,11 @@ class Telemetry(Locked):
         self._handler: OpenTelemetryCallbackHandler | None = None
         self._owned = owned
         self._is_shut_down = False
-        self._exporters = exporters
+        self._processors = processors
+        self._journal = journal
         self._logs = logs
         self._metrics = metrics
+        atexit.register(self._leave)
 
     @property
     def meter_provider(self) -> MeterProvider | None:
@@ -105,16 +120,28 @@ class Telemetry(Locked):
         return self._logs.provider if self._logs is not None else None
 
     @property
+    def journal_path(self) -> Path | None:
+        """The file that spans are recorded in; None where they are not."""
+        is_used = self._journal is not None and self._journal.is_used
+        return self._journal.path if self._journal is not None and is_used else None
+
+    @property
     def unsent(self) -> int:
-        """How many spans the endpoint did not take, and how many came after the shutdown."""
-        relay = relay_of(self.tracer_provider) if self._exporters else None
+        """How many spans no endpoint has taken: those that wait, and those that were dropped.
+
+        It goes down only when they arrive. Without an endpoint nothing is to be sent.
+        """
+        relay = relay_of(self.tracer_provider) if self._sends else None
         late = relay.unsent if relay is not None else 0
-        return late + sum(exporter.unsent for exporter in self._exporters)
+        recorded = self._journal.unsent if self._journal is not None else 0
+        return late + recorded + sum(processor.unsent for processor in self._processors)
 
     @property
     def unsent_log_records(self) -> int:
-        """How many log records the endpoint did not take."""
-        return sum(exporter.unsent for exporter in self._logs.exporters) if self._logs else 0
+        """How many log records no endpoint has taken, as above."""
+        recorded = self._journal.unsent_log_records if self._journal is not None else 0
+        processors = self._logs.processors if self._logs is not None else ()
+        return recorded + sum(processor.unsent for processor in processors)
 
     def handler(self) -> OpenTelemetryCallbackHandler:
         """Return the callback handler of this process; the same one each time."""
@@ -136,12 +163,21 @@ class Telemetry(Locked):
             timeout: how long that may take, in seconds.
 
         Returns:
-            Whether nothing is waiting any longer; what a receiver then refused is logged by the
-            exporter.
+            Whether all that had ended was taken, within that time: by the endpoint where there is
+            one, by the journal where there is none.
         """
-        metrics = self._metrics is None or self._metrics.flush(timeout)
-        spans = _flushed(self.tracer_provider, timeout)
-        return _flushed(self.logger_provider, timeout) and spans and metrics
+        owners: tuple[object, ...] = (self.tracer_provider, self.logger_provider)
+        flushes: list[Callable[[], object]] = [
+            partial(provider.force_flush, max(int(timeout * 1000), 1))
+            for provider in owners
+            if isinstance(provider, _FlushableProvider)
+        ]
+        if self._metrics is not None:
+            flushes.append(self._metrics.flush)
+        if self._journal is not None:
+            flushes.append(partial(self._journal.flush, timeout))
+        is_flushed = flushed(flushes, timeout)
+        return is_flushed and not self.unsent and not self.unsent_log_records
 
     def shutdown(self, timeout: float = _DEFAULT_TIMEOUT) -> None:
         """End open runs, send what is waiting, and stop; a provider of the application goes on.
@@ -154,15 +190,29 @@ class Telemetry(Locked):
         if self._is_shut_down:
             return
         self._is_shut_down = True
+        atexit.unregister(self._leave)
         if self._metrics is not None:
             self._metrics.take_back()
-        others = [signal for signal in (self._logs, self._metrics) if signal is not None]
-        providers = (self._owned, *(signal.owned for signal in others))
-        shut_down(
-            [provider for provider in providers if provider is not None],
-            [*self._exporters, *(exporter for signal in others for exporter in signal.exporters)],
-            timeout,
-        )
+        owned = [provider for provider in self._owned_providers() if provider is not None]
+        stops: list[Callable[[], object]] = [provider.shutdown for provider in owned]
+        if self._journal is not None:
+            stops.append(partial(self._journal.stop, timeout * _SENT_IN))
+        note_shutdown(owned)
+        shut_down(stops, list(self._ways_to_give_up()), timeout)
+
+    def _owned_providers(self) -> tuple[_StoppableProvider | None, ...]:
+        logs = self._logs.owned if self._logs is not None else None
+        metrics = self._metrics.owned if self._metrics is not None else None
+        return self._owned, logs, metrics
+
+    def _ways_to_give_up(self) -> Iterator[Callable[[], object]]:
+        """Yield what has each exporter give up what it is trying."""
+        for processor in self._processors:
+            yield processor.exporter.shutdown
+        for log_processor in self._logs.processors if self._logs is not None else ():
+            yield log_processor.exporter.shutdown
+        for exporter in self._metrics.exporters if self._metrics is not None else ():
+            yield exporter.shutdown
 
     def __enter__(self) -> Self:
         return self
@@ -174,6 +224,39 @@ class Telemetry(Locked):
         traceback: TracebackType | None,
     ) -> None:
         self.shutdown()
+
+    @property
+    def dropped(self) -> int:
+        """How many spans were dropped before the journal, or an endpoint from it, had them."""
+        return self._journal.dropped if self._journal is not None else 0
+
+    @property
+    def backlog_age(self) -> float:
+        """How long the oldest span waits in the journal for the endpoint, in seconds."""
+        return self._journal.backlog_age if self._journal is not None else 0.0
+
+    @property
+    def sends(self) -> bool:
+        """Whether spans are sent, or recorded."""
+        return self._sends or self._journal is not None
+
+    @property
+    def _sends(self) -> bool:
+        is_spooled = self._journal is not None and self._journal.sends
+        return is_spooled or bool(self._processors)
+
+    def _leave(self) -> None:
+        """End with a program that has not said when: soon, and with a line of what it leaves."""
+        self.shutdown(_SECONDS_AT_EXIT)
+        left = [
+            f"{count} {what}"
+            for count, what in ((self.unsent, "spans"), (self.unsent_log_records, "log records"))
+            if count
+        ]
+        if left:
+            is_kept = self.journal_path is not None
+            fate = "wait in the journal for the next program" if is_kept else "were not sent"
+            Diagnostics().report(f"{' and '.join(left)} {fate}: the program has ended")
 
 
 def configure(
@@ -212,33 +295,64 @@ def configure(
     resource = _resource(config)
     console = console if console is not None else sys.stdout
     metrics = _metrics(config, resource, metric_readers, os.environ, console)
-    logs = _logs(config, resource, os.environ, console)
     provider = provider_in_use()
+    processors: list[CountingProcessor] = []
+    journal = _journal(config, provider, processors)
+    logs = _logs(config, resource, os.environ, console, journal)
     if provider is None:
-        exporters = list(_otlp_exporters(config, os.environ))
-        made = _tracer_provider(config, resource, exporters, console)
-        telemetry = Telemetry(made, config, made, exporters, logs=logs, metrics=metrics)
+        if journal is None:
+            _send(config, processors)
+        made = _tracer_provider(config, resource, processors, console)
+        telemetry = Telemetry(
+            made, config, made, processors, journal=journal, logs=logs, metrics=metrics
+        )
         put_to_use(made)
     else:
-        telemetry = Telemetry(provider, config, logs=logs, metrics=metrics)
+        telemetry = Telemetry(provider, config, journal=journal, logs=logs, metrics=metrics)
+    if metrics is not None and telemetry.sends:
+        # Imported late, with the metrics.
+        from .observing import observe  # noqa: PLC0415
+
+        observe(telemetry, metrics.provider)
+    if journal is not None and isinstance(telemetry.tracer_provider, _ProcessorProvider):
+        telemetry.tracer_provider.add_span_processor(journal.processor)
     if isinstance(telemetry.tracer_provider, _ProcessorProvider):
         for processor in span_processors:
             telemetry.tracer_provider.add_span_processor(processor)
     return telemetry
 
 
-def _flushed(provider: object, timeout: float) -> bool:
-    if isinstance(provider, _FlushableProvider):
-        return provider.force_flush(int(timeout * 1000))
-    return True
-
-
 def _resource(config: TelemetryConfig) -> Resource:
     return Resource.create({SERVICE_NAME: config.service_name} if config.service_name else {})
 
 
+def _journal(
+    config: TelemetryConfig,
+    provider: trace.TracerProvider | None,
+    processors: list[CountingProcessor],
+) -> ProcessJournal | None:
+    """Set the journal up, where it is asked for, or nothing else takes the spans."""
+    sends = sends_otlp(Signal.TRACES, config, os.environ)
+    is_alone = provider is None and not sends
+    by_default = is_alone and "none" not in exporter_names(Signal.TRACES, os.environ)
+    path = journal_path(config.journal, by_default=by_default)
+    if path is None or is_disabled(os.environ) or relay_of(provider) is not None:
+        return None
+    # Imported late: a program without a journal does without SQLite.
+    from .journal import set_up_journal  # noqa: PLC0415
+
+    otherwise = partial(_send, config, processors) if provider is None else lambda: None
+    return set_up_journal(
+        config, path, os.environ, otherwise=otherwise, sends=sends and provider is None
+    )
+
+
 def _logs(
-    config: TelemetryConfig, resource: Resource, environ: Mapping[str, str], console: TextIO
+    config: TelemetryConfig,
+    resource: Resource,
+    environ: Mapping[str, str],
+    console: TextIO,
+    journal: ProcessJournal | None,
 ) -> Logs | None:
     capture = CaptureContent.named("capture_content", config.capture_content)
     chosen = exporter_names(Signal.LOGS, environ)
@@ -248,7 +362,8 @@ def _logs(
     # Imported late: most programs do without logs.
     from .logs import set_up_logs  # noqa: PLC0415
 
-    return set_up_logs(config, resource, environ, console)
+    spool = journal if journal is not None and journal.sends else None
+    return set_up_logs(config, resource, environ, console, spool)
 
 
 def _metrics(
@@ -271,26 +386,27 @@ def _metrics(
 def _tracer_provider(
     config: TelemetryConfig,
     resource: Resource,
-    exporters: Sequence[CountingExporter],
+    processors: Sequence[CountingProcessor],
     console: TextIO,
 ) -> TracerProvider:
     provider = relayed_provider(config.sampler, resource)
     if "console" in exporter_names(Signal.TRACES, os.environ):
         provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=console)))
-    for exporter in exporters:
-        provider.add_span_processor(BatchSpanProcessor(exporter))
+    for processor in processors:
+        provider.add_span_processor(processor)
     return provider
 
 
-def _otlp_exporters(
-    config: TelemetryConfig, environ: Mapping[str, str]
-) -> Iterator[CountingExporter]:
-    if sends_otlp(Signal.TRACES, config, environ):
-        # Imported late: it brings an HTTP client that most programs do without.
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
-            OTLPSpanExporter,
-        )
+def _send(config: TelemetryConfig, processors: list[CountingProcessor]) -> CountingProcessor | None:
+    """Add what sends spans to the endpoint, where there is one, to the *processors*."""
+    if not sends_otlp(Signal.TRACES, config, os.environ):
+        return None
+    # Imported late: it brings an HTTP client that most programs do without.
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
+        OTLPSpanExporter,
+    )
 
-        headers = dict(config.headers) if config.headers is not None else None
-        endpoint = otlp_endpoint(Signal.TRACES, config)
-        yield CountingExporter(OTLPSpanExporter(endpoint, headers=headers))
+    headers = dict(config.headers) if config.headers is not None else None
+    exporter = OTLPSpanExporter(otlp_endpoint(Signal.TRACES, config), headers=headers)
+    processors.append(CountingProcessor(exporter))
+    return processors[-1]

@@ -1,78 +1,148 @@
-"""Sends spans, and knows how many could not be sent."""
+"""Sends spans and log records, counts what was not taken, and keeps to its time."""
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-from .._providers import note_shutdown
+from .._process import in_forked_child
+from .._values.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from opentelemetry.sdk.trace import ReadableSpan
-
-
-class _Stoppable(Protocol):
-    def shutdown(self) -> None: ...
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import ReadableSpan, Span
 
 
-# What an exporter that was told to stop may still need to give up a request that is under way.
-_GRACE = 0.5
+# Of the time that it has, a shutdown gives this part to exporters that were told to give up.
+_GRACE: Final = 0.1
 
 
 class CountingExporter(SpanExporter):
-    """Passes spans on to another exporter, and counts those that it could not send.
+    """Passes spans on to another exporter, and counts those that were taken.
 
     Args:
         exporter: sends the spans.
+
+    Attributes:
+        taken: how many were.
     """
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
-        self.unsent = 0
+        self._is_shut_down = False
+        self.taken = 0
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send *spans*."""
-        # Counted before: a receiver that never answers must not hide what it did not take.
-        self.unsent += len(spans)
+        if self._is_shut_down:
+            return SpanExportResult.FAILURE
         result = self._exporter.export(spans)
         if result is SpanExportResult.SUCCESS:
-            self.unsent -= len(spans)
+            self.taken += len(spans)
         return result
 
     def shutdown(self) -> None:
         """Stop; a request that is being tried again is given up."""
-        self._exporter.shutdown()
+        if not self._is_shut_down:
+            self._is_shut_down = True
+            self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what the exporter holds back."""
         return self._exporter.force_flush(timeout_millis)
 
 
+class CountingProcessor(SpanProcessor):
+    """Sends spans in batches, and counts each from its end until it is taken.
+
+    Args:
+        exporter: sends them.
+    """
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self.exporter = CountingExporter(exporter)
+        self._batches = BatchSpanProcessor(self.exporter)
+        self._ended = Tally()
+        in_forked_child(self._forget)
+
+    @property
+    def unsent(self) -> int:
+        """How many were not taken: they wait, or found no room, or could not be sent."""
+        return max(self._ended.total - self.exporter.taken, 0)
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Take note that a span has started."""
+        self._batches.on_start(span, parent_context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Take a span."""
+        context = span.context
+        if context is not None and context.trace_flags.sampled:
+            self._ended.add()
+            self._batches.on_end(span)
+
+    def shutdown(self) -> None:
+        """Send what waits, and stop."""
+        self._batches.shutdown()  # type: ignore[no-untyped-call]  # the SDK's
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Send what waits."""
+        return bool(self._batches.force_flush(timeout_millis))
+
+    def _forget(self) -> None:
+        """In a child of a fork: what waits is the parent's."""
+        self._ended = Tally()
+        self.exporter.taken = 0
+
+
 def shut_down(
-    providers: Sequence[_Stoppable], exporters: Sequence[_Stoppable], timeout: float
+    stops: Sequence[Callable[[], Any]], give_up: Sequence[Callable[[], Any]], timeout: float
 ) -> None:
     """Send what is waiting and stop, all within *timeout* seconds.
 
     The SDK's own way waits for as long as the exporters try again.
+
+    Args:
+        stops: each sends what waits, and stops.
+        give_up: each has an exporter give up what it is trying.
+        timeout: in seconds.
     """
     deadline = monotonic() + timeout
-    note_shutdown(providers)
-    threads = [
-        Thread(target=provider.shutdown, name="nodespan-shutdown", daemon=True)
-        for provider in providers
-    ]
-    for thread in threads:
-        thread.start()
-    if _are_done(threads, deadline):
-        return
-    for exporter in exporters:
-        exporter.shutdown()
-    _are_done(threads, monotonic() + _GRACE)
+    threads = [_started(stop) for stop in stops]
+    if not _are_done(threads, deadline - timeout * _GRACE):
+        threads += [_started(stop) for stop in give_up]
+        _are_done(threads, deadline)
+
+
+def flushed(flushes: Sequence[Callable[[], Any]], timeout: float) -> bool:
+    """Flush, all at once; say whether all was done within *timeout* seconds, and told so."""
+    results: list[bool] = []
+
+    def run(flush: Callable[[], Any]) -> None:
+        results.append(flush() is not False)
+
+    deadline = monotonic() + timeout
+    threads = [_started(partial(run, flush)) for flush in flushes]
+    return _are_done(threads, deadline) and len(results) == len(flushes) and all(results)
+
+
+def _started(work: Callable[[], Any]) -> Thread:
+    def quietly() -> None:
+        try:
+            work()
+        except Exception:  # noqa: BLE001 - the SDK raises what its exporters have logged
+            return
+
+    thread = Thread(target=quietly, name="nodespan-flush", daemon=True)
+    thread.start()
+    return thread
 
 
 def _are_done(threads: Sequence[Thread], deadline: float) -> bool:

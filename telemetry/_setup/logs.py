@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opentelemetry import _logs
-from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
 from opentelemetry.sdk._logs.export import (
     BatchLogRecordProcessor,
     ConsoleLogRecordExporter,
@@ -15,44 +15,93 @@ from opentelemetry.sdk._logs.export import (
     SimpleLogRecordProcessor,
 )
 
+from .._process import in_forked_child
 from .._providers import was_shut_down
 from .._settings.config import TelemetryConfig, otlp_endpoint, sends_otlp
 from .._settings.variables import Signal, exporter_names
 from .._upstream.opentelemetry import is_unset, otlp_log_exporter
+from .._values.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import TextIO
 
-    from opentelemetry.sdk._logs import ReadableLogRecord
+    from opentelemetry.sdk._logs import ReadableLogRecord, ReadWriteLogRecord
     from opentelemetry.sdk.resources import Resource
+
+    from .journal import ProcessJournal
 
 
 class CountingLogExporter(LogRecordExporter):
-    """Passes log records on to another exporter, and counts those that it could not send.
+    """Passes log records on to another exporter, and counts those that were taken.
 
     Args:
         exporter: sends the records.
+
+    Attributes:
+        taken: how many were.
     """
 
     def __init__(self, exporter: LogRecordExporter) -> None:
         self._exporter = exporter
-        self.unsent = 0
+        self._is_shut_down = False
+        self.taken = 0
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
         """Send a *batch* of records."""
+        if self._is_shut_down:
+            return LogRecordExportResult.FAILURE
         result = self._exporter.export(batch)
-        if result is not LogRecordExportResult.SUCCESS:
-            self.unsent += len(batch)
+        if result is LogRecordExportResult.SUCCESS:
+            self.taken += len(batch)
         return result
 
     def shutdown(self) -> None:
         """Stop; a request that is being tried again is given up."""
-        self._exporter.shutdown()  # type: ignore[no-untyped-call]  # the SDK's
+        if not self._is_shut_down:
+            self._is_shut_down = True
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]  # the SDK's
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what the exporter holds back."""
         return self._exporter.force_flush(timeout_millis)
+
+
+class CountingLogProcessor(LogRecordProcessor):
+    """Sends log records in batches, and counts each until it is taken.
+
+    Args:
+        exporter: sends them.
+    """
+
+    def __init__(self, exporter: LogRecordExporter) -> None:
+        self.exporter = CountingLogExporter(exporter)
+        self._batches = BatchLogRecordProcessor(self.exporter)
+        self._emitted = Tally()
+        in_forked_child(self._forget)
+
+    @property
+    def unsent(self) -> int:
+        """How many were not taken: they wait, or found no room, or could not be sent."""
+        return max(self._emitted.total - self.exporter.taken, 0)
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Take a record."""
+        self._emitted.add()
+        self._batches.on_emit(log_record)
+
+    def shutdown(self) -> None:
+        """Send what waits, and stop."""
+        self._batches.shutdown()  # type: ignore[no-untyped-call]  # the SDK's
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Send what waits."""
+        return bool(self._batches.force_flush(timeout_millis))
+
+    def _forget(self) -> None:
+        """In a child of a fork: what waits is the parent's."""
+        self._emitted = Tally()
+        self.exporter.taken = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,45 +111,62 @@ class Logs:
     Attributes:
         provider: takes the log records; None where they go nowhere.
         owned: the provider again, where it was made here and is to be shut down.
-        exporters: of that provider.
+        processors: of that provider, which send.
     """
 
     provider: _logs.LoggerProvider | None
     owned: LoggerProvider | None = None
-    exporters: tuple[CountingLogExporter, ...] = ()
+    processors: tuple[CountingLogProcessor, ...] = ()
 
 
 def set_up_logs(
-    config: TelemetryConfig, resource: Resource, environ: Mapping[str, str], console: TextIO
+    config: TelemetryConfig,
+    resource: Resource,
+    environ: Mapping[str, str],
+    console: TextIO,
+    journal: ProcessJournal | None,
 ) -> Logs:
-    """Return the application's logger provider, or set one that sends where there is a place."""
+    """Return the application's logger provider, or set one that sends where there is a place.
+
+    Args:
+        config: what the variables do not say, or shall not.
+        resource: whose log records they are.
+        environ: the variables.
+        console: where they are shown, if they are to be.
+        journal: sends them; None where they are sent without one.
+    """
     provider = _logs.get_logger_provider()
     follows = was_shut_down(provider)
     if not is_unset(provider) and not follows:
         return Logs(provider)
-    exporters = tuple(_otlp_exporters(config, environ))
+    is_sent = sends_otlp(Signal.LOGS, config, environ)
+    exporter = _otlp_exporter(config) if is_sent and journal is None else None
+    is_sent = is_sent and (journal is not None or exporter is not None)
     is_shown = "console" in exporter_names(Signal.LOGS, environ)
-    if not exporters and not is_shown:
+    if not is_sent and not is_shown:
         return Logs(None)
-    made = LoggerProvider(resource)
+    made = LoggerProvider(resource, shutdown_on_exit=False)
+    processors: tuple[CountingLogProcessor, ...] = ()
     if is_shown:
         made.add_log_record_processor(
             SimpleLogRecordProcessor(ConsoleLogRecordExporter(out=console))
         )
-    for exporter in exporters:
-        made.add_log_record_processor(BatchLogRecordProcessor(exporter))
+    if is_sent and journal is not None:
+        # Imported late, as above.
+        from .._spool.log_records import JournalLogProcessor  # noqa: PLC0415
+
+        made.add_log_record_processor(JournalLogProcessor(journal.queue))
+    elif exporter is not None:
+        processors = (CountingLogProcessor(exporter),)
+        made.add_log_record_processor(processors[0])
     if not follows:
         _logs.set_logger_provider(made)
-    return Logs(made, made, exporters)
+    return Logs(made, made, processors)
 
 
-def _otlp_exporters(
-    config: TelemetryConfig, environ: Mapping[str, str]
-) -> Iterator[CountingLogExporter]:
-    if sends_otlp(Signal.LOGS, config, environ):
-        exporter_class = otlp_log_exporter()
-        if exporter_class is None:
-            return
-        headers = dict(config.headers) if config.headers is not None else None
-        endpoint = otlp_endpoint(Signal.LOGS, config)
-        yield CountingLogExporter(exporter_class(endpoint, headers=headers))
+def _otlp_exporter(config: TelemetryConfig) -> LogRecordExporter | None:
+    exporter_class = otlp_log_exporter()
+    if exporter_class is None:
+        return None
+    headers = dict(config.headers) if config.headers is not None else None
+    return exporter_class(otlp_endpoint(Signal.LOGS, config), headers=headers)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics
@@ -101,23 +100,17 @@ class ProcessMetrics:
     lent: tuple[MetricReader, ...] = ()
     scrape_url: str | None = None
 
-    def flush(self, timeout: float) -> bool:
-        """Have the readers collect and send; return whether they were done within *timeout* s."""
-        flushing = Thread(target=self._flush, name="nodespan-flush", daemon=True)
-        flushing.start()
-        flushing.join(timeout)
-        return not flushing.is_alive()
+    def flush(self) -> None:
+        """Have the readers collect and send."""
+        if isinstance(self.provider, MeterProvider):
+            # It raises what its exporters have logged.
+            with suppress(Exception):
+                self.provider.force_flush()
 
     def take_back(self) -> None:
         """Take the readers back from the application's provider, and shut them down."""
         for reader in self.lent:
             self.provider.remove_metric_reader(reader)  # type: ignore[attr-defined]  # the SDK's
-
-    def _flush(self) -> None:
-        if isinstance(self.provider, MeterProvider):
-            # It raises what its exporters have logged.
-            with suppress(Exception):
-                self.provider.force_flush()
 
 
 def set_up_metrics(
@@ -151,7 +144,7 @@ def set_up_metrics(
     own = [*map(PeriodicExportingMetricReader, sent), *scraped, *readers]
     if not own:
         return None
-    made = MeterProvider(own, resource)
+    made = MeterProvider(own, resource, shutdown_on_exit=False)
     if not follows:
         metrics.set_meter_provider(made)
     return ProcessMetrics(made, made, exporters, scrape_url=url)

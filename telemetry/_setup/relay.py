@@ -90,7 +90,9 @@ class SpanRelay(SynchronousMultiSpanProcessor):
 def relayed_provider(sampler: Sampler | None, resource: Resource) -> TracerProvider:
     """Return a tracer provider whose spans take another way once it is shut down."""
     relay = SpanRelay()
-    provider = TracerProvider(sampler, resource, active_span_processor=relay)
+    provider = TracerProvider(
+        sampler, resource, shutdown_on_exit=False, active_span_processor=relay
+    )
     one_of(provider, SpanRelay, lambda: relay)
     return provider
 

@@ -9,6 +9,7 @@ from opentelemetry.trace import INVALID_SPAN, Status, StatusCode
 
 from .._content.door import CaptureContent
 from .._context.current import attach_body, context_beneath, context_of_root
+from .._context.starting import STARTING_RUN
 from .._runs.run import Traced
 from .._semconv import names as semconv
 from .._stream.attributes import stream_attributes, stream_events
@@ -72,15 +73,19 @@ class SpanWriter:
     def open(self, run: Run) -> Traced:
         """Start the span of a run, and make it current where the run has a body."""
         start = span_start(run.kind, run.start)
-        span = self._tracer.start_span(
-            start.name,
-            context=_context_above(run),
-            kind=start.kind,
-            attributes=start.attributes,
-            start_time=run.time(run.started_at),
-            record_exception=False,
-            set_status_on_exception=False,
-        )
+        starting = STARTING_RUN.set(run)
+        try:
+            span = self._tracer.start_span(
+                start.name,
+                context=_context_above(run),
+                kind=start.kind,
+                attributes=start.attributes,
+                start_time=run.time(run.started_at),
+                record_exception=False,
+                set_status_on_exception=False,
+            )
+        finally:
+            STARTING_RUN.reset(starting)
         body = run.body
         if run.kind.has_body:
             body = attach_body(run.run_id, span, run.waiting, body, is_leaf=run.kind.is_leaf)

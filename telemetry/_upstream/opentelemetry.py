@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from .names import Kind, Name, Use
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+    from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.metrics.export import MetricExporter
     from opentelemetry.sdk.trace import Event
     from opentelemetry.trace import Span
@@ -38,6 +40,10 @@ LOGS: Final = Use(
 OTLP_LOGS: Final = Use(
     (Name("opentelemetry.exporter.otlp.proto.http._log_exporter", "OTLPLogExporter"),),
     "log records are not sent by OTLP",
+)
+LOG_ENCODING: Final = Use(
+    (Name("opentelemetry.exporter.otlp.proto.common._log_encoder", "encode_logs"),),
+    "log records do not travel through the journal",
 )
 PREFERENCES: Final = Use(
     (
@@ -106,6 +112,7 @@ TABLE: Final = (
     SUPPRESSION,
     LOGS,
     OTLP_LOGS,
+    LOG_ENCODING,
     PREFERENCES,
     EVENTS,
     AGGREGATIONS,
@@ -140,6 +147,12 @@ def is_unset(provider: LoggerProvider) -> bool:
 def otlp_log_exporter() -> type[OTLPLogExporter] | None:
     """Return what sends log records by OTLP; None where nothing does."""
     found = OTLP_LOGS.find()
+    return found[0] if found is not None else None
+
+
+def log_encoder() -> Callable[[Sequence[ReadableLogRecord]], ExportLogsServiceRequest] | None:
+    """Return what encodes log records as OTLP has them; None where nothing does."""
+    found = LOG_ENCODING.find()
     return found[0] if found is not None else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nodespan.telemetry._semconv import metrics as instruments
-from nodespan.telemetry._semconv.metrics import Histogram, UpDownCounter
+from nodespan.telemetry._semconv.metrics import Gauge, Histogram, UpDownCounter
 from nodespan.telemetry._semconv.names import NEWEST, RELEASED
 
 from . import own_names as own
@@ -49,6 +49,7 @@ def _metrics(edition: Edition) -> Iterator[Histogram | Counter]:
     yield from dict.fromkeys(instruments.histograms_of(edition).values())
     yield from instruments.counters_of(edition)
     yield from (instruments.OPEN_RUNS, instruments.STALLED_STREAMS, instruments.CHUNKS)
+    yield from (instruments.UNSENT_SPANS, instruments.DROPPED_SPANS, instruments.BACKLOG_AGE)
 
 
 def _edition(*, in_released: bool, in_newest: bool) -> str:
@@ -60,6 +61,8 @@ def _edition(*, in_released: bool, in_newest: bool) -> str:
 def _instrument(metric: Histogram | Counter) -> str:
     if isinstance(metric, Histogram):
         return "histogram"
+    if isinstance(metric, Gauge):
+        return "gauge"
     return "up-down counter" if isinstance(metric, UpDownCounter) else "counter"
 
 

@@ -87,4 +87,5 @@ class Processes:
 def environment_of_programs(**variables: str) -> dict[str, str]:
     """What a process gets: nothing of what is set up on this machine."""
     kept = {name: value for name, value in os.environ.items() if not SET_UP_HERE.match(name)}
-    return kept | {"PYTHONUTF8": "1"} | variables
+    # Nor does a test leave anything in the state folder of who runs it.
+    return kept | {"PYTHONUTF8": "1", "NODESPAN_JOURNAL": "off"} | variables

@@ -1,0 +1,1 @@
+"""The journal: spans and what became of them, in a SQLite file that outlives the process."""

@@ -1,0 +1,217 @@
+"""Opens a journal's file: made where it is missing, moved aside where it is broken."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from .._errors import JournalError, JournalMissingError
+from .place import HEADER, looks_foreign, network_filesystem
+from .schema import APPLICATION_ID, VERSION, is_foreign, migrate, version_of
+
+# How long one statement waits for another process: short, since what waits can be asked to stop.
+_BUSY: Final = 0.25
+_BESIDE: Final = ("", "-wal", "-shm")
+_KEPT_ASIDE: Final = 2
+# Of the write-ahead log, once it is written into the file, so much stays on the disk.
+_LOG_KEPT: Final = 8 << 20
+
+
+def check_place(path: Path) -> None:
+    """Check, without opening it, that a journal can lie at a place.
+
+    Raises:
+        JournalError: it cannot; the message says why, and what would do.
+    """
+    kind = network_filesystem(path)
+    if kind is not None:
+        raise JournalError(
+            f"the journal {path} would lie on a network file system ({kind}), where SQLite loses "
+            "data; set NODESPAN_JOURNAL to a file on a local disk, or to off"
+        )
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_there = path.exists()
+        foreign = looks_foreign(path)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    if foreign:
+        raise _foreign(path)
+    _check_header(path)
+    if not os.access(path if is_there else path.parent, os.W_OK):
+        raise JournalError(
+            f"the journal {path} cannot be written; set NODESPAN_JOURNAL to a file that can, "
+            "or to off"
+        )
+
+
+def _check_header(path: Path) -> None:
+    """Check what a database's first page tells, where it tells anything yet."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError:
+        return
+    if not header.startswith(HEADER):
+        return  # it is damaged, and will be found so
+    application = int.from_bytes(header[68:72])
+    version = int.from_bytes(header[60:64])
+    if application not in (0, APPLICATION_ID):
+        raise _foreign(path)
+    if application and version > VERSION:
+        raise _newer(path, version)
+
+
+def open_journal(path: Path) -> sqlite3.Connection:
+    """Open a journal to write into it; make it where it is missing.
+
+    Raises:
+        JournalError: it cannot be one, now or later.
+        sqlite3.Error: it cannot be opened now.
+    """
+    check_place(path)
+    try:
+        _make_private(path)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+    try:
+        _set_up(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Open a journal to read from it alone.
+
+    Raises:
+        JournalMissingError: there is none.
+        JournalError: it is none, or one that only a newer nodespan can read.
+    """
+    if not path.exists():
+        raise JournalMissingError(f"there is no journal at {path}: nothing was recorded yet")
+    if looks_foreign(path):
+        raise _foreign(path)
+    try:
+        connection, version = _opened_to_read(path)
+    except sqlite3.DatabaseError as error:
+        if not is_broken(error):
+            raise
+        raise JournalError(
+            f"the journal {path} is damaged; `nodespan doctor --repair` makes a new one of what "
+            "can be read"
+        ) from error
+    if version == VERSION:
+        return connection
+    connection.close()
+    if version > VERSION:
+        raise _newer(path, version)
+    raise JournalMissingError(f"there is no journal at {path}: nothing was recorded yet")
+
+
+def _opened_to_read(path: Path) -> tuple[sqlite3.Connection, int]:
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        connection = sqlite3.connect(uri, uri=True, timeout=5, check_same_thread=False)
+        if is_foreign(connection):
+            connection.close()
+            raise _foreign(path)
+    except sqlite3.OperationalError:
+        # In a folder that cannot be written, a file that nobody has open is read as it lies.
+        connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, check_same_thread=False)
+    return connection, version_of(connection)
+
+
+def move_aside(path: Path) -> Path:
+    """Move a broken journal out of the way, and return where it lies now; of these the last two.
+
+    Raises:
+        OSError: it cannot be moved.
+    """
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    aside = path.with_name(f"{path.name}.broken-{now}")
+    for suffix in reversed(_BESIDE):
+        with suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
+    kept = sorted(path.parent.glob(f"{path.name}.broken-*[0-9]"))
+    for old in kept[:-_KEPT_ASIDE]:
+        for suffix in _BESIDE:
+            Path(f"{old}{suffix}").unlink(missing_ok=True)
+    return aside
+
+
+def size_of(path: Path) -> int:
+    """Return how many bytes a journal takes on the disk."""
+    total = 0
+    for suffix in _BESIDE:
+        with suppress(OSError):
+            total += Path(f"{path}{suffix}").stat().st_size
+    return total
+
+
+def is_broken(error: BaseException) -> bool:
+    """Say whether an error of SQLite's tells that the file is damaged."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def is_busy(error: BaseException) -> bool:
+    """Say whether an error of SQLite's tells that somebody else is using the file."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _make_private(path: Path) -> None:
+    # What SQLite makes beside it gets the same mode.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    for suffix in _BESIDE:
+        beside = Path(f"{path}{suffix}")
+        with suppress(FileNotFoundError, PermissionError):
+            if beside.stat().st_mode & 0o077:
+                beside.chmod(0o600)
+
+
+def _set_up(connection: sqlite3.Connection, path: Path) -> None:
+    if is_foreign(connection):
+        raise _foreign(path)
+    version = version_of(connection)
+    if version > VERSION:
+        raise _newer(path, version)
+    if version == 0:
+        # Only a file without a page takes it.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA journal_size_limit = {_LOG_KEPT}")
+    connection.execute("PRAGMA cache_size = -8192")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    if version < VERSION:
+        migrate(connection)
+
+
+def _foreign(path: Path) -> JournalError:
+    return JournalError(
+        f"{path} is no journal of nodespan's and is left alone; set NODESPAN_JOURNAL to another "
+        "file, or to off"
+    )
+
+
+def _newer(path: Path, version: int) -> JournalError:
+    return JournalError(
+        f"the journal {path} is of version {version}, and this nodespan knows {VERSION}: it is "
+        "left alone; use a newer nodespan, or set NODESPAN_JOURNAL to another file"
+    )
+
+
+def _unusable(path: Path, error: OSError) -> JournalError:
+    return JournalError(
+        f"the journal {path} cannot be opened ({error.strerror}); set NODESPAN_JOURNAL to a file "
+        "that can be written, or to off"
+    )

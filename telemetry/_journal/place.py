@@ -1,0 +1,99 @@
+"""Whether a journal can lie at a place: the file system, and what is there already.
+
+SQLite's write-ahead log needs memory that processes share: over a network it loses data.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+_NETWORK: Final = frozenset(
+    [
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "coda",
+        "davfs",
+        "fuse.ceph",
+        "fuse.davfs2",
+        "fuse.gcsfuse",
+        "fuse.glusterfs",
+        "fuse.juicefs",
+        "fuse.rclone",
+        "fuse.s3fs",
+        "fuse.sshfs",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "ocfs2",
+        "smb3",
+        "smbfs",
+    ]
+)
+HEADER: Final = b"SQLite format 3\0"
+# What a journal's pages are full of, whatever has become of its first one.
+_MARKS: Final = (b"telemetry.sdk.", b"gen_ai.", b"nodespan")
+_LOOKED_AT: Final = 1 << 20
+_PAGE: Final = 4096
+# What a page of a tree begins with, https://www.sqlite.org/fileformat2.html#b_tree_pages.
+_TREE_PAGES: Final = (0x02, 0x05, 0x0A, 0x0D)
+
+
+def network_filesystem(path: Path, mounts: str | None = None) -> str | None:
+    """Return the type of the network file system that a path lies on; None where it does not.
+
+    Args:
+        path: of a file that need not exist.
+        mounts: of this process, as Linux tells them; by default what it tells now.
+
+    Source: https://www.sqlite.org/wal.html
+    """
+    if str(path).startswith("\\\\"):
+        return "a network share"
+    if mounts is None:
+        try:
+            mounts = _MOUNTS.read_text(errors="replace")
+        except OSError:
+            return None
+    kind = _filesystem(os.path.realpath(path), mounts)
+    return kind if kind in _NETWORK else None
+
+
+def looks_foreign(path: Path) -> bool:
+    """Say whether a file is no database, and nothing tells that it ever was one."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_LOOKED_AT)
+    except FileNotFoundError:
+        return False
+    if not start or start.startswith(HEADER):
+        return False
+    return not any(mark in start for mark in _MARKS) and not _has_pages(start)
+
+
+def _has_pages(start: bytes) -> bool:
+    """Say whether a file is of pages, as a database's that has lost its first one."""
+    kinds = start[_PAGE::_PAGE]
+    are_pages = len(start) % _PAGE == 0 and len(kinds) > 1
+    return are_pages and sum(kind in _TREE_PAGES for kind in kinds) > len(kinds) // 2
+
+
+def _filesystem(path: str, mounts: str) -> str | None:
+    longest, found = -1, None
+    for line in mounts.splitlines():
+        mount, dash, source = line.partition(" - ")
+        fields = mount.split(" ")
+        if not dash or len(fields) < 5:  # noqa: PLR2004 - the fifth is the mount point
+            continue
+        point = fields[4].encode().decode("unicode_escape", errors="replace")
+        is_above = path == point or path.startswith(point.rstrip("/") + "/")
+        if is_above and len(point) >= longest:
+            longest, found = len(point), source.split(" ")[0]
+    return found

@@ -1,0 +1,404 @@
+"""The one thread that writes what the application's threads have queued."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from itertools import islice
+from threading import Event, Lock, Thread
+from time import monotonic, time_ns
+from typing import TYPE_CHECKING, Final
+
+from .._errors import JournalError
+from .._upstream.opentelemetry import log_encoder
+from .file import is_busy
+from .processor import Ended, Logged, Mark, Queue, Started
+from .recording import count, record
+from .recovery import end_lost_runs
+from .retention import Retention, make_room
+from .rows import rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry.sdk._logs import ReadableLogRecord
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from .._context.starting import StartingRun
+    from .._diagnostics import Diagnostics
+    from .processor import Entry
+    from .rows import SpanRow
+    from .store import Store
+
+_AT_ONCE: Final = 2_000
+_GATHERED_FOR: Final = 0.05
+_PROGRESS_EVERY: Final = 0.5
+_HEARTBEAT_EVERY: Final = 5.0
+_TRIED_AGAIN_AFTER: Final = (0.05, 0.25, 1.0, 2.0)
+_MOST_TRIES: Final = 3
+_MOST_OPEN: Final = 50_000
+_HOUSEKEEPING_EVERY: Final = 30.0
+
+QUEUE_FULL: Final = "span or log record dropped: the journal's queue is full"
+NOT_ENCODED: Final = "span dropped: it could not be encoded"
+NOT_WRITTEN: Final = "spans could not be written into the journal"
+JOURNAL_BUSY: Final = "the journal is in use by another process; spans wait in memory"
+JOURNAL_FAILED: Final = "the journal could not be written; spans wait in memory"
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Entries as they are to be written, kept until they are."""
+
+    entries: list[Entry]
+    rows: list[SpanRow] = field(default_factory=list)
+    logs: list[tuple[bytes, bytes, bytes, int]] = field(default_factory=list)
+    ended: set[bytes] = field(default_factory=set)
+    spoiled: int = 0
+
+
+class Writer:
+    """Writes a queue into a journal.
+
+    Args:
+        store: the journal.
+        queue: what is to be written.
+        diagnostics: counts what could not be.
+        retention: how much the journal may keep.
+        destination: URL that ended spans are owed to; None where to none.
+
+    Attributes:
+        dropped_owed: how many spans made room for others before an endpoint had taken them.
+        spoiled: how many spans could not be encoded or written.
+        commits: how often something was written; odd while it is being written.
+        on_written: called when something that is owed was written.
+        on_failed: called once when there can be no journal, with why.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        queue: Queue,
+        diagnostics: Diagnostics,
+        retention: Retention,
+        destination: str | None = None,
+    ) -> None:
+        self.store = store
+        self.queue = queue
+        self.destination = destination
+        self.commits = 0
+        self.on_written: Callable[[], None] = lambda: None
+        self.on_failed: Callable[[JournalError], None] = lambda _: None
+        self._diagnostics = diagnostics
+        self._retention = retention
+        self._reset()
+        queue.wake = self.wake
+
+    @property
+    def dropped_spans(self) -> int:
+        """How many ends of spans were dropped: there was no room, or they could not be written."""
+        return self.queue.dropped_spans + self.spoiled
+
+    def wake(self) -> None:
+        """Have the thread look at the queue; it is started where it does not run."""
+        if self._thread is None:
+            self._start()
+        self._woken.set()
+
+    def flush(self, timeout: float) -> bool:
+        """Write what waits; return whether that was done within *timeout* seconds."""
+        if self.has_failed:
+            return False
+        if self._is_stopping and (self._thread is None or not self._thread.is_alive()):
+            return not self.queue.entries
+        mark = Mark(Event())
+        self.queue.entries.append(mark)
+        self._is_urgent.set()
+        self.wake()
+        return mark.is_passed.wait(max(timeout, 0))
+
+    def stop(self, timeout: float) -> bool:
+        """Write what waits, and stop; return whether that was done within *timeout* seconds."""
+        deadline = monotonic() + timeout
+        done = self.flush(timeout)
+        self._is_stopping = True
+        self._is_urgent.set()
+        self._woken.set()
+        thread = self._thread
+        if thread is not None:
+            thread.join(max(deadline - monotonic(), 0))
+        if thread is None or not thread.is_alive():
+            self.store.close()
+        return done
+
+    def after_fork_in_child(self) -> None:
+        """Write what this process does from now on; its parent writes what waits."""
+        self.queue.clear()
+        self._reset()
+
+    def _reset(self) -> None:
+        self.has_failed = False
+        self.dropped_owed = self.spoiled = 0
+        self._open: dict[bytes, Started] = {}
+        self._known: set[bytes] = set()
+        self._batch: _Batch | None = None
+        self._mean_bytes = 0.0
+        self._dropped_told = 0
+        self._thread: Thread | None = None
+        self._lock = Lock()
+        self._woken = Event()
+        self._is_urgent = Event()
+        self._is_stopping = False
+        self._failures = 0
+        self._progress_at = self._heartbeat_at = 0.0
+        self._housekeeping_at = monotonic() + _HOUSEKEEPING_EVERY
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None and not self._is_stopping:
+                thread = Thread(target=self._run, name="nodespan-journal", daemon=True)
+                self._thread = thread
+                thread.start()
+
+    def _run(self) -> None:
+        while not self.has_failed:
+            self._woken.wait(self._idle_for())
+            self._woken.clear()
+            if not self._is_urgent.is_set() and len(self.queue.entries) < _AT_ONCE:
+                self._is_urgent.wait(_GATHERED_FOR)
+            self._is_urgent.clear()
+            self.queue.is_awake = False
+            self._write_all()
+            if self._is_stopping and not self.queue.entries:
+                return
+
+    def _idle_for(self) -> float:
+        if self.queue.entries:
+            return _TRIED_AGAIN_AFTER[min(self._failures, len(_TRIED_AGAIN_AFTER) - 1)]
+        return _PROGRESS_EVERY if self._open else _HEARTBEAT_EVERY
+
+    def _write_all(self) -> None:
+        try:
+            while self.queue.entries or self._is_due():
+                self._write(self._batch or self._gathered())
+                self._failures = 0
+        except JournalError as error:
+            self._fail(error)
+        except sqlite3.OperationalError as error:
+            self._failures += 1
+            if not is_busy(error):
+                self._diagnostics.report(JOURNAL_FAILED, error)
+            elif self._failures > len(_TRIED_AGAIN_AFTER):
+                self._diagnostics.report(JOURNAL_BUSY)
+        except OSError as error:
+            self._failures += 1
+            self._diagnostics.report(JOURNAL_FAILED, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, what comes next is written
+            self._discard(error)
+
+    def _is_due(self) -> bool:
+        now = monotonic()
+        return now >= self._heartbeat_at or (bool(self._open) and now >= self._progress_at)
+
+    def _gathered(self) -> _Batch:
+        """Encode what waits; until it is written it stays in the queue."""
+        entries = list(islice(self.queue.entries, _AT_ONCE))
+        batch = self._batch = _Batch(entries)
+        ends = [entry.span for entry in entries if type(entry) is Ended]
+        batch.ended = {_span_id(span) for span in ends}
+        starts = {_span_id(entry.span): entry for entry in entries if type(entry) is Started}
+        self._open |= starts
+        begun = [entry.span for name, entry in starts.items() if name not in batch.ended]
+        run_ids = {
+            name: run.run_id.to_bytes(16, "big")
+            for name in (*starts, *batch.ended)
+            if (run := self._run_of(name)) is not None
+        }
+        rows, batch.spoiled = _encoded([*ends, *begun], run_ids)
+        # What has ended since comes with the next entries, as a whole.
+        batch.rows = [row for row in rows if row.ended_at is None or row.span_id in batch.ended]
+        if self.destination is not None:
+            records = [entry.record for entry in entries if type(entry) is Logged]
+            batch.logs = _encoded_logs(records) if records else []
+        return batch
+
+    def _run_of(self, span_id: bytes) -> StartingRun | None:
+        entry = self._open.get(span_id)
+        return entry.run if entry is not None else None
+
+    def _write(self, batch: _Batch) -> None:
+        self.commits += 1
+        try:
+            with self.store.transaction() as connection:
+                self._put(connection, batch)
+        finally:
+            self.commits += 1
+        self._forget(batch)
+
+    def _put(self, connection: sqlite3.Connection, batch: _Batch) -> None:
+        now = monotonic()
+        self.store.heartbeat(connection)
+        destination = _destination(connection, self.destination)
+        if batch.rows:
+            record(
+                connection,
+                batch.rows,
+                owner=self.store.owner,
+                destination=destination,
+                known=self._known,
+                since=self.store.since,
+            )
+        if batch.logs and destination is not None:
+            _put_logs(connection, batch.logs, self.store.owner, destination)
+        if self._open and now >= self._progress_at:
+            self._put_progress(connection)
+        if now >= self._housekeeping_at:
+            end_lost_runs(connection)
+        dropped = self.queue.dropped
+        count(connection, "dropped", dropped - self._dropped_told + batch.spoiled)
+
+    def _forget(self, batch: _Batch) -> None:
+        """Take out of the queue what is written."""
+        now = monotonic()
+        entries = self.queue.entries
+        for entry in batch.entries:
+            entries.popleft()
+            if type(entry) is Mark:
+                entry.is_passed.set()
+        self._batch = None
+        self._take_note(batch)
+        self._heartbeat_at = now + _HEARTBEAT_EVERY
+        self._progress_at = now + _PROGRESS_EVERY
+        if now >= self._housekeeping_at:
+            self._housekeeping_at = now + _HOUSEKEEPING_EVERY
+            self.dropped_owed += make_room(self.store, self._retention)
+        if self.destination is not None and (batch.rows or batch.logs):
+            self.on_written()
+
+    def _take_note(self, batch: _Batch) -> None:
+        for name in batch.ended:
+            self._open.pop(name, None)
+        self._known -= batch.ended
+        self._known.update(row.span_id for row in batch.rows if row.ended_at is None)
+        while len(self._open) > _MOST_OPEN:
+            self._open.pop(next(iter(self._open)))
+        self.spoiled += batch.spoiled
+        for _ in range(batch.spoiled):
+            self._diagnostics.report(NOT_ENCODED)
+        dropped = self.queue.dropped
+        if dropped > self._dropped_told:
+            self._diagnostics.report(QUEUE_FULL)
+            self._dropped_told = dropped
+        if batch.rows:
+            mean = sum(len(row.span) for row in batch.rows) / len(batch.rows)
+            self._mean_bytes += (mean + 2_000 - self._mean_bytes) * 0.2
+            self.queue.fit(self._mean_bytes)
+
+    def _put_progress(self, connection: sqlite3.Connection) -> None:
+        told = [
+            (name, entry.span.get_span_context(), entry.run.progress())
+            for name, entry in self._open.items()
+            if entry.run is not None and name in self._known
+        ]
+        connection.executemany(
+            "UPDATE spans SET chunks = ?, first_chunk_at = ?, last_chunk_at = ? WHERE span_id = ? "
+            "AND trace = (SELECT id FROM traces WHERE trace_id = ?)",
+            [
+                (*progress, name, context.trace_id.to_bytes(16, "big"))
+                for name, context, progress in told
+                if progress is not None and context is not None
+            ],
+        )
+
+    def _discard(self, error: Exception) -> None:
+        self._failures += 1
+        self._diagnostics.report(NOT_WRITTEN, error)
+        if self._failures > _MOST_TRIES and self._batch is not None:
+            self._batch.spoiled += len(self._batch.rows)
+            self._batch.rows, self._batch.logs = [], []
+
+    def _fail(self, error: JournalError) -> None:
+        self.has_failed = True
+        self.on_failed(error)
+        for entry in self.queue.entries.copy():
+            if type(entry) is Mark:
+                entry.is_passed.set()
+
+
+def _span_id(span: ReadableSpan) -> bytes:
+    context = span.context
+    return context.span_id.to_bytes(8, "big") if context is not None else b""
+
+
+def _encoded(
+    spans: Sequence[ReadableSpan], run_ids: dict[bytes, bytes]
+) -> tuple[list[SpanRow], int]:
+    """Return the rows of spans, and how many have what cannot be encoded."""
+    try:
+        return list(rows_of(spans, run_ids)), 0
+    except Exception:  # noqa: BLE001 - one span's attribute of any kind, or one that changes now
+        rows: list[SpanRow] = []
+        for span in spans:
+            rows += _encoded_alone(span, run_ids)
+        return rows, len(spans) - len(rows)
+
+
+def _encoded_alone(span: ReadableSpan, run_ids: dict[bytes, bytes]) -> list[SpanRow]:
+    for _ in range(3):
+        try:
+            return list(rows_of([span], run_ids))
+        except RuntimeError:  # an open span's attributes have changed meanwhile
+            continue
+        except Exception:  # noqa: BLE001 - as above
+            break
+    return []
+
+
+def _encoded_logs(records: Sequence[ReadableLogRecord]) -> list[tuple[bytes, bytes, bytes, int]]:
+    """Return resource, scope, record and time of each, in OTLP encoding."""
+    encode_logs = log_encoder()
+    if encode_logs is None:
+        return []
+    found = []
+    for group in encode_logs(records).resource_logs:
+        scopes = list(group.scope_logs)
+        del group.scope_logs[:]
+        resource = group.SerializeToString()
+        for scope in scopes:
+            encoded = list(scope.log_records)
+            del scope.log_records[:]
+            made_by = scope.SerializeToString()
+            found += [
+                (resource, made_by, each.SerializeToString(), each.observed_time_unix_nano)
+                for each in encoded
+            ]
+    return found
+
+
+def _put_logs(
+    connection: sqlite3.Connection,
+    logs: Sequence[tuple[bytes, bytes, bytes, int]],
+    owner: int,
+    destination: int,
+) -> None:
+    origins = [log[:2] for log in logs]
+    connection.executemany(
+        "INSERT OR IGNORE INTO origins (resource, scope) VALUES (?, ?)", set(origins)
+    )
+    connection.executemany(
+        "INSERT INTO log_records (owner, origin, destination, at, record) VALUES "
+        "(?, (SELECT id FROM origins WHERE resource = ? AND scope = ?), ?, ?, ?)",
+        [
+            (owner, resource, scope, destination, at or time_ns(), encoded)
+            for resource, scope, encoded, at in logs
+        ],
+    )
+
+
+def _destination(connection: sqlite3.Connection, url: str | None) -> int | None:
+    if url is None:
+        return None
+    connection.execute("INSERT OR IGNORE INTO destinations (url) VALUES (?)", (url,))
+    query = "SELECT id FROM destinations WHERE url = ?"
+    (number,) = connection.execute(query, (url,)).fetchone()
+    return int(number)

@@ -1,0 +1,67 @@
+"""Where the journal is: an argument, a variable, or the user's state folder (pure)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from .._errors import ConfigurationError
+
+VARIABLE: Final = "NODESPAN_JOURNAL"
+DEFAULT_MAX_BYTES: Final = 512 << 20
+DEFAULT_MAX_DAYS: Final = 30.0
+
+_FILE: Final = "journal.db"
+_ON: Final = ("on", "true", "1", "yes")
+_OFF: Final = ("off", "false", "0", "no", "none")
+
+
+def journal(name: str, value: object) -> bool | Path | None:
+    """Return whether there is to be a journal, or its file; None where that is not said.
+
+    Raises:
+        ConfigurationError: what was given is neither a switch nor a path.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if not isinstance(value, str | os.PathLike):
+        raise ConfigurationError(f"{name} is {value!r}; use True, False or the path of a file")
+    text = os.fspath(value)
+    word = text.strip().lower() if isinstance(text, str) else ""
+    if word in _ON + _OFF:
+        return word in _ON
+    # A word that is no switch is rather a slip than a file in whatever folder one is.
+    marks = (os.sep, os.altsep or os.sep, ".")
+    if not isinstance(text, str) or "\0" in text or not any(mark in text for mark in marks):
+        raise ConfigurationError(f"{name} is {text!r}; use on, off or the path of a file")
+    return _file(text)
+
+
+def journal_path(told: bool | os.PathLike[str] | str | None, *, by_default: bool) -> Path | None:
+    """Return the file of the journal; None where there is to be none.
+
+    Args:
+        told: what `journal` has returned.
+        by_default: whether there is one where nothing is said.
+    """
+    if isinstance(told, str | os.PathLike):
+        return Path(told)
+    return default_path() if told or (told is None and by_default) else None
+
+
+def default_path() -> Path:
+    """Return the journal's file in the user's state folder.
+
+    Source: https://platformdirs.readthedocs.io/en/latest/api.html#user-state-directory
+    """
+    # Imported late: a program whose journal is elsewhere, or off, does without it.
+    from platformdirs import user_state_path  # noqa: PLC0415
+
+    return user_state_path("nodespan", appauthor=False) / _FILE
+
+
+def _file(text: str) -> Path:
+    path = Path(text).expanduser()
+    is_folder = text.endswith((os.sep, os.altsep or os.sep)) or path.is_dir()
+    return Path(os.path.abspath(path / _FILE if is_folder else path))  # noqa: PTH100 - keeps links

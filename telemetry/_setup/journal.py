@@ -1,0 +1,236 @@
+"""Sets the journal up for a process: its writer, and with an endpoint its forwarder."""
+
+from __future__ import annotations
+
+import sqlite3
+from time import monotonic, sleep, time_ns
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.sdk.trace import SpanProcessor
+
+from .._diagnostics import Diagnostics
+from .._errors import JournalError
+from .._journal.file import check_place
+from .._journal.processor import Ended, JournalProcessor, Logged, Queue
+from .._journal.retention import Retention
+from .._journal.store import Store
+from .._journal.writer import Writer
+from .._process import at_os_exit, at_sigterm, in_forked_child
+from .._settings.config import TelemetryConfig, sends_otlp
+from .._settings.journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_DAYS
+from .._settings.variables import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from .._spool.endpoint import Endpoint
+
+# What a process that is told to go gives its last spans.
+_LAST_SECONDS: Final = 1.0
+_LOOKED_EVERY: Final = 0.02
+_TRIES: Final = 4
+
+_OWED: Final = """
+SELECT count(*), min(ended_at) FROM spans INDEXED BY spans_owed
+WHERE destination IS NOT NULL AND ended_at IS NOT NULL AND refusal IS NULL AND owner = ?
+"""
+_REFUSED: Final = "SELECT count(*) FROM spans WHERE owner = ? AND refusal IS NOT NULL"
+_OWED_LOGS: Final = "SELECT count(*) FROM log_records WHERE owner = ?"
+
+
+class ProcessJournal:
+    """The journal as it is set up for this process.
+
+    Args:
+        path: of its file.
+        retention: how much it keeps.
+        endpoints: where each signal is sent from it; none where it is the end of the way.
+        otherwise: makes what takes the spans where there can be no journal.
+
+    Attributes:
+        path: of its file.
+        processor: puts spans into it.
+        queue: what waits to be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        retention: Retention,
+        endpoints: Mapping[Signal, Endpoint],
+        otherwise: Callable[[], SpanProcessor | None],
+    ) -> None:
+        self.path = path
+        self.queue = Queue()
+        self.processor = JournalProcessor(self.queue)
+        self._diagnostics = Diagnostics()
+        self._otherwise = otherwise
+        self._store = Store(path, self._diagnostics)
+        destination = next(iter(endpoints.values())).name if endpoints else None
+        self._writer = Writer(self._store, self.queue, self._diagnostics, retention, destination)
+        self._writer.on_failed = self._give_up
+        self._forwarder = None
+        if destination is not None:
+            # Imported late: it is needed where something is sent.
+            from .._spool.forwarder import Forwarder  # noqa: PLC0415
+
+            self._forwarder = Forwarder(self._store, destination, endpoints, self._diagnostics)
+            self._writer.on_written = self._forwarder.wake
+            # What an earlier process left is owed, whether this one has spans or not.
+            self._forwarder.start()
+        self._is_stopped = False
+        in_forked_child(self._after_fork)
+        at_sigterm(self._write)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How often each kind of trouble was met."""
+        return self._diagnostics.counts
+
+    @property
+    def sends(self) -> bool:
+        """Whether it sends spans on to an endpoint."""
+        return self._forwarder is not None and self.is_used
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there is a journal, as far as is known."""
+        return self.processor.instead is None
+
+    @property
+    def unsent(self) -> int:
+        """How many ended spans no endpoint has taken; without an endpoint, none is owed."""
+        if self._forwarder is None:
+            return 0
+        owed = self._consistent(lambda: self._owed()[0] + self.queue.waiting(Ended))
+        lost = self._writer.dropped_spans + self._writer.dropped_owed
+        return owed + self._count(_REFUSED) + self._forwarder.rejected + lost
+
+    @property
+    def unsent_log_records(self) -> int:
+        """How many log records no endpoint has taken."""
+        if self._forwarder is None:
+            return 0
+        return self._consistent(lambda: self._count(_OWED_LOGS) + self.queue.waiting(Logged))
+
+    @property
+    def dropped(self) -> int:
+        """How many spans were dropped: before they were written, or before they were sent."""
+        return self._writer.dropped_spans + self._writer.dropped_owed
+
+    @property
+    def backlog_age(self) -> float:
+        """How long the oldest span of this process waits for the endpoint, in seconds."""
+        oldest = self._owed()[1] if self._forwarder is not None else None
+        return max(time_ns() - oldest, 0) / 1e9 if oldest is not None else 0.0
+
+    def flush(self, timeout: float) -> bool:
+        """Write what waits, and send what is owed; say whether nothing is owed any longer."""
+        deadline = monotonic() + timeout
+        if not self._writer.flush(timeout):
+            return False
+        if self._forwarder is None:
+            return True
+        while self._owed()[0] or self._count(_OWED_LOGS):
+            self._forwarder.hurry()
+            if monotonic() >= deadline:
+                return False
+            sleep(min(_LOOKED_EVERY, max(deadline - monotonic(), 0)))
+        return not self.unsent
+
+    def stop(self, timeout: float) -> None:
+        """Write what waits, send what can be sent within *timeout* seconds, and stop."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        deadline = monotonic() + timeout
+        self.flush(timeout)
+        if self._forwarder is not None:
+            self._forwarder.stop(max(deadline - monotonic(), 0))
+        self._writer.stop(max(deadline - monotonic(), _LOOKED_EVERY))
+
+    def _write(self) -> None:
+        """Write what has ended: the process is about to go."""
+        if self.is_used and not self._is_stopped:
+            self._writer.flush(_LAST_SECONDS)
+
+    def _after_fork(self) -> None:
+        self._writer.after_fork_in_child()
+        if self._forwarder is not None:
+            self._forwarder.after_fork_in_child()
+        if not self._is_stopped:
+            at_os_exit(self._write)
+
+    def _give_up(self, error: JournalError) -> None:
+        """Send spans another way: there can be no journal."""
+        self._diagnostics.report(str(error))
+        instead = self.processor.instead = self._otherwise() or SpanProcessor()
+        for entry in list(self.queue.entries):
+            if isinstance(entry, Ended):
+                instead.on_end(entry.span)
+        self.queue.clear()
+
+    def _owed(self) -> tuple[int, int | None]:
+        return self._asked(_OWED)
+
+    def _count(self, query: str) -> int:
+        return self._asked(query)[0]
+
+    def _asked(self, query: str) -> tuple[int, int | None]:
+        try:
+            row = self._store.read(query)
+        except (sqlite3.Error, OSError, JournalError):
+            return (0, None)
+        return (row[0], row[1] if len(row) > 1 else None)
+
+    def _consistent(self, count: Callable[[], int]) -> int:
+        """Return a count for which nothing was written meanwhile."""
+        counted = 0
+        for _ in range(_TRIES):
+            before = self._writer.commits
+            counted = count()
+            if before == self._writer.commits and before % 2 == 0:
+                break
+            sleep(0.001)
+        return counted
+
+
+def set_up_journal(
+    config: TelemetryConfig,
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    otherwise: Callable[[], SpanProcessor | None],
+    sends: bool,
+) -> ProcessJournal | None:
+    """Return the journal of this process; None, and a line in the log, where there can be none.
+
+    Args:
+        config: has its bounds, and the endpoint.
+        path: of its file.
+        environ: the variables.
+        otherwise: makes what takes the spans where there can be no journal after all.
+        sends: whether spans are sent from it.
+    """
+    try:
+        check_place(path)
+    except JournalError as error:
+        Diagnostics().report(str(error))
+        return None
+    signals = [Signal.TRACES] if sends else []
+    if sends and sends_otlp(Signal.LOGS, config, environ):
+        signals.append(Signal.LOGS)
+    endpoints = {}
+    if signals:
+        # Imported late: it is needed where something is sent.
+        from .._spool.endpoint import endpoint_of  # noqa: PLC0415
+
+        endpoints = {
+            signal: endpoint_of(signal, config.endpoint, config.headers, environ)
+            for signal in signals
+        }
+    retention = Retention(
+        config.journal_max_bytes or DEFAULT_MAX_BYTES, config.journal_max_days or DEFAULT_MAX_DAYS
+    )
+    return ProcessJournal(path, retention, endpoints, otherwise)

@@ -1,0 +1,45 @@
+"""Reads the journal: what was recorded, what is running, what is still to be sent."""
+
+from ._errors import (
+    AmbiguousTraceError,
+    JournalError,
+    JournalMissingError,
+    TraceNotFoundError,
+)
+from ._reading.doctor import repair
+from ._reading.reader import Journal
+from ._reading.records import (
+    Backlog,
+    EventOfSpan,
+    JournalSpan,
+    JournalStatus,
+    JournalTrace,
+    LinkOfSpan,
+    OpenRunRecord,
+    Totals,
+    TraceFilter,
+    TraceRecord,
+)
+from ._settings.journal import VARIABLE, default_path, journal_path
+
+__all__ = [
+    "VARIABLE",
+    "AmbiguousTraceError",
+    "Backlog",
+    "EventOfSpan",
+    "Journal",
+    "JournalError",
+    "JournalMissingError",
+    "JournalSpan",
+    "JournalStatus",
+    "JournalTrace",
+    "LinkOfSpan",
+    "OpenRunRecord",
+    "Totals",
+    "TraceFilter",
+    "TraceNotFoundError",
+    "TraceRecord",
+    "default_path",
+    "journal_path",
+    "repair",
+]

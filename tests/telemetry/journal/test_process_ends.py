@@ -1,0 +1,258 @@
+"""The ends of a process are honest: what was not taken is counted, and nobody waits for long."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from nodespan.telemetry.journal import Journal
+from support.receiving import PlayingReceiver
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    RunProgram = Callable[..., subprocess.CompletedProcess[str]]
+
+DEAD = "http://127.0.0.1:9"
+START = """
+import sys, time
+from nodespan.telemetry import TelemetryConfig, configure
+
+telemetry = configure()
+tracer = telemetry.tracer_provider.get_tracer("application")
+
+def make(count):
+    for number in range(count):
+        tracer.start_span(f"span {number}").end()
+"""
+
+
+@pytest.fixture
+def hanging() -> Iterator[PlayingReceiver]:
+    """A receiver that takes requests, and answers none."""
+    receiver = PlayingReceiver()
+    receiver.plays = receiver.hang
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture(params=["off", "on"])
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """What `NODESPAN_JOURNAL` says: both ways are honest."""
+    return "off" if request.param == "off" else str(tmp_path / "journal.db")
+
+
+def lines(text: str) -> list[str]:
+    """Return what was written under telemetry's own name."""
+    return [line for line in text.splitlines() if line.startswith("nodespan telemetry:")]
+
+
+def test_every_span_that_was_not_taken_is_counted(
+    run_program: RunProgram, hanging: PlayingReceiver, journal: str
+) -> None:
+    """Beyond a queue and a batch, too; and it keeps being so after the shutdown."""
+    code = """
+make(4000)
+print(telemetry.unsent, telemetry.flush(0.5), telemetry.unsent)
+telemetry.shutdown(0.5)
+print(telemetry.unsent)
+"""
+    result = run_program(
+        START + code, OTEL_EXPORTER_OTLP_ENDPOINT=hanging.endpoint, NODESPAN_JOURNAL=journal
+    )
+    assert result.stdout == "4000 False 4000\n4000\n"
+    assert "already shutdown" not in result.stderr
+
+
+def test_what_arrives_is_counted_no_longer(
+    run_program: RunProgram, hanging: PlayingReceiver, journal: str
+) -> None:
+    """A flush is true when all was taken, and then nothing is unsent."""
+    hanging.plays = lambda *_: (200, {}, b"")
+    code = "make(3000)\nprint(telemetry.flush(30), telemetry.unsent)\n"
+    result = run_program(
+        START + code.replace("make(3000)", "[(make(300), telemetry.flush(30)) for _ in range(10)]"),
+        OTEL_EXPORTER_OTLP_ENDPOINT=hanging.endpoint,
+        NODESPAN_JOURNAL=journal,
+    )
+    assert (result.stdout, result.stderr) == ("True 0\n", "")
+    assert len(hanging.spans) == 3000
+
+
+@pytest.mark.parametrize("endpoint", ["dead", "hanging"])
+def test_time_that_was_given_is_kept(
+    run_program: RunProgram, hanging: PlayingReceiver, journal: str, endpoint: str
+) -> None:
+    """`flush(1)` and `shutdown(1)` take a second; what the SDK would wait for is many."""
+    code = """
+make(1000)
+before = time.monotonic()
+told = telemetry.flush(1)
+flushed = time.monotonic() - before
+telemetry.shutdown(1)
+ended = time.monotonic() - before - flushed
+print(told, telemetry.unsent, flushed < 3, ended < 3)
+"""
+    url = DEAD if endpoint == "dead" else hanging.endpoint
+    result = run_program(START + code, OTEL_EXPORTER_OTLP_ENDPOINT=url, NODESPAN_JOURNAL=journal)
+    assert result.stdout == "False 1000 True True\n"
+    assert "already shutdown" not in result.stderr
+
+
+def test_an_exit_without_a_shutdown_says_what_it_left(
+    run_program: RunProgram, hanging: PlayingReceiver, journal: str
+) -> None:
+    """It waits two seconds at most, and one line has how many."""
+    code = """
+import atexit
+make(1000)
+before = time.monotonic()
+atexit._run_exitfuncs()
+print(time.monotonic() - before < 5)
+"""
+    result = run_program(
+        START + code, OTEL_EXPORTER_OTLP_ENDPOINT=hanging.endpoint, NODESPAN_JOURNAL=journal
+    )
+    assert (result.returncode, result.stdout) == (0, "True\n")
+    fate = "were not sent" if journal == "off" else "wait in the journal for the next program"
+    left = [line for line in lines(result.stderr) if "1000 spans" in line]
+    assert left == [f"nodespan telemetry: 1000 spans {fate}: the program has ended"]
+    assert "already shutdown" not in result.stderr
+
+
+def test_an_exit_with_nothing_left_says_nothing(
+    run_program: RunProgram, hanging: PlayingReceiver, journal: str
+) -> None:
+    """Spans that end just before the program are sent, without a word."""
+    hanging.plays = lambda *_: (200, {}, b"")
+    result = run_program(
+        f"{START}make(20)",
+        OTEL_EXPORTER_OTLP_ENDPOINT=hanging.endpoint,
+        NODESPAN_JOURNAL=journal,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert len(hanging.spans) == 20
+
+
+def test_a_program_that_does_nothing_is_in_the_journal(
+    run_program: RunProgram, tmp_path: Path
+) -> None:
+    """Without an endpoint, a shutdown or a flush: what it recorded is there to be read."""
+    path = tmp_path / "state" / "nodespan" / "journal.db"
+    result = run_program(
+        START + "make(2)\nprint(telemetry.journal_path, telemetry.unsent)",
+        NODESPAN_JOURNAL="",
+        XDG_STATE_HOME=str(tmp_path / "state"),
+    )
+    assert (result.stdout, result.stderr) == (f"{path} 0\n", "")
+    with Journal(path) as journal:
+        assert len(journal.traces()) == 2
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_recorded"),
+    [
+        ({}, True),
+        ({"NODESPAN_JOURNAL": "on"}, True),
+        ({"NODESPAN_JOURNAL": "off"}, False),
+        ({"OTEL_SDK_DISABLED": "true"}, False),
+        ({"OTEL_TRACES_EXPORTER": "none"}, False),
+        ({"OTEL_TRACES_EXPORTER": "none", "NODESPAN_JOURNAL": "on"}, True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": DEAD}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": DEAD, "NODESPAN_JOURNAL": "on"}, True),
+        ({"OTEL_TRACES_SAMPLER": "always_off"}, True),
+    ],
+    ids=str,
+)
+def test_the_journal_is_where_nothing_else_takes_the_spans(
+    run_program: RunProgram, tmp_path: Path, variables: dict[str, str], is_recorded: bool
+) -> None:
+    """By default without an endpoint alone; off touches no disk."""
+    result = run_program(
+        START + "telemetry.flush(0.1)\nprint(telemetry.journal_path is not None)",
+        **{"NODESPAN_JOURNAL": "", "XDG_STATE_HOME": str(tmp_path / "state")} | variables,
+    )
+    assert result.stdout == f"{is_recorded}\n", result.stderr
+    assert (tmp_path / "state").exists() == is_recorded
+
+
+SIGNALLED = """
+import os
+from pathlib import Path
+
+for number in range(100_000):
+    tracer.start_span(f"span {number}").end()
+    os.write(told, f"{number}\\n".encode())
+    if number % 50 == 0:
+        time.sleep(0.001)
+"""
+
+
+def test_a_signal_to_go_loses_nothing(tmp_path: Path, processes: Any) -> None:
+    """SIGTERM ends the process as it would; what had ended is in the journal, to the last."""
+    path, told = tmp_path / "journal.db", tmp_path / "told"
+    code = START + "import os\ntold = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)\n" + SIGNALLED
+    nothing = os.open(os.devnull, os.O_RDWR)
+    process = processes.start(
+        code, (str(told),), [nothing, nothing, nothing], NODESPAN_JOURNAL=str(path)
+    )
+    while not told.exists() or told.stat().st_size < 3_000:
+        pass
+    os.kill(process, signal.SIGTERM)
+    assert processes.exit_code(process) == -signal.SIGTERM
+    os.close(nothing)
+    ended = told.read_text().count("\n")
+    with Journal(path) as journal:
+        names = {trace.name for trace in journal.traces(limit=200_000)}
+    assert {f"span {number}" for number in range(ended)} <= names
+
+
+def test_an_applications_own_handler_stays(run_program: RunProgram, tmp_path: Path) -> None:
+    """Who handles the signal before or after `configure` does so alone."""
+    code = """
+import os, signal
+def mine(*_): print("mine", flush=True)
+signal.signal(signal.SIGTERM, mine)
+telemetry.shutdown()
+telemetry = configure()
+assert signal.getsignal(signal.SIGTERM) is mine
+os.kill(os.getpid(), signal.SIGTERM)
+print("goes on")
+"""
+    result = run_program(START + code, NODESPAN_JOURNAL=str(tmp_path / "journal.db"))
+    assert (result.returncode, result.stdout) == (0, "mine\ngoes on\n")
+
+
+@pytest.mark.parametrize("way", ["os._exit(0)", "sys.exit(0)"])
+def test_children_of_a_fork_are_in_the_journal(
+    run_program: RunProgram, tmp_path: Path, way: str
+) -> None:
+    """However they leave, and however soon; so is the parent, and the file is sound."""
+    code = f"""
+import os
+parent = tracer.start_span("parent")
+telemetry.flush()
+children = []
+for number in range(4):
+    children.append(os.fork())
+    if not children[-1]:
+        tracer.start_span(f"child {{number}}").end()
+        {way}
+assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0, 0]
+parent.end()
+"""
+    path = tmp_path / "journal.db"
+    result = run_program(
+        "import warnings; warnings.simplefilter('ignore')\n" + START + code,
+        NODESPAN_JOURNAL=str(path),
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    with Journal(path) as journal:
+        told = {trace.name: trace.outcome for trace in journal.traces()}
+        assert journal.is_sound()
+    assert told == dict.fromkeys(["parent", *(f"child {number}" for number in range(4))], "ok")
