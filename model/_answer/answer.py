@@ -10,6 +10,8 @@ from langchain_core.messages.ai import add_usage
 from langchain_core.outputs import ChatGenerationChunk
 
 from .._errors import MalformedAnswerError
+from .calls import Calls
+from .cut_off import cut_off_by
 from .stop import StopScanner
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Answer:
 
     __slots__ = (
         "_called_tools",
+        "_calls",
         "_count_usage",
         "_held",
         "_identity",
@@ -67,6 +70,7 @@ class Answer:
         self._texts: list[str] = []
         self._usage: UsageMetadata | None = None
         self._called_tools = False
+        self._calls = Calls()
         self._held: ChatGenerationChunk | None = None
         self.stopped = False
 
@@ -95,9 +99,11 @@ class Answer:
         return None
 
     def end(self) -> Iterator[ChatGenerationChunk]:
-        """Give what `take` held back, and the empty last chunk with metadata and usage."""
+        """Give what `take` held back, what is wrong with tool calls, and the empty last chunk."""
         if self._held is not None:
             yield self._held
+        for end in self._calls.end(None if self.stopped else cut_off_by(self._metadata)):
+            yield ChatGenerationChunk(message=end.model_copy(update=self._identity))
         usage, metadata = self._final_usage(), self._metadata
         metadata.setdefault("model_name", self._model_name)
         metadata["finish_reason"] = self._finish_reason()
@@ -123,6 +129,7 @@ class Answer:
         for call in piece.tool_call_chunks:
             self._called_tools = True
             self._texts += (call["name"] or "", call["args"] or "")
+        piece = self._calls.take(piece) if piece.tool_call_chunks else piece
         content = self._cut_content(piece.content)
         if not (content or piece.tool_call_chunks or piece.additional_kwargs):
             return None

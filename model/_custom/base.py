@@ -22,10 +22,10 @@ from .._tools.definitions import (
     check_method,
     definitions_to_count,
     response_format_for,
-    structured,
     tool_choice_for,
     tool_definitions,
 )
+from .._tools.structured import structured
 from .cache_key import digest
 from .call import Call
 from .parameters import check_names, override
@@ -290,6 +290,7 @@ class CustomChatModel(SecretKeeping):
         Raises:
             UnsupportedError: If the generator takes neither `response_format` nor `tools`.
             BadRequestError: If there is no such method.
+            AnswerCutOffError: On a call, if the answer was cut off: it is not parsed.
         """
         takes_format = spec_of(type(self)).takes("response_format")
         if method is None:
@@ -298,14 +299,18 @@ class CustomChatModel(SecretKeeping):
         if method == "function_calling":
             takes_tools = spec_of(type(self)).takes_tools
             self._require(takes_tools, "structured output", "`response_format` or `tools`")
-            return super().with_structured_output(schema, include_raw=include_raw, **kwargs)
+            asked = {"kwargs": {"method": method}, "schema": schema}
+            calling = self.bind_tools(
+                [schema], tool_choice="any", ls_structured_output_format=asked, **kwargs
+            )
+            return structured(calling, schema, method, include_raw=include_raw)
         self._require(takes_format, method, "`response_format`")
         bound = self.bind(
             response_format=response_format_for(schema, method),
             ls_structured_output_format={"kwargs": {"method": method}, "schema": schema},
             **kwargs,
         )
-        return structured(bound, schema, include_raw=include_raw)
+        return structured(bound, schema, method, include_raw=include_raw)
 
     def _require(self, ability: bool, name: str, parameters: str) -> None:
         if not ability:

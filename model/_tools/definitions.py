@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
-from langchain_core.runnables import RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
-from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from .._errors import BadRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from langchain_core.output_parsers import BaseOutputParser
-    from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
 
 _REQUIRED = ("any", "required", True)
@@ -93,23 +87,3 @@ def response_format_for(schema: dict[str, Any] | type, method: str) -> dict[str,
         "type": "json_schema",
         "json_schema": {"name": json_schema["title"], "schema": json_schema, "strict": True},
     }
-
-
-def structured(
-    model: Runnable[Any, Any], schema: dict[str, Any] | type, *, include_raw: bool
-) -> Runnable[Any, Any]:
-    """Parse what a model answers, into the schema's own type where it is a class of pydantic."""
-    parser = _parser_for(schema)
-    if not include_raw:
-        return model | parser
-    parsed = RunnablePassthrough.assign(
-        parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
-    )
-    failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=model) | parsed.with_fallbacks([failed], exception_key="parsing_error")
-
-
-def _parser_for(schema: dict[str, Any] | type) -> BaseOutputParser[Any]:
-    if isinstance(schema, type) and is_basemodel_subclass(schema):
-        return PydanticOutputParser(pydantic_object=schema)
-    return JsonOutputParser()

@@ -41,6 +41,9 @@ Event: TypeAlias = CallStart | CallArguments | Text
 _CALL: Final = re.compile(
     r'\s*\{\s*"tool"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*(?=\{)'
 )
+# The beginning of a call.
+_BROKEN_OFF: Final = re.compile(r'\s*\{\s*(?:"tool"|"arguments")\s*(?::|\Z)')
+_NAME: Final = re.compile(r'"tool"\s*:\s*("(?:[^"\\]|\\.)*")')
 _ANSWER: Final = re.compile(r'\s*\{\s*"answer"\s*:\s*"')
 # The text of a JSON string up to its closing quote, without an escape that is still incomplete:
 # a high surrogate waits for the low one.
@@ -81,10 +84,19 @@ class ConstrainedReader:
             start = CallStart(answer["tool"])
             arguments = CallArguments(json.dumps(answer["arguments"]))
         except (ValueError, KeyError, TypeError):
-            yield Text(self._pending)
+            yield from self._broken_off()
         else:
             yield start
             yield arguments
+
+    def _broken_off(self) -> Iterator[Event]:
+        """Tell the beginning of a call as a call, which is not whole: it is no text to read."""
+        if not _BROKEN_OFF.match(self._pending):
+            yield Text(self._pending)
+            return
+        name = _NAME.search(self._pending)
+        yield CallStart(json.loads(name[1]) if name else "")
+        yield CallArguments(self._pending)
 
     def _read_head(self) -> Iterator[Event]:
         if call := _CALL.match(self._pending):
