@@ -32,6 +32,7 @@ class Answer:
     Args:
         model_name: The name to report, unless a piece's metadata has another one.
         stop: The strings that end the answer.
+        include_stop: Whether the string that did is part of it.
         count_usage: Counts usage from the answer's text, for pieces that report none; it
             returns the usage, and whether that is only an estimate.
 
@@ -49,6 +50,7 @@ class Answer:
         "_model_name",
         "_scanner",
         "_started",
+        "_stop_to_add",
         "_texts",
         "_usage",
         "stopped",
@@ -59,12 +61,14 @@ class Answer:
         *,
         model_name: str,
         stop: Sequence[str],
+        include_stop: bool = True,
         count_usage: Callable[[str], tuple[UsageMetadata, bool]],
     ) -> None:
         self._started = time.perf_counter()
         self._model_name = model_name
         self._count_usage = count_usage
-        self._scanner = StopScanner(stop) if stop else None
+        self._scanner = StopScanner(stop, keep=include_stop) if stop else None
+        self._stop_to_add = frozenset(stop) if include_stop else frozenset()
         self._metadata: dict[str, Any] = {}
         self._identity: dict[str, Any] = {}
         self._texts: list[str] = []
@@ -102,6 +106,8 @@ class Answer:
         """Give what `take` held back, what is wrong with tool calls, and the empty last chunk."""
         if self._held is not None:
             yield self._held
+        if text := self._last_text():
+            yield ChatGenerationChunk(message=AIMessageChunk(content=text, **self._identity))
         for end in self._calls.end(None if self.stopped else cut_off_by(self._metadata)):
             yield ChatGenerationChunk(message=end.model_copy(update=self._identity))
         usage, metadata = self._final_usage(), self._metadata
@@ -116,6 +122,17 @@ class Answer:
             **self._identity,
         )
         yield ChatGenerationChunk(message=last)
+
+    def _last_text(self) -> str:
+        """Find the text to add: what was held back, or the stop string that a server left out."""
+        text = self._scanner.rest() if self._scanner is not None and not self.stopped else ""
+        ended_by = self._metadata.get("stop_string")
+        so_far = "".join(self._texts)
+        if not self.stopped and ended_by in self._stop_to_add and not so_far.endswith(ended_by):
+            text += ended_by
+        if text:
+            self._texts.append(text)
+        return text
 
     def _text_message(self, text: str) -> AIMessageChunk | None:
         text = self._cut(text)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from langchain_core.language_models.base import BaseLanguageModel, LangSmithParams
 from langchain_core.messages.utils import count_tokens_approximately
-from pydantic import field_validator, model_validator
+from pydantic import ConfigDict, field_validator, model_validator
 
 from .. import _upstream as upstream
 from .._answer.stop import as_list
 from .._answer.usage import count_message_tokens, estimate_tokens
 from .._answer.whole import whole
-from .._errors import UnsupportedError
+from .._errors import BadRequestError, UnsupportedError
 from .._generators.owned import owned
 from .._names import spelled
 from .._tools.definitions import (
@@ -28,7 +28,7 @@ from .._tools.definitions import (
 from .._tools.structured import structured
 from .cache_key import digest
 from .call import Call
-from .parameters import check_names, override
+from .parameters import check_names, check_once, override
 from .secrets import SecretKeeping, public_values, without_secrets
 from .spec import spec_of
 
@@ -92,11 +92,17 @@ class CustomChatModel(SecretKeeping):
         **kwargs: LangChain's own, such as `cache`, `rate_limiter`, `tags` and `metadata`.
     """
 
+    # A parameter with an alias can be given by its name, too.
+    model_config = ConfigDict(populate_by_name=True)
+
     model_name: str = ""
     """The model's name in traces and results; by default made from the class's."""
 
     stop: list[str] | None = None
-    """Strings that end an answer; the one that did is part of it."""
+    """Strings that end an answer."""
+
+    include_stop: bool = True
+    """Whether the stop string that ended an answer is part of it."""
 
     streaming: bool | None = None
     """`False` makes `stream` give the whole answer as one message."""
@@ -361,13 +367,21 @@ class CustomChatModel(SecretKeeping):
         changed: dict[str, Any] = {}
         arguments: dict[str, Any] = {}
         for given, value in kwargs.items():
-            name = self._overrides.get(given, given)
+            name = own.aliases.get(given, self._overrides.get(given, given))
             if name in own.parameters:
+                if name in changed:
+                    raise BadRequestError(f"{name!r} is given twice, as {given!r} too; give one")
                 changed[name] = value
-            elif value is not None and given != "stream":
+            if given in own.arguments:
+                arguments[given] = value
+            elif name not in own.parameters and value is not None and given != "stream":
                 arguments[name] = value
         arguments = own.sort_out(type(self).__name__, arguments)
-        return Call(override(self, changed) if changed else self, messages, arguments, stop)
+        model = override(self, changed) if changed else self
+        stops = as_list(model.stop if stop is None else stop)
+        if "stop" in own.arguments or (own.takes_any_argument and stops):
+            arguments["stop"] = stops or None
+        return Call(model, messages, arguments, stops)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
@@ -375,8 +389,9 @@ class CustomChatModel(SecretKeeping):
             raise TypeError(f"{cls.__name__} must define respond or arespond, a generator")
         if "model" in kwargs and "model" not in cls.model_fields:
             kwargs.setdefault(self._overrides["model"], kwargs.pop("model"))
-        aliases = (info.alias for info in cls.model_fields.values() if info.alias)
+        aliases = spec_of(cls).aliases
         check_names(cls.__name__, kwargs, {*cls.model_fields, *aliases})
+        check_once(cls.__name__, kwargs, aliases)
         super().__init__(*args, **kwargs)
 
     @model_validator(mode="after")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .http import LoopClients
 
 _KEY_VARIABLE: Final = "OPENAI_API_KEY"
+_MOST_STOP_STRINGS: Final = 4  # more are refused by OpenAI; all are looked for in the answer
 _PACKAGES: Final = ("httpx", "httpx_sse")
 
 
@@ -136,7 +137,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
 
         self._clients = _http.LoopClients(self.max_connections)
 
-    def arespond(
+    def arespond(  # noqa: PLR0913 - what LangChain binds to a call
         self,
         messages: list[BaseMessage],
         *,
@@ -144,12 +145,14 @@ class OpenAICompatibleChatModel(CustomChatModel):
         tool_choice: str | dict[str, Any] | None = None,
         parallel_tool_calls: bool | None = None,
         response_format: dict[str, Any] | None = None,
+        stop: list[str] | None = None,
     ) -> AsyncGenerator[Piece]:
         wanted = {
             "tools": tools or None,  # an empty list is refused
             "tool_choice": tool_choice,
             "parallel_tool_calls": parallel_tool_calls,
             "response_format": response_format,
+            "stop": (stop or [])[:_MOST_STOP_STRINGS] or None,
         }
         ask = self._ask if self.tool_calling == "native" else self._ask_constrained
         return ask(messages, wanted)
@@ -185,11 +188,13 @@ class OpenAICompatibleChatModel(CustomChatModel):
     # --- the request ---------------------------------------------------------------------------
 
     def _completion(self, messages: list[BaseMessage], wanted: dict[str, Any]) -> Completion:
-        said = {"messages": to_request_messages(messages)}
+        streams = self._streams(wanted)
+        said = to_request_messages(messages, self.base_url)
+        body = {**self._body(streams=streams), "messages": said}
         return Completion(
             server=self.base_url,
             model_name=self.model_name,
-            body=as_json({**self._body, **said, **wanted, **(self.extra_body or {})}),
+            body=as_json({**body, **wanted, **(self.extra_body or {})}),
             headers=self._secret_headers,
             limits=Limits(
                 connect=self.connect_timeout,
@@ -197,14 +202,22 @@ class OpenAICompatibleChatModel(CustomChatModel):
                 next_chunk=self.chunk_timeout,
                 total=self.timeout,
             ),
+            streams=streams,
         )
 
-    @property
-    def _body(self) -> dict[str, Any]:
+    def _streams(self, wanted: dict[str, Any]) -> bool:
+        """Whether to ask for a stream: not where streaming is switched off."""
+        off = self.disable_streaming
+        return not (
+            self.streaming is False or off is True or (off == "tool_calling" and wanted["tools"])
+        )
+
+    def _body(self, *, streams: bool) -> dict[str, Any]:
+        asks_usage = streams and self.stream_usage
         return {
             "model": self.model_name,
-            "stream": True,
-            "stream_options": {"include_usage": True} if self.stream_usage else None,
+            "stream": streams,
+            "stream_options": {"include_usage": True} if asks_usage else None,
             "temperature": self.temperature,
             "top_p": self.top_p,
             "max_tokens": self.max_tokens,

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .parts import text_in, thinking_in
+from .provider_fields import KEY, ProviderFields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,23 +44,40 @@ class _Function(BaseModel):
 
 
 class _ToolCall(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
     index: int | None = None
     id: _Id | None = None
     function: _Function | None = None
 
 
 class _Delta(BaseModel):
-    content: str | None = None
+    model_config = ConfigDict(extra="allow")
+
+    content: str | list[Any] | None = None  # parts: Mistral
     reasoning_content: str | None = None  # DeepSeek's name: llama.cpp, SGLang, vLLM
     reasoning: str | None = None  # OpenRouter's name: Ollama, newer vLLM
     refusal: str | None = None
     tool_calls: list[_ToolCall] | None = None
+    function_call: _Function | None = None  # before there were several calls
+    annotations: list[Any] | None = None
 
 
 class _Choice(BaseModel):
     index: int | None = None  # that of the first choice may be left out
     delta: _Delta | None = None
+    message: _Delta | None = None  # of a server that does not stream, or takes it for `delta`
     finish_reason: str | None = None
+    logprobs: dict[str, Any] | None = None
+    stop_reason: Any = None  # the stop string that ended the answer: vLLM
+    matched_stop: Any = None  # SGLang
+    stopping_word: Any = None  # llama.cpp
+
+    @property
+    def ended_by(self) -> str | None:
+        """The stop string that ended the answer, where the server says so."""
+        told = (self.stop_reason, self.matched_stop, self.stopping_word)
+        return next((each for each in told if isinstance(each, str) and each), None)
 
 
 class _PromptDetails(BaseModel):
@@ -73,6 +93,7 @@ class _CompletionDetails(BaseModel):
 class _Usage(BaseModel):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    total_tokens: int | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
 
@@ -93,6 +114,9 @@ class Chunk(BaseModel):
     id: _Id | None = None
     model: str | None = None
     system_fingerprint: str | None = None
+    service_tier: str | None = None
+    citations: list[Any] | None = None  # Perplexity
+    search_results: list[Any] | None = None
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
     error: Any = None
@@ -154,6 +178,9 @@ class _Characters:
 class ChunkReader:
     """Turns the chunks of one answer into the pieces that they bring.
 
+    Args:
+        server: The server's address, to which some of it will go back.
+
     Attributes:
         has_ended: Whether the model has said why its answer ends.
     """
@@ -162,13 +189,21 @@ class ChunkReader:
         "_block",
         "_calls",
         "_characters",
+        "_fields",
+        "_has_deltas",
+        "_logprobs",
         "_next_index",
+        "_server",
         "_told_identity",
         "_usage",
         "has_ended",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, server: str = "") -> None:
+        self._server = server
+        self._fields = ProviderFields()
+        self._has_deltas = False
+        self._logprobs: dict[str, list[Any]] = {}
         self._block: tuple[str, int] | None = None
         self._calls: list[_CallInTheMaking] = []
         self._characters: defaultdict[str, _Characters] = defaultdict(_Characters)
@@ -182,11 +217,39 @@ class ChunkReader:
         for choice in chunk.choices or ():
             if not choice.index:
                 yield from self._read_choice(choice, chunk)
-        if chunk.usage is not None and chunk.usage.tells_counts:
-            yield AIMessageChunk(content="", usage_metadata=self._new_usage(chunk.usage))
+        if told := _more(chunk):
+            yield AIMessageChunk(content="", response_metadata=told)
+        if chunk.usage is not None:
+            yield from self._read_usage(chunk.usage)
+
+    def end(self) -> Iterator[Piece]:
+        """Give what is known only when the answer is complete."""
+        if self._logprobs:
+            yield AIMessageChunk(content="", response_metadata={"logprobs": self._logprobs})
+        if kept := self._fields.told(self._server):
+            yield AIMessageChunk(content="", response_metadata={KEY: kept})
+
+    def _read_usage(self, usage: _Usage) -> Iterator[Piece]:
+        if usage.tells_counts:
+            yield AIMessageChunk(content="", usage_metadata=self._new_usage(usage))
+        counted = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+        if usage.total_tokens and usage.total_tokens != counted:
+            told = {"total_tokens": usage.total_tokens}
+            yield AIMessageChunk(content="", response_metadata=told)
+
+    def _delta_of(self, choice: _Choice) -> _Delta | None:
+        """Find what a choice brings; a message behind deltas only repeats them."""
+        if choice.delta is not None:
+            self._has_deltas = True
+            return choice.delta
+        return None if self._has_deltas else choice.message
 
     def _read_choice(self, choice: _Choice, chunk: Chunk) -> Iterator[Piece]:
-        pieces = list(self._read_delta(choice.delta)) if choice.delta is not None else []
+        delta = self._delta_of(choice)
+        pieces = list(self._read_delta(delta)) if delta is not None else []
+        for kind, tokens in (choice.logprobs or {}).items():
+            if isinstance(tokens, list):
+                self._logprobs.setdefault(kind, []).extend(tokens)
         if pieces and not self._told_identity:
             self._told_identity = True
             yield AIMessageChunk(content="", response_metadata=_identity(chunk))
@@ -194,18 +257,42 @@ class ChunkReader:
         if choice.finish_reason:
             self.has_ended = True
             ends = {**_identity(chunk), "finish_reason": choice.finish_reason}
+            if choice.ended_by is not None:
+                ends["stop_string"] = choice.ended_by
             yield AIMessageChunk(content="", response_metadata=ends)
 
     def _read_delta(self, delta: _Delta) -> Iterator[Piece]:
+        self._fields.take(delta.model_extra)
         if reasoning := self._joined("reasoning", delta.reasoning_content or delta.reasoning):
+            is_deepseeks = bool(delta.reasoning_content)
+            self._fields.take_reasoning("reasoning_content" if is_deepseeks else "reasoning")
             yield self._block_piece("reasoning", reasoning)
-        if content := self._joined("content", delta.content):
-            yield self._text_piece(content)
+        yield from self._read_content(delta.content)
         if refusal := self._joined("refusal", delta.refusal):
             yield AIMessageChunk(content="", additional_kwargs={"refusal": refusal})
-        if delta.tool_calls:
-            calls = [self._call_chunk(call) for call in delta.tool_calls]
+        if delta.annotations:
+            told = {"annotations": delta.annotations}
+            yield AIMessageChunk(content="", response_metadata=told)
+        given = delta.tool_calls or []
+        if delta.function_call is not None and not given:
+            given = [_ToolCall(index=0, function=delta.function_call)]
+        if given:
+            calls = [self._call_chunk(call) for call in given]
             yield AIMessageChunk(content="", tool_call_chunks=calls)
+
+    def _read_content(self, content: str | list[Any] | None) -> Iterator[Piece]:
+        if not isinstance(content, list):
+            if text := self._joined("content", content):
+                yield self._text_piece(text)
+            return
+        for part in content:
+            if reasoning := self._joined("reasoning", thinking_in(part)):
+                yield self._block_piece("reasoning", reasoning)
+            elif text := self._joined("content", text_in(part)):
+                yield self._text_piece(text)
+            elif isinstance(part, dict) and part.get("type") not in {"text", "thinking", None}:
+                self._block = None
+                yield AIMessageChunk(content=[{**part, "index": self._new_index()}])
 
     def _joined(self, kind: str, part: str | None) -> str:
         return self._characters[kind].join(part) if part else ""
@@ -229,7 +316,9 @@ class ChunkReader:
         if call is None:
             call = _CallInTheMaking(delta, self._new_index())
             self._calls.append(call)
-        return call.take(delta)
+        taken = call.take(delta)
+        self._fields.take_of_call(call.id, delta.model_extra)
+        return taken
 
     def _new_usage(self, usage: _Usage) -> UsageMetadata:
         """Tell what is new: some servers report the usage so far with every chunk."""
@@ -239,7 +328,11 @@ class ChunkReader:
 
 
 class _CallInTheMaking:
-    """A tool call whose deltas are still coming."""
+    """A tool call whose deltas are still coming.
+
+    Attributes:
+        id: The id that it has in LangChain's messages.
+    """
 
     __slots__ = (
         "_arguments",
@@ -249,6 +342,7 @@ class _CallInTheMaking:
         "_index",
         "_name",
         "_position",
+        "id",
     )
 
     def __init__(self, first: _ToolCall, index: int) -> None:
@@ -256,6 +350,7 @@ class _CallInTheMaking:
         self._given_id = first.id
         self._index = index
         self._has_id = False
+        self.id = ""
         self._name: str | None = None
         self._arguments: list[str] = []
         self._characters = _Characters()
@@ -286,6 +381,7 @@ class _CallInTheMaking:
         function = delta.function or _Function()
         name = None if self._name else function.name or None
         call_id = None if self._has_id else self._given_id or f"call_{uuid.uuid4().hex[:24]}"
+        self.id = self.id or call_id or ""
         self._has_id, self._name = True, self._name or name
         arguments = function.arguments or ""
         if isinstance(arguments, dict):
@@ -305,6 +401,18 @@ def _is_whole(arguments: str) -> bool:
     return True
 
 
+def _more(chunk: Chunk) -> dict[str, Any]:
+    """Tell what else a server says of its answer."""
+    told = {
+        "service_tier": chunk.service_tier,
+        "citations": chunk.citations,
+        "search_results": chunk.search_results,
+    }
+    if not chunk.choices:
+        told["system_fingerprint"] = chunk.system_fingerprint
+    return {name: value for name, value in told.items() if value}
+
+
 def _identity(chunk: Chunk) -> dict[str, Any]:
     """Name the answer and its model, as the server does."""
     told = {
@@ -322,7 +430,8 @@ def _usage_metadata(usage: _Usage) -> dict[str, Any]:
     return {
         "input_tokens": prompt_tokens,
         "output_tokens": completion_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
+        # Some servers count what is neither, such as the tokens of their own tools.
+        "total_tokens": max(usage.total_tokens or 0, prompt_tokens + completion_tokens),
         "input_token_details": _told(cache_read=prompt.cached_tokens, audio=prompt.audio_tokens),
         "output_token_details": _told(
             reasoning=completion.reasoning_tokens, audio=completion.audio_tokens

@@ -75,7 +75,9 @@ class ConstrainedTurn:
             self._asked = True
             if self._tools and self._choice != "none":
                 self._reader = ConstrainedReader()
-                return self._messages_with_tools(), {**self._arguments, **self._format()}
+                # A stop string is meant for what is said, not for the JSON around it.
+                no_stop = {"stop": None} if "stop" in self._arguments else {}
+                return self._messages_with_tools(), {**self._arguments, **no_stop, **self._format()}
         elif not self._repeats:
             return None
         self._reader, self._call = None, None
