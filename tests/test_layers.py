@@ -80,7 +80,7 @@ ROOMS: Final[Mapping[str, str]] = {
     "model/_custom": "_answer _errors _generators _names _process _tools _upstream",
     "model/_scripted": "_answer _custom _errors _process",
     "model/_openai": "_answer _custom _errors _generators _tools",
-    "model/_llama_cpp": "_custom _errors _generators _process _tools",
+    "model/_llama_cpp": "_answer _custom _errors _generators _process _tools",
     "model/_echo": "_custom _errors",
     "model": "_answer _custom _echo _errors _llama_cpp _openai _scripted",
     # graph: a node, an agent, and the command

@@ -44,6 +44,7 @@ class Answer:
         "_called_tools",
         "_calls",
         "_count_usage",
+        "_has_begun",
         "_held",
         "_identity",
         "_metadata",
@@ -76,6 +77,7 @@ class Answer:
         self._called_tools = False
         self._calls = Calls()
         self._held: ChatGenerationChunk | None = None
+        self._has_begun = False
         self.stopped = False
 
     def take(self, piece: Piece) -> ChatGenerationChunk | None:
@@ -97,6 +99,7 @@ class Answer:
                 "yield text (str) or AIMessageChunk, piece by piece"
             )
         chunk = None if message is None else ChatGenerationChunk(message=message)
+        self._has_begun = self._has_begun or chunk is not None
         if not self.stopped:
             return chunk
         self._held = chunk
@@ -158,8 +161,11 @@ class Answer:
         return piece.model_copy(update={"content": content, **told_last, **self._identity})
 
     def _identify(self, piece: AIMessageChunk) -> None:
-        if piece.id:
-            self._identity["id"] = piece.id
+        # One id for all chunks: those that have gone without one cannot get it any more.
+        if piece.id and not self._has_begun:
+            self._identity.setdefault("id", piece.id)
+        elif piece.id:
+            self._metadata.setdefault("id", piece.id)
         if piece.name:
             self._identity["name"] = piece.name
 

@@ -24,6 +24,7 @@ from .._tools.definitions import (
     response_format_for,
     tool_choice_for,
     tool_definitions,
+    tool_name,
 )
 from .._tools.structured import structured
 from .cache_key import digest
@@ -87,6 +88,7 @@ class CustomChatModel(SecretKeeping):
     Args:
         model_name: The model's name in traces and results; by default made from the class's.
         stop: Strings that end an answer; the one that did is part of it.
+        include_stop: `False` leaves that string out, for those who parse what stands before it.
         streaming: `False` makes `stream` give the whole answer as one message; it can be changed
             for one call, as any parameter.
         **kwargs: LangChain's own, such as `cache`, `rate_limiter`, `tags` and `metadata`.
@@ -101,8 +103,8 @@ class CustomChatModel(SecretKeeping):
     stop: list[str] | None = None
     """Strings that end an answer."""
 
-    include_stop: bool = True
-    """Whether the stop string that ended an answer is part of it."""
+    include_stop: bool | None = None
+    """`False` leaves the stop string that ended an answer out of it."""
 
     streaming: bool | None = None
     """`False` makes `stream` give the whole answer as one message."""
@@ -246,7 +248,7 @@ class CustomChatModel(SecretKeeping):
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
         *,
-        tool_choice: str | bool | dict[str, Any] | None = None,
+        tool_choice: Any = None,
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
@@ -258,7 +260,8 @@ class CustomChatModel(SecretKeeping):
 
         Args:
             tools: Functions, LangChain tools, pydantic classes, or definitions.
-            tool_choice: "auto", "none", "any" (or "required", or `True`), or a tool's name.
+            tool_choice: "auto", "none", "any" (or "required", or `True`), a tool or its name, or
+                the form that any of LangChain's packages has for it.
             strict: Whether arguments must follow their schema to the letter, where the model
                 makes a difference.
             **kwargs: Bound to the model along with the tools.
@@ -269,6 +272,10 @@ class CustomChatModel(SecretKeeping):
         """
         self._require(spec_of(type(self)).takes_tools, "tools", "`tools` or `response_format`")
         definitions = tool_definitions(tools, strict=strict)
+        for definition in definitions:
+            self._check_tool(definition)
+        if "response_format" in kwargs:
+            self._checked(kwargs["response_format"])
         choice = tool_choice_for(tool_choice, definitions)
         if choice is not None:
             kwargs["tool_choice"] = choice
@@ -280,7 +287,7 @@ class CustomChatModel(SecretKeeping):
         *,
         include_raw: bool = False,
         method: str | None = None,
-        strict: bool | None = None,  # noqa: ARG002  # schemas are always followed to the letter
+        strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
         """Make the model answer with data of a schema.
@@ -290,7 +297,8 @@ class CustomChatModel(SecretKeeping):
             include_raw: Whether to give the message and a parsing error along with the data.
             method: "json_schema" (the default, where the generator takes `response_format`),
                 "json_mode" (any JSON), or "function_calling".
-            strict: Taken for LangChain's sake; a schema is always followed to the letter.
+            strict: Whether to ask the server to follow the schema to the letter; it is asked
+                unless this is `False`, where the schema has a form that servers take so.
             **kwargs: Bound to the model.
 
         Raises:
@@ -307,16 +315,31 @@ class CustomChatModel(SecretKeeping):
             self._require(takes_tools, "structured output", "`response_format` or `tools`")
             asked = {"kwargs": {"method": method}, "schema": schema}
             calling = self.bind_tools(
-                [schema], tool_choice="any", ls_structured_output_format=asked, **kwargs
+                [schema],
+                tool_choice="any",
+                strict=strict,
+                ls_structured_output_format=asked,
+                **kwargs,
             )
             return structured(calling, schema, method, include_raw=include_raw)
         self._require(takes_format, method, "`response_format`")
         bound = self.bind(
-            response_format=response_format_for(schema, method),
+            response_format=self._checked(response_format_for(schema, method, strict=strict)),
             ls_structured_output_format={"kwargs": {"method": method}, "schema": schema},
             **kwargs,
         )
         return structured(bound, schema, method, include_raw=include_raw)
+
+    def _check_tool(self, definition: dict[str, Any]) -> None:
+        """Refuse a tool that the model cannot call."""
+        if "function" not in definition and not spec_of(type(self)).takes("tools"):
+            raise UnsupportedError(
+                f"{type(self).__name__} cannot call the provider's tool {tool_name(definition)!r}"
+            )
+
+    def _checked(self, response_format: Any) -> Any:
+        """Refuse a format that the model cannot keep to."""
+        return response_format
 
     def _require(self, ability: bool, name: str, parameters: str) -> None:
         if not ability:

@@ -26,6 +26,7 @@ class Author(Protocol):
 
     model_name: str
     stop: list[str] | None
+    include_stop: bool | None
 
     @property
     def counts_exactly(self) -> bool:
@@ -76,7 +77,7 @@ class Call:
         self.answer = Answer(
             model_name=model.model_name,
             stop=stop,
-            include_stop=model.include_stop,
+            include_stop=model.include_stop is not False,
             count_usage=self._count_usage,
         )
 

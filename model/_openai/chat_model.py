@@ -12,6 +12,7 @@ from .._custom.base import CustomChatModel
 from .._errors import MissingExtraError
 from .._generators.owned import owned
 from .._tools.constrained import ConstrainedTurn
+from .._tools.strict import marked_strict
 from .messages import to_request_messages
 from .request import (
     Completion,
@@ -81,7 +82,9 @@ class OpenAICompatibleChatModel(CustomChatModel):
             409, 429 or 5xx; as long as no chunk has come.
         max_connections: Connections at once on an event loop; more calls wait for one. It holds
             for the model, and cannot be changed for one call.
-        stop: Strings that end an answer; the one that did is part of it.
+        stop: Strings that end an answer, also sent to the server, the first four of them; the one
+            that did is part of it where the server says which it was, or sends it.
+        include_stop: `False` leaves that string out.
         streaming: `False` makes `stream` give the whole answer as one message.
         **kwargs: LangChain's own, such as `cache`, `rate_limiter`, `tags` and `metadata`.
 
@@ -187,9 +190,25 @@ class OpenAICompatibleChatModel(CustomChatModel):
 
     # --- the request ---------------------------------------------------------------------------
 
+    def _marked(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Give schemas that are marked strict the form that servers demand."""
+        tools, response_format = wanted.get("tools"), wanted.get("response_format")
+        if tools:
+            tools = [
+                {**tool, "function": marked_strict(tool["function"], "parameters")}
+                if isinstance(tool.get("function"), dict)
+                else tool
+                for tool in tools
+            ]
+        if response_format and isinstance(response_format.get("json_schema"), dict):
+            schema = marked_strict(response_format["json_schema"], "schema")
+            response_format = {**response_format, "json_schema": schema}
+        return {**wanted, "tools": tools, "response_format": response_format}
+
     def _completion(self, messages: list[BaseMessage], wanted: dict[str, Any]) -> Completion:
         streams = self._streams(wanted)
         said = to_request_messages(messages, self.base_url)
+        wanted = self._marked(wanted)
         body = {**self._body(streams=streams), "messages": said}
         return Completion(
             server=self.base_url,
@@ -209,7 +228,9 @@ class OpenAICompatibleChatModel(CustomChatModel):
         """Whether to ask for a stream: not where streaming is switched off."""
         off = self.disable_streaming
         return not (
-            self.streaming is False or off is True or (off == "tool_calling" and wanted["tools"])
+            self.streaming is False
+            or off is True
+            or (off == "tool_calling" and wanted.get("tools"))
         )
 
     def _body(self, *, streams: bool) -> dict[str, Any]:

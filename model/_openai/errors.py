@@ -23,6 +23,7 @@ from .._errors import (
     ServerError,
 )
 from .retry import parse_milliseconds, parse_retry_after
+from .too_long import names_too_long, says_too_long
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,13 +35,6 @@ _HIDDEN: Final = "**********"
 # Shorter words after these are words: "basic knowledge".
 _BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=\\%-]{16,}")
 
-# OpenAI's and vLLM's code; llama.cpp's type.
-_TOO_LONG_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size_error"})
-_TOO_LONG_WORDS: Final = re.compile(
-    r"context[ _](length|window|size)|maximum (input|prompt) length|"
-    r"(inputs?|prompt)\W.{0,40}(too long|less than \d+ tokens|exceeds? .{0,40}tokens)",
-    re.IGNORECASE,
-)
 _CONTEXT_TOKENS: Final = re.compile(
     r"(?:context (?:length|window)(?: is| of)|less than) (\d{1,12})"
 )
@@ -60,6 +54,7 @@ _FIRST_SERVER_ERROR: Final = 500
 _LAST_ERROR: Final = 599
 _STATUS: Final = re.compile("[45][0-9]{2}")
 _PAYLOAD_TOO_LARGE: Final = 413
+_MAY_MEAN_TOO_LONG: Final = frozenset({400, 422})
 # Failures that a stream reports by name, without a status of HTTP.
 _STATUS_OF_TYPE: Final = {
     "authentication_error": 401,
@@ -300,9 +295,8 @@ def _as_status(name: Any) -> int | None:
 
 
 def _is_too_long(status: int | None, details: _Details) -> bool:
-    if status == _PAYLOAD_TOO_LARGE or _TOO_LONG_CODES.intersection(
-        str(name) for name in (details.code, details.type)
-    ):
+    if status == _PAYLOAD_TOO_LARGE or any(map(names_too_long, (details.code, details.type))):
         return True
-    could_be = status is None or status in {400, 422}
-    return could_be and _TOO_LONG_WORDS.search(details.message) is not None
+    # Ollama, LM Studio and others take it for a failure of their own.
+    could_be = status is None or status in _MAY_MEAN_TOO_LONG or status >= _FIRST_SERVER_ERROR
+    return could_be and says_too_long(details.message)

@@ -1,7 +1,7 @@
 """Reads a constrained answer while it is being written.
 
 The answer is one JSON object, either a tool call, `{"tool": NAME, "arguments": {...}}`, or
-text, `{"answer": TEXT}`.
+text, `{"answer": TEXT}`, or data, `{"answer": {...}}`, which is read as its JSON.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ _CALL: Final = re.compile(
 _BROKEN_OFF: Final = re.compile(r'\s*\{\s*(?:"tool"|"arguments")\s*(?::|\Z)')
 _NAME: Final = re.compile(r'"tool"\s*:\s*("(?:[^"\\]|\\.)*")')
 _ANSWER: Final = re.compile(r'\s*\{\s*"answer"\s*:\s*"')
+_DATA: Final = re.compile(r'\s*\{\s*"answer"\s*:\s*(?=[\[{])')
 # The text of a JSON string up to its closing quote, without an escape that is still incomplete:
 # a high surrogate waits for the low one.
 _STRING_PART: Final = re.compile(
@@ -106,20 +107,30 @@ class ConstrainedReader:
         elif answer := _ANSWER.match(self._pending):
             self._pending = self._pending[answer.end() :]
             self._read = self._read_answer
+        elif data := _DATA.match(self._pending):
+            self._pending = self._pending[data.end() :]
+            self._read = self._read_data
         else:
             return
         yield from self._read()
 
     def _read_arguments(self) -> Iterator[Event]:
-        """Pass the object on, up to the brace that closes it."""
+        if text := self._read_value():
+            yield CallArguments(text)
+
+    def _read_data(self) -> Iterator[Event]:
+        if text := self._read_value():
+            yield Text(text)
+
+    def _read_value(self) -> str:
+        """Take the next part of an object, up to the brace that closes it."""
         text, self._pending = self._pending, ""
         for position, character in enumerate(text, 1):
             self._look_at(character)
             if self._depth == 0:
                 text, self._read = text[:position], self._ignore
                 break
-        if text:
-            yield CallArguments(text)
+        return text
 
     def _look_at(self, character: str) -> None:
         if self._in_string:

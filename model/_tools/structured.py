@@ -23,6 +23,8 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from .._answer.calls import original_arguments
 from .._answer.cut_off import cut_off_by
 from .._errors import AnswerCutOffError
+from .definitions import response_format_for
+from .strict import without_added_nulls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,9 +60,10 @@ def structured(
 
 
 def _text_parser(schema: dict[str, Any] | type) -> BaseOutputParser[Any]:
+    original = response_format_for(schema, "json_schema")["json_schema"]["schema"]
     if isinstance(schema, type) and is_basemodel_subclass(schema):
-        return _PydanticText(pydantic_object=schema)
-    return _JsonText()
+        return _PydanticText(pydantic_object=schema, original=original)
+    return _JsonText(original=original)
 
 
 def _call_parser(schema: dict[str, Any] | type) -> BaseOutputParser[Any]:
@@ -73,21 +76,26 @@ def _call_parser(schema: dict[str, Any] | type) -> BaseOutputParser[Any]:
 class _JsonText(JsonOutputParser):
     """Reads JSON; a stream's values grow as far as the text has come, and the last is checked."""
 
+    original: dict[str, Any]
+
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         if _is_going_on(result, partial=partial):
             return super().parse_result(result, partial=True)
         _require_whole(result)
-        return _strict_json(result[0].text)
+        return without_added_nulls(_strict_json(result[0].text), self.original)
 
 
 class _PydanticText(PydanticOutputParser[Any]):
     """Reads JSON as an object of a class."""
 
+    original: dict[str, Any]
+
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         if _is_going_on(result, partial=partial):
             return super().parse_result(result, partial=True)
         _require_whole(result)
-        return self._parse_obj(_strict_json(result[0].text))
+        data = without_added_nulls(_strict_json(result[0].text), self.original)
+        return self._parse_obj(data)
 
 
 class _JsonCall(JsonOutputKeyToolsParser):
