@@ -84,10 +84,12 @@ class AnswerCutOffError(ModelError, langchain.OutputParserException):
     Args:
         message: What cut it off, and the way out.
         llm_output: The answer as far as it came.
+        **facts: As for `ModelError`.
     """
 
-    def __init__(self, message: str, *, llm_output: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, llm_output: str | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.args = (message,)  # LangChain puts a link to its own documentation behind it
         self.llm_output = llm_output
 
 

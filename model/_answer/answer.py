@@ -157,6 +157,7 @@ class Answer:
             "response_metadata": {},
             "usage_metadata": None,
             "chunk_position": None,
+            "id": None,
         }
         return piece.model_copy(update={"content": content, **told_last, **self._identity})
 

@@ -108,6 +108,10 @@ class _Usage(BaseModel):
         return self.model_copy(update=told)
 
 
+class _Verbose(BaseModel):
+    stopping_word: str | None = None
+
+
 class Chunk(BaseModel):
     """One chunk, as far as it is of use here."""
 
@@ -118,6 +122,7 @@ class Chunk(BaseModel):
     citations: list[Any] | None = None  # Perplexity
     search_results: list[Any] | None = None
     choices: list[_Choice] | None = None
+    verbose: _Verbose | None = Field(default=None, alias="__verbose")  # llama.cpp, if asked
     usage: _Usage | None = None
     error: Any = None
 
@@ -257,8 +262,9 @@ class ChunkReader:
         if choice.finish_reason:
             self.has_ended = True
             ends = {**_identity(chunk), "finish_reason": choice.finish_reason}
-            if choice.ended_by is not None:
-                ends["stop_string"] = choice.ended_by
+            ended_by = choice.ended_by or (chunk.verbose and chunk.verbose.stopping_word)
+            if ended_by:
+                ends["stop_string"] = ended_by
             yield AIMessageChunk(content="", response_metadata=ends)
 
     def _read_delta(self, delta: _Delta) -> Iterator[Piece]:

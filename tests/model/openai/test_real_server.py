@@ -87,10 +87,15 @@ def test_sync_equals_async(model: OpenAICompatibleChatModel) -> None:
 
 
 def test_a_stop_string_ends_the_answer(model: OpenAICompatibleChatModel) -> None:
-    """It is part of the answer, which the server alone would cut off before it."""
+    """The server stops there; it is part of the answer where the server is asked to say so."""
     whole = model.invoke("Hello").text
     stop = whole[3:6]
-    assert model.invoke("Hello", stop=[stop]).text == whole[: whole.index(stop) + 3]
+    before = whole[: whole.index(stop)]
+    assert model.invoke("Hello", stop=[stop]).text == before
+    told = model.bind(stop=[stop], extra_body={"verbose": True})
+    assert told.invoke("Hello").text == before + stop
+    assert "".join(str(chunk.text) for chunk in told.stream("Hello")) == before + stop
+    assert told.invoke("Hello", include_stop=False).text == before
 
 
 async def test_leaving_frees_the_server(model: OpenAICompatibleChatModel) -> None:
