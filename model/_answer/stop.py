@@ -81,8 +81,6 @@ class StopScanner:
         return held
 
     def _feed_without(self, text: str) -> str:
-        if self.matched is not None:
-            return ""
         text = self._held + self._feed(text)
         if self.matched is not None:
             self._held = ""
