@@ -91,7 +91,8 @@ class _Call:
         if is_invalid:
             self._is_told_invalid = True
             arguments += _unmendable(arguments, "invalid")
-        part["args"] = arguments if arguments or not part["args"] else ""
+        if arguments or part["args"]:
+            part["args"] = arguments
         return part
 
     def end(self, index: _Index, cut_off: str) -> AIMessageChunk | None:

@@ -12,14 +12,25 @@ import json
 import re
 import uuid
 from collections import defaultdict
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from .parts import text_in, thinking_in
 from .provider_fields import KEY, ProviderFields
+from .wire import (
+    Choice,
+    Chunk,
+    CompletionDetails,
+    Delta,
+    Function,
+    PromptDetails,
+    ToolCall,
+    Usage,
+    text_in,
+    thinking_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,97 +45,6 @@ DONE: Final = "[DONE]"
 
 # JSON escapes a character beyond the first 65,536 as two halves, surrogates of UTF-16.
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
-
-_Id: TypeAlias = Annotated[str, Field(coerce_numbers_to_str=True)]
-
-
-class _Function(BaseModel):
-    name: str | None = None
-    arguments: str | dict[str, Any] | None = None
-
-
-class _ToolCall(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-    index: int | None = None
-    id: _Id | None = None
-    function: _Function | None = None
-
-
-class _Delta(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-    content: str | list[Any] | None = None  # parts: Mistral
-    reasoning_content: str | None = None  # DeepSeek's name: llama.cpp, SGLang, vLLM
-    reasoning: str | None = None  # OpenRouter's name: Ollama, newer vLLM
-    refusal: str | None = None
-    tool_calls: list[_ToolCall] | None = None
-    function_call: _Function | None = None  # before there were several calls
-    annotations: list[Any] | None = None
-
-
-class _Choice(BaseModel):
-    index: int | None = None  # that of the first choice may be left out
-    delta: _Delta | None = None
-    message: _Delta | None = None  # of a server that does not stream, or takes it for `delta`
-    finish_reason: str | None = None
-    logprobs: dict[str, Any] | None = None
-    stop_reason: Any = None  # the stop string that ended the answer: vLLM
-    matched_stop: Any = None  # SGLang
-    stopping_word: Any = None  # llama.cpp
-
-    @property
-    def ended_by(self) -> str | None:
-        """The stop string that ended the answer, where the server says so."""
-        told = (self.stop_reason, self.matched_stop, self.stopping_word)
-        return next((each for each in told if isinstance(each, str) and each), None)
-
-
-class _PromptDetails(BaseModel):
-    cached_tokens: int | None = None
-    audio_tokens: int | None = None
-
-
-class _CompletionDetails(BaseModel):
-    reasoning_tokens: int | None = None
-    audio_tokens: int | None = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
-
-    @property
-    def tells_counts(self) -> bool:
-        """Whether it is a report; a total alone does not say of what."""
-        return self.prompt_tokens is not None or self.completion_tokens is not None
-
-    def updated(self, report: _Usage) -> _Usage:
-        """Take over what a later report tells, and keep what it leaves out."""
-        told = {name: value for name, value in report if value is not None}
-        return self.model_copy(update=told)
-
-
-class _Verbose(BaseModel):
-    stopping_word: str | None = None
-
-
-class Chunk(BaseModel):
-    """One chunk, as far as it is of use here."""
-
-    id: _Id | None = None
-    model: str | None = None
-    system_fingerprint: str | None = None
-    service_tier: str | None = None
-    citations: list[Any] | None = None  # Perplexity
-    search_results: list[Any] | None = None
-    choices: list[_Choice] | None = None
-    verbose: _Verbose | None = Field(default=None, alias="__verbose")  # llama.cpp, if asked
-    usage: _Usage | None = None
-    error: Any = None
 
 
 def parse_chunk(data: str) -> Chunk:
@@ -214,7 +134,7 @@ class ChunkReader:
         self._characters: defaultdict[str, _Characters] = defaultdict(_Characters)
         self._next_index = 0
         self._told_identity = False
-        self._usage = _Usage()
+        self._usage = Usage()
         self.has_ended = False
 
     def read(self, chunk: Chunk) -> Iterator[Piece]:
@@ -234,7 +154,7 @@ class ChunkReader:
         if kept := self._fields.told(self._server):
             yield AIMessageChunk(content="", response_metadata={KEY: kept})
 
-    def _read_usage(self, usage: _Usage) -> Iterator[Piece]:
+    def _read_usage(self, usage: Usage) -> Iterator[Piece]:
         if usage.tells_counts:
             yield AIMessageChunk(content="", usage_metadata=self._new_usage(usage))
         counted = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
@@ -242,14 +162,14 @@ class ChunkReader:
             told = {"total_tokens": usage.total_tokens}
             yield AIMessageChunk(content="", response_metadata=told)
 
-    def _delta_of(self, choice: _Choice) -> _Delta | None:
+    def _delta_of(self, choice: Choice) -> Delta | None:
         """Find what a choice brings; a message behind deltas only repeats them."""
         if choice.delta is not None:
             self._has_deltas = True
             return choice.delta
         return None if self._has_deltas else choice.message
 
-    def _read_choice(self, choice: _Choice, chunk: Chunk) -> Iterator[Piece]:
+    def _read_choice(self, choice: Choice, chunk: Chunk) -> Iterator[Piece]:
         delta = self._delta_of(choice)
         pieces = list(self._read_delta(delta)) if delta is not None else []
         for kind, tokens in (choice.logprobs or {}).items():
@@ -267,7 +187,7 @@ class ChunkReader:
                 ends["stop_string"] = ended_by
             yield AIMessageChunk(content="", response_metadata=ends)
 
-    def _read_delta(self, delta: _Delta) -> Iterator[Piece]:
+    def _read_delta(self, delta: Delta) -> Iterator[Piece]:
         self._fields.take(delta.model_extra)
         if reasoning := self._joined("reasoning", delta.reasoning_content or delta.reasoning):
             is_deepseeks = bool(delta.reasoning_content)
@@ -281,7 +201,7 @@ class ChunkReader:
             yield AIMessageChunk(content="", response_metadata=told)
         given = delta.tool_calls or []
         if delta.function_call is not None and not given:
-            given = [_ToolCall(index=0, function=delta.function_call)]
+            given = [ToolCall(index=0, function=delta.function_call)]
         if given:
             calls = [self._call_chunk(call) for call in given]
             yield AIMessageChunk(content="", tool_call_chunks=calls)
@@ -317,7 +237,7 @@ class ChunkReader:
         self._next_index += 1
         return self._next_index - 1
 
-    def _call_chunk(self, delta: _ToolCall) -> ToolCallChunk:
+    def _call_chunk(self, delta: ToolCall) -> ToolCallChunk:
         call = next((call for call in reversed(self._calls) if call.continues_with(delta)), None)
         if call is None:
             call = _CallInTheMaking(delta, self._new_index())
@@ -326,7 +246,7 @@ class ChunkReader:
         self._fields.take_of_call(call.id, delta.model_extra)
         return taken
 
-    def _new_usage(self, usage: _Usage) -> UsageMetadata:
+    def _new_usage(self, usage: Usage) -> UsageMetadata:
         """Tell what is new: some servers report the usage so far with every chunk."""
         before, self._usage = self._usage, self._usage.updated(usage)
         new: UsageMetadata = _difference(_usage_metadata(self._usage), _usage_metadata(before))
@@ -351,7 +271,7 @@ class _CallInTheMaking:
         "id",
     )
 
-    def __init__(self, first: _ToolCall, index: int) -> None:
+    def __init__(self, first: ToolCall, index: int) -> None:
         self._position = first.index
         self._given_id = first.id
         self._index = index
@@ -361,7 +281,7 @@ class _CallInTheMaking:
         self._arguments: list[str] = []
         self._characters = _Characters()
 
-    def continues_with(self, delta: _ToolCall) -> bool:
+    def continues_with(self, delta: ToolCall) -> bool:
         """Tell whether a delta belongs to this call.
 
         Some servers give all calls the same index and only the id differs, or not even that;
@@ -370,21 +290,21 @@ class _CallInTheMaking:
         """
         if delta.index not in {None, self._position}:
             return False
-        function = delta.function or _Function()
+        function = delta.function or Function()
         if not function.name:
             return True
         if delta.id:
             return delta.id == self._given_id
         return self._name is None or (delta.index is not None and self._goes_on_with(function))
 
-    def _goes_on_with(self, function: _Function) -> bool:
+    def _goes_on_with(self, function: Function) -> bool:
         """Tell whether a function is this one, and no second call of it."""
         is_same = function.name == self._name
         return is_same and not (function.arguments and _is_whole("".join(self._arguments)))
 
-    def take(self, delta: _ToolCall) -> ToolCallChunk:
+    def take(self, delta: ToolCall) -> ToolCallChunk:
         """Pass a delta on: id and name once, the arguments as they come."""
-        function = delta.function or _Function()
+        function = delta.function or Function()
         name = None if self._name else function.name or None
         call_id = None if self._has_id else self._given_id or f"call_{uuid.uuid4().hex[:24]}"
         self.id = self.id or call_id or ""
@@ -429,9 +349,9 @@ def _identity(chunk: Chunk) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value}
 
 
-def _usage_metadata(usage: _Usage) -> dict[str, Any]:
-    prompt = usage.prompt_tokens_details or _PromptDetails()
-    completion = usage.completion_tokens_details or _CompletionDetails()
+def _usage_metadata(usage: Usage) -> dict[str, Any]:
+    prompt = usage.prompt_tokens_details or PromptDetails()
+    completion = usage.completion_tokens_details or CompletionDetails()
     prompt_tokens, completion_tokens = usage.prompt_tokens or 0, usage.completion_tokens or 0
     return {
         "input_tokens": prompt_tokens,

@@ -22,9 +22,10 @@ from .._errors import (
     ModelTimeoutError,
 )
 from .._generators.owned import owned
-from .chunks import DONE, Chunk, ChunkReader, parse_chunk
+from .chunks import DONE, ChunkReader, parse_chunk
 from .errors import ServerAnswer, hide
 from .sse import EVENT_STREAM, EventTooLongError, server_sent_events
+from .wire import Chunk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -166,10 +166,8 @@ def response_format_for(
         return {"type": "json_object"}
     json_schema = convert_to_json_schema(schema)
     if (recursive := _recursive_schema(schema)) is not None:
-        about = {
-            name: json_schema[name] for name in ("title", "description") if name in json_schema
-        }
-        json_schema = {**about, **recursive}
+        told = ("title", "description")
+        json_schema = {name: json_schema[name] for name in told if name in json_schema} | recursive
     return {
         "type": "json_schema",
         "json_schema": {

@@ -15,7 +15,7 @@ from langchain_core.output_parsers.openai_tools import (
     JsonOutputKeyToolsParser,
     PydanticToolsParser,
 )
-from langchain_core.outputs import ChatGeneration
+from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
     from langchain_core.output_parsers import BaseOutputParser
-    from langchain_core.outputs import Generation
     from langchain_core.runnables import Runnable
 
 _FENCED: Final = re.compile(r"```(?:json)?(.*)```", re.DOTALL | re.IGNORECASE)
@@ -95,7 +94,7 @@ class _PydanticText(PydanticOutputParser[Any]):
             return super().parse_result(result, partial=True)
         _require_whole(result)
         data = without_added_nulls(_strict_json(result[0].text), self.original)
-        return self._parse_obj(data)
+        return super().parse_result([Generation(text=json.dumps(data, ensure_ascii=False))])
 
 
 class _JsonCall(JsonOutputKeyToolsParser):
