@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import ToolMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.prebuilt import ToolNode, tools_condition
 
+from ._calls import CallsNode, asks_for_tools, last_answer
 from ._chat_model import bind_tools, require_chat_model
 from ._node import ChatNode
 from ._tools import parted
@@ -16,7 +16,7 @@ from ._tools import parted
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
-    from langchain_core.messages import SystemMessage
+    from langchain_core.messages import BaseMessage, SystemMessage
     from langchain_core.runnables import RunnableConfig
     from langchain_core.tools import BaseTool
     from langgraph.store.base import BaseStore
@@ -48,7 +48,12 @@ def build_agent(  # noqa: PLR0913 - each is a keyword with a default
     The state is LangGraph's `MessagesState`. The node `model` calls the model; when its answer
     asks for tools, the node `tools` calls them, and the model sees their results. A tool with
     `return_direct` ends the run. A tool's exception ends the run too, but for arguments that do
-    not fit its schema: those the model is told about, to try again. See
+    not fit its schema: those the model is told about, to try again, and so it is about calls
+    that cannot be read, or that were cut off with the answer: none of these is made.
+
+    What goes to the model is well-formed, whatever a thread's state holds: a call that has no
+    result, because a tool raised, gets one that says so, and there is one system message. The
+    state itself stays as it is. See
     <https://docs.langchain.com/oss/python/langgraph/workflows-agents#agents>.
 
     Args:
@@ -56,7 +61,8 @@ def build_agent(  # noqa: PLR0913 - each is a keyword with a default
         tools: Tools or plain functions, which the agent calls, or dicts in the provider's own
             format, which the provider calls.
         name: The agent's name: of the graph, of its run and on its span.
-        system_prompt: Stands before the messages at every call, and is not kept in the state.
+        system_prompt: Stands before the messages at every call, and is not kept in the state;
+            the state's own system messages become a part of it.
         checkpointer: Keeps the state of each thread, such as `InMemorySaver()`.
         store: What tools and nodes may share across threads.
         interrupt_before: Nodes before which the run stops for a human.
@@ -92,7 +98,8 @@ def _agent_builder(
     if own or providers:
         model = bind_tools(model, [*own, *providers])
     builder = StateGraph(MessagesState)
-    builder.add_node("model", ChatNode(model, system_prompt, "messages", "model"))
+    node = ChatNode(model, system_prompt, "messages", "model", mend_history=True)
+    builder.add_node("model", node)
     builder.add_edge(START, "model")
     if own:
         _add_tool_loop(builder, own)
@@ -140,20 +147,28 @@ class _AgentGraph(CompiledStateGraph[MessagesState, None, MessagesState, Message
 
 
 def _add_tool_loop(builder: _Builder, tools: Sequence[BaseTool]) -> None:
-    builder.add_node("tools", ToolNode(tools))
-    builder.add_conditional_edges("model", tools_condition, ["tools", END])
+    builder.add_node("tools", CallsNode(tools))
+    builder.add_conditional_edges("model", _after_model, ["tools", END])
     final = {tool.name for tool in tools if tool.return_direct}
     if not final:
         builder.add_edge("tools", "model")
         return
 
     def after_tools(state: MessagesState) -> Literal["model", "__end__"]:
-        return "__end__" if _tools_called(state) <= final else "model"
+        return "__end__" if _are_last_words(state["messages"], final) else "model"
 
     builder.add_conditional_edges("tools", after_tools, ["model", END])
 
 
-def _tools_called(state: MessagesState) -> set[str]:
-    """The names of the tools that the last answer of the model asked for."""
-    answers = (each for each in reversed(state["messages"]) if isinstance(each, AIMessage))
-    return {call["name"] for call in next(answers).tool_calls}
+def _after_model(state: MessagesState) -> Literal["tools", "__end__"]:
+    return "tools" if asks_for_tools(state["messages"][-1]) else "__end__"
+
+
+def _are_last_words(messages: Sequence[BaseMessage], final: set[str]) -> bool:
+    """Whether the last answer called no other tools than *final*, and all of them succeeded."""
+    answer = last_answer(messages)
+    ids = {call["id"] for call in answer.tool_calls}
+    results = [each for each in messages if isinstance(each, ToolMessage)]
+    failed = any(each.status == "error" for each in results if each.tool_call_id in ids)
+    called = {call["name"] for call in answer.tool_calls}
+    return called <= final and not failed and not answer.invalid_tool_calls

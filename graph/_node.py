@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from langchain_core.messages import BaseMessage, SystemMessage
+from langchain_core.messages import BaseMessage, SystemMessage, convert_to_messages
 from langgraph.utils.runnable import RunnableCallable
 
+from ._calls import checked
 from ._chat_model import ChatModel, require_chat_model
+from ._history import as_one, well_formed
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable, RunnableConfig
@@ -22,6 +25,7 @@ def chat_node(
     system_prompt: str | SystemMessage | None = None,
     messages_key: str = "messages",
     name: str = "chat",
+    mend_history: bool = False,
 ) -> Runnable[Any, dict[str, list[BaseMessage]]]:
     """Make *model* a node for `StateGraph.add_node`, sync and async, streaming in every mode.
 
@@ -32,9 +36,14 @@ def chat_node(
 
     Args:
         model: A chat model, or one with tools, arguments, retries or fallbacks bound to it.
-        system_prompt: Stands before the messages at every call, and is not kept in the state.
+        system_prompt: Stands before the messages at every call, and is not kept in the state;
+            system messages at their beginning become a part of it.
         messages_key: The state's key that holds the list of messages.
         name: The node's name, where `add_node` is given none.
+        mend_history: Whether to give the model a conversation that every server takes, whatever
+            the state holds: each call of a tool with a result, no result without its call, one
+            system message. The state stays as it is. Calls in the answer get an id each, and
+            those of an answer that was cut off are invalid.
 
     Raises:
         TypeError: *model* is no chat model, or another argument has the wrong type; when the node
@@ -42,7 +51,7 @@ def chat_node(
         ValueError: when the node runs, before the model is called: the state has no such key, or
             there is no message in it and no system prompt.
     """
-    return ChatNode(model, system_prompt, messages_key, name)
+    return ChatNode(model, system_prompt, messages_key, name, mend_history=mend_history)
 
 
 class ChatNode(RunnableCallable):
@@ -58,6 +67,8 @@ class ChatNode(RunnableCallable):
         system_prompt: str | SystemMessage | None,
         messages_key: str,
         name: str,
+        *,
+        mend_history: bool = False,
     ) -> None:
         require_chat_model(model)
         if not isinstance(messages_key, str) or not messages_key:
@@ -66,18 +77,20 @@ class ChatNode(RunnableCallable):
         self._model = model
         self._system = _system_messages(system_prompt)
         self._messages_key = messages_key
+        self._mends = mend_history
 
     def _answer(
         self, state: Any, config: RunnableConfig, **kwargs: Any
     ) -> dict[str, list[BaseMessage]]:
-        answer = self._model.invoke(self._prompt(state), config, **kwargs)
-        return {self._messages_key: [answer]}
+        return self._update(self._model.invoke(self._prompt(state), config, **kwargs))
 
     async def _aanswer(
         self, state: Any, config: RunnableConfig, **kwargs: Any
     ) -> dict[str, list[BaseMessage]]:
-        answer = await self._model.ainvoke(self._prompt(state), config, **kwargs)
-        return {self._messages_key: [answer]}
+        return self._update(await self._model.ainvoke(self._prompt(state), config, **kwargs))
+
+    def _update(self, answer: BaseMessage) -> dict[str, list[BaseMessage]]:
+        return {self._messages_key: [checked(answer) if self._mends else answer]}
 
     def _prompt(self, state: Any) -> list[Any]:
         """What the model is given; LangChain turns tuples, dicts and strings into messages."""
@@ -86,7 +99,16 @@ class ChatNode(RunnableCallable):
             raise ValueError(
                 f"the state's {self._messages_key!r} is empty: there is nothing to answer"
             )
-        return prompt
+        return self._ordered(prompt)
+
+    def _ordered(self, prompt: list[Any]) -> list[Any]:
+        if not self._mends and not self._system:
+            return prompt
+        messages = convert_to_messages(prompt)
+        if self._mends:
+            return well_formed(messages)
+        leading = [each for each in takewhile(_is_system, messages) if _is_system(each)]
+        return [*as_one(leading), *messages[len(leading) :]]
 
     def _messages(self, state: Any) -> Sequence[Any]:
         messages = _value(state, self._messages_key)
@@ -113,6 +135,10 @@ def _system_messages(prompt: str | SystemMessage | None) -> list[SystemMessage]:
     raise TypeError(
         f"a system prompt is text or a SystemMessage, not an object of type {type(prompt).__name__}"
     )
+
+
+def _is_system(message: BaseMessage) -> TypeGuard[SystemMessage]:
+    return isinstance(message, SystemMessage)
 
 
 def _value(state: Any, key: str) -> Any:

@@ -1,8 +1,10 @@
 """Chat models for LangChain: your own in one generator, and a few that are ready to use."""
 
+from ._answer.cut_off import cut_off_by
 from ._custom.base import CustomChatModel
 from ._echo import EchoChatModel
 from ._errors import (
+    AnswerCutOffError,
     AuthenticationError,
     BadRequestError,
     ContextTooLongError,
@@ -25,6 +27,7 @@ from ._scripted.chat_model import ScriptedChatModel
 from ._scripted.script import Pause, ScriptedCall
 
 __all__ = [
+    "AnswerCutOffError",
     "AuthenticationError",
     "BadRequestError",
     "ContextTooLongError",
@@ -47,6 +50,7 @@ __all__ = [
     "ScriptedChatModel",
     "ServerError",
     "UnsupportedError",
+    "cut_off_by",
 ]
 
 for _name in __all__:

@@ -31,6 +31,7 @@ class EchoChatModel(CustomChatModel):
         model_name: The model's name in traces and results.
         n: How many characters of the last message to answer with, at least 0; `None` for all.
         stop: Strings that end an answer; the one that did is part of it.
+        include_stop: `False` leaves that string out.
         streaming: `False` makes `stream` give the whole answer as one message.
         **kwargs: LangChain's own, such as `cache`, `rate_limiter`, `tags` and `metadata`.
 

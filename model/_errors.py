@@ -5,6 +5,7 @@
     ├── UnsupportedError            ask another model: this one cannot do that
     ├── ModelFileError              give another file
     ├── ModelClosedError            make a new model: this one was closed
+    ├── AnswerCutOffError           allow a longer answer: half of one is not parsed
     ├── ScriptEndedError            give the scripted model another answer
     ├── BadRequestError             change the call: the message names the value
     │   ├── ContextTooLongError     shorten the conversation
@@ -75,6 +76,21 @@ class ModelFileError(ModelError, OSError):
 
 class ModelClosedError(ModelError):
     """The model was closed before or during the call."""
+
+
+class AnswerCutOffError(ModelError, langchain.OutputParserException):
+    """The answer was cut off, so that it does not hold the data that was asked for.
+
+    Args:
+        message: What cut it off, and the way out.
+        llm_output: The answer as far as it came.
+        **facts: As for `ModelError`.
+    """
+
+    def __init__(self, message: str, *, llm_output: str | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.args = (message,)  # LangChain puts a link to its own documentation behind it
+        self.llm_output = llm_output
 
 
 class ScriptEndedError(ModelError):

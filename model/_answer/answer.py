@@ -10,6 +10,8 @@ from langchain_core.messages.ai import add_usage
 from langchain_core.outputs import ChatGenerationChunk
 
 from .._errors import MalformedAnswerError
+from .calls import Calls
+from .cut_off import cut_off_by
 from .stop import StopScanner
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class Answer:
     Args:
         model_name: The name to report, unless a piece's metadata has another one.
         stop: The strings that end the answer.
+        include_stop: Whether the string that did is part of it.
         count_usage: Counts usage from the answer's text, for pieces that report none; it
             returns the usage, and whether that is only an estimate.
 
@@ -39,13 +42,16 @@ class Answer:
 
     __slots__ = (
         "_called_tools",
+        "_calls",
         "_count_usage",
+        "_has_begun",
         "_held",
         "_identity",
         "_metadata",
         "_model_name",
         "_scanner",
         "_started",
+        "_stop_to_add",
         "_texts",
         "_usage",
         "stopped",
@@ -56,18 +62,22 @@ class Answer:
         *,
         model_name: str,
         stop: Sequence[str],
+        include_stop: bool = True,
         count_usage: Callable[[str], tuple[UsageMetadata, bool]],
     ) -> None:
         self._started = time.perf_counter()
         self._model_name = model_name
         self._count_usage = count_usage
-        self._scanner = StopScanner(stop) if stop else None
+        self._scanner = StopScanner(stop, keep=include_stop) if stop else None
+        self._stop_to_add = frozenset(stop) if include_stop else frozenset()
         self._metadata: dict[str, Any] = {}
         self._identity: dict[str, Any] = {}
         self._texts: list[str] = []
         self._usage: UsageMetadata | None = None
         self._called_tools = False
+        self._calls = Calls()
         self._held: ChatGenerationChunk | None = None
+        self._has_begun = False
         self.stopped = False
 
     def take(self, piece: Piece) -> ChatGenerationChunk | None:
@@ -89,15 +99,20 @@ class Answer:
                 "yield text (str) or AIMessageChunk, piece by piece"
             )
         chunk = None if message is None else ChatGenerationChunk(message=message)
+        self._has_begun = self._has_begun or chunk is not None
         if not self.stopped:
             return chunk
         self._held = chunk
         return None
 
     def end(self) -> Iterator[ChatGenerationChunk]:
-        """Give what `take` held back, and the empty last chunk with metadata and usage."""
+        """Give what `take` held back, what is wrong with tool calls, and the empty last chunk."""
         if self._held is not None:
             yield self._held
+        if text := self._last_text():
+            yield ChatGenerationChunk(message=AIMessageChunk(content=text, **self._identity))
+        for end in self._calls.end(None if self.stopped else cut_off_by(self._metadata)):
+            yield ChatGenerationChunk(message=end.model_copy(update=self._identity))
         usage, metadata = self._final_usage(), self._metadata
         metadata.setdefault("model_name", self._model_name)
         metadata["finish_reason"] = self._finish_reason()
@@ -111,6 +126,17 @@ class Answer:
         )
         yield ChatGenerationChunk(message=last)
 
+    def _last_text(self) -> str:
+        """Find the text to add: what was held back, or the stop string that a server left out."""
+        text = self._scanner.rest() if self._scanner is not None and not self.stopped else ""
+        ended_by = self._metadata.get("stop_string")
+        so_far = "".join(self._texts)
+        if not self.stopped and ended_by in self._stop_to_add and not so_far.endswith(ended_by):
+            text += ended_by
+        if text:
+            self._texts.append(text)
+        return text
+
     def _text_message(self, text: str) -> AIMessageChunk | None:
         text = self._cut(text)
         return AIMessageChunk(content=text, **self._identity) if text else None
@@ -123,6 +149,7 @@ class Answer:
         for call in piece.tool_call_chunks:
             self._called_tools = True
             self._texts += (call["name"] or "", call["args"] or "")
+        piece = self._calls.take(piece) if piece.tool_call_chunks else piece
         content = self._cut_content(piece.content)
         if not (content or piece.tool_call_chunks or piece.additional_kwargs):
             return None
@@ -130,12 +157,16 @@ class Answer:
             "response_metadata": {},
             "usage_metadata": None,
             "chunk_position": None,
+            "id": None,
         }
         return piece.model_copy(update={"content": content, **told_last, **self._identity})
 
     def _identify(self, piece: AIMessageChunk) -> None:
-        if piece.id:
-            self._identity["id"] = piece.id
+        # One id for all chunks: those that have gone without one cannot get it any more.
+        if piece.id and not self._has_begun:
+            self._identity.setdefault("id", piece.id)
+        elif piece.id:
+            self._metadata.setdefault("id", piece.id)
         if piece.name:
             self._identity["name"] = piece.name
 

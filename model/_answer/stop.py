@@ -25,6 +25,8 @@ class StopScanner:
 
     Args:
         stops: The stop strings.
+        keep: Whether the stop string that ends the text is part of it. If not, what may be the
+            beginning of one is held back.
 
     Raises:
         BadRequestError: If one of them is empty, or not text.
@@ -33,9 +35,20 @@ class StopScanner:
         matched: The stop string that ended the text, or `None` while there was none.
     """
 
-    __slots__ = ("_ending_in", "_last_characters", "_tail", "_tail_length", "matched")
+    __slots__ = (
+        "_ending_in",
+        "_held",
+        "_keeps",
+        "_last_characters",
+        "_stops",
+        "_tail",
+        "_tail_length",
+        "matched",
+    )
 
-    def __init__(self, stops: Iterable[str]) -> None:
+    def __init__(self, stops: Iterable[str], *, keep: bool = True) -> None:
+        self._keeps = keep
+        self._held = ""
         self._ending_in: dict[str, list[str]] = {}
         self._tail_length = 0
         for stop in dict.fromkeys(stops):
@@ -44,6 +57,7 @@ class StopScanner:
             self._ending_in.setdefault(stop[-1], []).append(stop)
             self._tail_length = max(self._tail_length, len(stop) - 1)
         self._last_characters = frozenset(self._ending_in)
+        self._stops = tuple(stop for each in self._ending_in.values() for stop in each)
         self._tail = ""
         self.matched: str | None = None
 
@@ -57,6 +71,31 @@ class StopScanner:
             The piece itself, or its beginning where a stop string ends in it (`matched`
             then says which), or nothing once a stop string has been matched.
         """
+        if not self._keeps:
+            return self._feed_without(text)
+        return self._feed(text)
+
+    def rest(self) -> str:
+        """Give what was held back, when no more text comes."""
+        held, self._held = self._held, ""
+        return held
+
+    def _feed_without(self, text: str) -> str:
+        text = self._held + self._feed(text)
+        if self.matched is not None:
+            self._held = ""
+            return text.removesuffix(self.matched)
+        length = self._beginning_of_a_stop(text)
+        self._held = text[len(text) - length :]
+        return text[: len(text) - length]
+
+    def _beginning_of_a_stop(self, text: str) -> int:
+        """Find how much of a text's end may be the beginning of a stop string."""
+        longest = min(self._tail_length, len(text))
+        ends = (length for length in range(longest, 0, -1))
+        return next((n for n in ends if any(s.startswith(text[-n:]) for s in self._stops)), 0)
+
+    def _feed(self, text: str) -> str:
         if self.matched is not None:
             return ""
         window = self._tail + text

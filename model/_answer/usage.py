@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from langchain_core.messages.ai import UsageMetadata
 
 _CHARACTERS_PER_TOKEN = 4
+_TOKENS_PER_IMAGE = 85  # OpenAI's, at low detail, which LangChain takes too
+_WITHOUT_TOKENS = frozenset({"non_standard", "reasoning", "text", "thinking"})
 
 
 def estimate_tokens(text: str) -> int:
@@ -32,7 +34,7 @@ def count_message_tokens(
         messages: The conversation.
         tools: Tool definitions in OpenAI's format, sent along with it.
     """
-    tokens = sum(count(text) for message in messages for text in _texts(message))
+    tokens = sum(sum(map(count, _texts(message))) + _count_media(message) for message in messages)
     return tokens + sum(count(json.dumps(tool)) for tool in tools or ())
 
 
@@ -40,6 +42,15 @@ def _texts(message: BaseMessage) -> Iterable[str]:
     yield str(message.text)
     for call in getattr(message, "tool_calls", ()):
         yield call["name"] + json.dumps(call["args"], default=str)
+
+
+def _count_media(message: BaseMessage) -> int:
+    """Estimate images and the like, which no tokenizer of texts counts."""
+    blocks = message.content if isinstance(message.content, list) else []
+    kinds = (str(block.get("type")) for block in blocks if isinstance(block, dict))
+    return _TOKENS_PER_IMAGE * sum(
+        kind not in _WITHOUT_TOKENS and not kind.startswith("tool") for kind in kinds
+    )
 
 
 def usage(input_tokens: int, output_tokens: int) -> UsageMetadata:

@@ -9,34 +9,29 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from langchain_core.language_models.base import BaseLanguageModel, LangSmithParams
 from langchain_core.messages.utils import count_tokens_approximately
-from pydantic import field_validator, model_validator
+from pydantic import ConfigDict, field_validator, model_validator
 
 from .. import _upstream as upstream
 from .._answer.stop import as_list
 from .._answer.usage import count_message_tokens, estimate_tokens
 from .._answer.whole import whole
-from .._errors import UnsupportedError
+from .._errors import BadRequestError
 from .._generators.owned import owned
 from .._names import spelled
 from .._tools.definitions import (
-    check_method,
     definitions_to_count,
-    response_format_for,
-    structured,
-    tool_choice_for,
-    tool_definitions,
 )
 from .cache_key import digest
 from .call import Call
-from .parameters import check_names, override
-from .secrets import SecretKeeping, public_values, without_secrets
+from .parameters import check_names, check_once, override
+from .secrets import public_values, without_secrets
 from .spec import spec_of
+from .tool_calling import ToolCalling
 
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncGenerator,
         AsyncIterator,
-        Callable,
         Iterable,
         Iterator,
         Mapping,
@@ -44,12 +39,8 @@ if TYPE_CHECKING:
     )
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-    from langchain_core.language_models.base import LanguageModelInput
-    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.messages import BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
-    from langchain_core.runnables import Runnable
-    from langchain_core.tools import BaseTool
-    from pydantic import BaseModel
 
     from .._answer.answer import Piece
 
@@ -57,7 +48,7 @@ if TYPE_CHECKING:
 _LONGEST_TURN: Final = 0.005
 
 
-class CustomChatModel(SecretKeeping):
+class CustomChatModel(ToolCalling):
     """A chat model made of one generator.
 
     Subclass it, declare the model's parameters as pydantic fields, and write `respond`, an
@@ -87,16 +78,23 @@ class CustomChatModel(SecretKeeping):
     Args:
         model_name: The model's name in traces and results; by default made from the class's.
         stop: Strings that end an answer; the one that did is part of it.
+        include_stop: `False` leaves that string out, for those who parse what stands before it.
         streaming: `False` makes `stream` give the whole answer as one message; it can be changed
             for one call, as any parameter.
         **kwargs: LangChain's own, such as `cache`, `rate_limiter`, `tags` and `metadata`.
     """
 
+    # A parameter with an alias can be given by its name, too.
+    model_config = ConfigDict(populate_by_name=True)
+
     model_name: str = ""
     """The model's name in traces and results; by default made from the class's."""
 
     stop: list[str] | None = None
-    """Strings that end an answer; the one that did is part of it."""
+    """Strings that end an answer."""
+
+    include_stop: bool | None = None
+    """`False` leaves the stop string that ended an answer out of it."""
 
     streaming: bool | None = None
     """`False` makes `stream` give the whole answer as one message."""
@@ -236,84 +234,6 @@ class CustomChatModel(SecretKeeping):
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
         return f"{kind}{sorted(params.items())}{digest(excluded)}"
 
-    def bind_tools(
-        self,
-        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
-        *,
-        tool_choice: str | bool | dict[str, Any] | None = None,
-        strict: bool | None = None,
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Let the model call tools.
-
-        The generator gets their definitions as `tools`, and the choice as `tool_choice`, both
-        in OpenAI's format. For one that takes only `response_format`, a tool call is made of
-        an answer that is held to a JSON schema.
-
-        Args:
-            tools: Functions, LangChain tools, pydantic classes, or definitions.
-            tool_choice: "auto", "none", "any" (or "required", or `True`), or a tool's name.
-            strict: Whether arguments must follow their schema to the letter, where the model
-                makes a difference.
-            **kwargs: Bound to the model along with the tools.
-
-        Raises:
-            UnsupportedError: If the generator takes neither.
-            BadRequestError: If `tool_choice` names none of the tools.
-        """
-        self._require(spec_of(type(self)).takes_tools, "tools", "`tools` or `response_format`")
-        definitions = tool_definitions(tools, strict=strict)
-        choice = tool_choice_for(tool_choice, definitions)
-        if choice is not None:
-            kwargs["tool_choice"] = choice
-        return self.bind(tools=definitions, **kwargs)
-
-    def with_structured_output(
-        self,
-        schema: dict[str, Any] | type,
-        *,
-        include_raw: bool = False,
-        method: str | None = None,
-        strict: bool | None = None,  # noqa: ARG002  # schemas are always followed to the letter
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
-        """Make the model answer with data of a schema.
-
-        Args:
-            schema: A pydantic class, a `TypedDict`, or a JSON schema.
-            include_raw: Whether to give the message and a parsing error along with the data.
-            method: "json_schema" (the default, where the generator takes `response_format`),
-                "json_mode" (any JSON), or "function_calling".
-            strict: Taken for LangChain's sake; a schema is always followed to the letter.
-            **kwargs: Bound to the model.
-
-        Raises:
-            UnsupportedError: If the generator takes neither `response_format` nor `tools`.
-            BadRequestError: If there is no such method.
-        """
-        takes_format = spec_of(type(self)).takes("response_format")
-        if method is None:
-            method = "json_schema" if takes_format else "function_calling"
-        check_method(method)
-        if method == "function_calling":
-            takes_tools = spec_of(type(self)).takes_tools
-            self._require(takes_tools, "structured output", "`response_format` or `tools`")
-            return super().with_structured_output(schema, include_raw=include_raw, **kwargs)
-        self._require(takes_format, method, "`response_format`")
-        bound = self.bind(
-            response_format=response_format_for(schema, method),
-            ls_structured_output_format={"kwargs": {"method": method}, "schema": schema},
-            **kwargs,
-        )
-        return structured(bound, schema, include_raw=include_raw)
-
-    def _require(self, ability: bool, name: str, parameters: str) -> None:
-        if not ability:
-            kind = type(self).__name__
-            raise UnsupportedError(
-                f"{kind} does not support {name}: its generator takes no {parameters}"
-            )
-
     def get_num_tokens(self, text: str) -> int:
         """Count a text's tokens: by `get_token_ids` where there is one, else an estimate.
 
@@ -356,13 +276,21 @@ class CustomChatModel(SecretKeeping):
         changed: dict[str, Any] = {}
         arguments: dict[str, Any] = {}
         for given, value in kwargs.items():
-            name = self._overrides.get(given, given)
+            name = own.aliases.get(given, self._overrides.get(given, given))
             if name in own.parameters:
+                if name in changed:
+                    raise BadRequestError(f"{name!r} is given twice, as {given!r} too; give one")
                 changed[name] = value
-            elif value is not None and given != "stream":
+            if given in own.arguments:
+                arguments[given] = value
+            elif name not in own.parameters and value is not None and given != "stream":
                 arguments[name] = value
         arguments = own.sort_out(type(self).__name__, arguments)
-        return Call(override(self, changed) if changed else self, messages, arguments, stop)
+        model = override(self, changed) if changed else self
+        stops = as_list(model.stop if stop is None else stop)
+        if "stop" in own.arguments or (own.takes_any_argument and stops):
+            arguments["stop"] = stops or None
+        return Call(model, messages, arguments, stops)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
@@ -370,8 +298,9 @@ class CustomChatModel(SecretKeeping):
             raise TypeError(f"{cls.__name__} must define respond or arespond, a generator")
         if "model" in kwargs and "model" not in cls.model_fields:
             kwargs.setdefault(self._overrides["model"], kwargs.pop("model"))
-        aliases = (info.alias for info in cls.model_fields.values() if info.alias)
+        aliases = spec_of(cls).aliases
         check_names(cls.__name__, kwargs, {*cls.model_fields, *aliases})
+        check_once(cls.__name__, kwargs, aliases)
         super().__init__(*args, **kwargs)
 
     @model_validator(mode="after")

@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._answer.answer import Answer, Piece
-from .._answer.stop import as_list
 from .._answer.usage import usage
 from .._errors import MalformedAnswerError
 from .._generators.bridge import iterate_in_thread, iterate_on_loop
@@ -27,6 +26,7 @@ class Author(Protocol):
 
     model_name: str
     stop: list[str] | None
+    include_stop: bool | None
 
     @property
     def counts_exactly(self) -> bool:
@@ -56,7 +56,7 @@ class Call:
         model: The model, with the parameters of this call.
         messages: The conversation.
         arguments: What the generator takes beside the messages.
-        stop: This call's stop strings; `None` for the model's own.
+        stop: The stop strings.
 
     Attributes:
         answer: The answer in the making; feed it the pieces.
@@ -69,14 +69,15 @@ class Call:
         model: Author,
         messages: list[BaseMessage],
         arguments: dict[str, Any],
-        stop: Sequence[str] | None,
+        stop: Sequence[str],
     ) -> None:
         self._model = model
         self._messages = messages
         self._arguments = arguments
         self.answer = Answer(
             model_name=model.model_name,
-            stop=as_list(model.stop if stop is None else stop),
+            stop=stop,
+            include_stop=model.include_stop is not False,
             count_usage=self._count_usage,
         )
 

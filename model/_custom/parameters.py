@@ -6,7 +6,7 @@ import difflib
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.language_models.chat_models import BaseChatModel
-from pydantic import ValidationError
+from pydantic import AliasChoices, AliasPath, ValidationError
 
 from .._errors import BadRequestError
 from .._upstream import assign, forget_cached
@@ -30,6 +30,40 @@ def declared_fields(model_class: type[BaseChatModel]) -> dict[str, FieldInfo]:
     """Find the fields that were added to LangChain's own."""
     theirs = BaseChatModel.model_fields
     return {name: info for name, info in model_class.model_fields.items() if name not in theirs}
+
+
+def aliases_of(model_class: type[BaseChatModel]) -> dict[str, str]:
+    """Find the other names that fields can be given by, and the fields' own."""
+    return {
+        alias: name
+        for name, info in declared_fields(model_class).items()
+        for alias in (info.alias, *_names_in(info.validation_alias))
+        if alias and alias != name
+    }
+
+
+def _names_in(alias: str | AliasChoices | AliasPath | None) -> list[str]:
+    if isinstance(alias, AliasChoices):
+        return [name for choice in alias.choices for name in _names_in(choice)]
+    if isinstance(alias, AliasPath):  # of what is given by that name, it takes a part
+        return []
+    return [alias] if alias else []
+
+
+def check_once(model: str, given: Iterable[str], aliases: Mapping[str, str]) -> None:
+    """Refuse a parameter that is given by two of its names, of which one would be ignored.
+
+    Raises:
+        BadRequestError: It names both.
+    """
+    seen: dict[str, str] = {}
+    for name in given:
+        field = aliases.get(name, name)
+        if field in seen:
+            raise BadRequestError(
+                f"{model}: {seen[field]!r} and {name!r} are the same parameter; give one of them"
+            )
+        seen[field] = name
 
 
 def check_names(model: str, given: Iterable[str], known: Iterable[str]) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from .._errors import UnsupportedError
-from .parameters import check_names, declared_fields
+from .parameters import aliases_of, check_names, declared_fields
 from .secrets import secret_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 _TOOL_ARGUMENTS = frozenset({"tools", "tool_choice", "response_format"})
@@ -31,6 +31,7 @@ class ModelSpec:
         secrets: Those among all fields that hold a secret.
         arguments: The keyword arguments that the generator takes.
         takes_any_argument: Whether it takes any others as well.
+        aliases: The other names that fields can be given by, and the fields' own.
     """
 
     sync: bool
@@ -40,6 +41,7 @@ class ModelSpec:
     secrets: frozenset[str]
     arguments: frozenset[str]
     takes_any_argument: bool
+    aliases: Mapping[str, str]
 
     @property
     def is_complete(self) -> bool:
@@ -105,6 +107,7 @@ def _look_at(model_class: Any) -> ModelSpec:
         secrets=secrets,
         arguments=arguments,
         takes_any_argument=takes_any,
+        aliases=aliases_of(model_class),
     )
 
 

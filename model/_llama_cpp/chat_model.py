@@ -9,12 +9,14 @@ from weakref import WeakSet
 
 from pydantic import Field, PrivateAttr, field_validator
 
+from .._answer.usage import count_message_tokens
 from .._custom.base import CustomChatModel
-from .._errors import ModelClosedError
+from .._errors import BadRequestError, ModelClosedError, ServerError, UnsupportedError
 from .._generators.owned import owned
 from .._process import Locked
 from .._tools.constrained import ConstrainedTurn
-from .._tools.definitions import tool_definitions
+from .._tools.definitions import definitions_to_count, tool_name
+from .._tools.held import require_held
 from .chat import ReplyReader, to_request_messages
 from .generation import Generation, areplies, replies
 from .server import ServerSettings, require_gguf, require_xllamacpp, shared_server
@@ -57,6 +59,7 @@ class LlamaCppChatModel(CustomChatModel):
             the whole conversation anew, since what is remembered of it may round otherwise.
         model_name: The model's name in traces and results; by default the file's.
         stop: Strings that end an answer; the one that did is part of it.
+        include_stop: `False` leaves that string out.
         streaming: `False` makes `stream` give the whole answer as one message.
         **kwargs: LangChain's own, such as `cache`, `rate_limiter`, `tags` and `metadata`.
 
@@ -114,6 +117,16 @@ class LlamaCppChatModel(CustomChatModel):
                 for piece in reader.read(reply):
                     yield piece
 
+    def _check_tool(self, definition: dict[str, Any]) -> None:
+        super()._check_tool(definition)
+        parameters = definition["function"].get("parameters")
+        require_held(type(self).__name__, tool_name(definition), parameters)
+
+    def _checked(self, response_format: Any) -> Any:
+        schema = (response_format or {}).get("json_schema") or {}
+        require_held(type(self).__name__, str(schema.get("name")), schema.get("schema"))
+        return response_format
+
     def get_token_ids(self, text: str) -> list[int]:
         """Tell the ids of a text's tokens; loads the model if it is not loaded."""
         return self._backend.server(self._settings).tokenize(text)
@@ -127,10 +140,16 @@ class LlamaCppChatModel(CustomChatModel):
             messages: The conversation.
             tools: Tools of any kind that LangChain knows.
         """
-        arguments = {"tools": tool_definitions(tools or ())}
-        read, _ = ConstrainedTurn(messages, arguments).next_request() or (messages, {})
-        server = self._backend.server(self._settings)
-        prompt = server.apply_template({"messages": to_request_messages(read)})
+        if not messages and not tools:
+            return 0
+        sent = definitions_to_count(tools or ())
+        try:
+            read, _ = ConstrainedTurn(messages, {"tools": sent}).next_request() or (messages, {})
+            server = self._backend.server(self._settings)
+            prompt = server.apply_template({"messages": to_request_messages(read)})
+        except (BadRequestError, ServerError, UnsupportedError):
+            # No template has a place for it; it still is of some length.
+            return count_message_tokens(self.get_num_tokens, messages, sent)
         return len(server.tokenize(prompt))
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from .._custom.base import CustomChatModel
 from .._errors import MissingExtraError
 from .._generators.owned import owned
 from .._tools.constrained import ConstrainedTurn
+from .._tools.strict import marked_strict
 from .messages import to_request_messages
 from .request import (
     Completion,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from .http import LoopClients
 
 _KEY_VARIABLE: Final = "OPENAI_API_KEY"
+_MOST_STOP_STRINGS: Final = 4  # more are refused by OpenAI; all are looked for in the answer
 _PACKAGES: Final = ("httpx", "httpx_sse")
 
 
@@ -80,7 +82,9 @@ class OpenAICompatibleChatModel(CustomChatModel):
             409, 429 or 5xx; as long as no chunk has come.
         max_connections: Connections at once on an event loop; more calls wait for one. It holds
             for the model, and cannot be changed for one call.
-        stop: Strings that end an answer; the one that did is part of it.
+        stop: Strings that end an answer, also sent to the server, the first four of them; the one
+            that did is part of it where the server says which it was, or sends it.
+        include_stop: `False` leaves that string out.
         streaming: `False` makes `stream` give the whole answer as one message.
         **kwargs: LangChain's own, such as `cache`, `rate_limiter`, `tags` and `metadata`.
 
@@ -136,7 +140,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
 
         self._clients = _http.LoopClients(self.max_connections)
 
-    def arespond(
+    def arespond(  # noqa: PLR0913 - what LangChain binds to a call
         self,
         messages: list[BaseMessage],
         *,
@@ -144,12 +148,14 @@ class OpenAICompatibleChatModel(CustomChatModel):
         tool_choice: str | dict[str, Any] | None = None,
         parallel_tool_calls: bool | None = None,
         response_format: dict[str, Any] | None = None,
+        stop: list[str] | None = None,
     ) -> AsyncGenerator[Piece]:
         wanted = {
             "tools": tools or None,  # an empty list is refused
             "tool_choice": tool_choice,
             "parallel_tool_calls": parallel_tool_calls,
             "response_format": response_format,
+            "stop": (stop or [])[:_MOST_STOP_STRINGS] or None,
         }
         ask = self._ask if self.tool_calling == "native" else self._ask_constrained
         return ask(messages, wanted)
@@ -184,12 +190,30 @@ class OpenAICompatibleChatModel(CustomChatModel):
 
     # --- the request ---------------------------------------------------------------------------
 
+    def _marked(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Give schemas that are marked strict the form that servers demand."""
+        tools, response_format = wanted.get("tools"), wanted.get("response_format")
+        if tools:
+            tools = [
+                {**tool, "function": marked_strict(tool["function"], "parameters")}
+                if isinstance(tool.get("function"), dict)
+                else tool
+                for tool in tools
+            ]
+        if response_format and isinstance(response_format.get("json_schema"), dict):
+            schema = marked_strict(response_format["json_schema"], "schema")
+            response_format = {**response_format, "json_schema": schema}
+        return {**wanted, "tools": tools, "response_format": response_format}
+
     def _completion(self, messages: list[BaseMessage], wanted: dict[str, Any]) -> Completion:
-        said = {"messages": to_request_messages(messages)}
+        streams = self._streams(wanted)
+        said = to_request_messages(messages, self.base_url)
+        wanted = self._marked(wanted)
+        body = {**self._body(streams=streams), "messages": said}
         return Completion(
             server=self.base_url,
             model_name=self.model_name,
-            body=as_json({**self._body, **said, **wanted, **(self.extra_body or {})}),
+            body=as_json({**body, **wanted, **(self.extra_body or {})}),
             headers=self._secret_headers,
             limits=Limits(
                 connect=self.connect_timeout,
@@ -197,14 +221,24 @@ class OpenAICompatibleChatModel(CustomChatModel):
                 next_chunk=self.chunk_timeout,
                 total=self.timeout,
             ),
+            streams=streams,
         )
 
-    @property
-    def _body(self) -> dict[str, Any]:
+    def _streams(self, wanted: dict[str, Any]) -> bool:
+        """Whether to ask for a stream: not where streaming is switched off."""
+        off = self.disable_streaming
+        return not (
+            self.streaming is False
+            or off is True
+            or (off == "tool_calling" and wanted.get("tools"))
+        )
+
+    def _body(self, *, streams: bool) -> dict[str, Any]:
+        asks_usage = streams and self.stream_usage
         return {
             "model": self.model_name,
-            "stream": True,
-            "stream_options": {"include_usage": True} if self.stream_usage else None,
+            "stream": streams,
+            "stream_options": {"include_usage": True} if asks_usage else None,
             "temperature": self.temperature,
             "top_p": self.top_p,
             "max_tokens": self.max_tokens,

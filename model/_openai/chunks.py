@@ -12,11 +12,25 @@ import json
 import re
 import uuid
 from collections import defaultdict
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
+
+from .provider_fields import KEY, ProviderFields
+from .wire import (
+    Choice,
+    Chunk,
+    CompletionDetails,
+    Delta,
+    Function,
+    PromptDetails,
+    ToolCall,
+    Usage,
+    text_in,
+    thinking_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,71 +45,6 @@ DONE: Final = "[DONE]"
 
 # JSON escapes a character beyond the first 65,536 as two halves, surrogates of UTF-16.
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
-
-_Id: TypeAlias = Annotated[str, Field(coerce_numbers_to_str=True)]
-
-
-class _Function(BaseModel):
-    name: str | None = None
-    arguments: str | dict[str, Any] | None = None
-
-
-class _ToolCall(BaseModel):
-    index: int | None = None
-    id: _Id | None = None
-    function: _Function | None = None
-
-
-class _Delta(BaseModel):
-    content: str | None = None
-    reasoning_content: str | None = None  # DeepSeek's name: llama.cpp, SGLang, vLLM
-    reasoning: str | None = None  # OpenRouter's name: Ollama, newer vLLM
-    refusal: str | None = None
-    tool_calls: list[_ToolCall] | None = None
-
-
-class _Choice(BaseModel):
-    index: int | None = None  # that of the first choice may be left out
-    delta: _Delta | None = None
-    finish_reason: str | None = None
-
-
-class _PromptDetails(BaseModel):
-    cached_tokens: int | None = None
-    audio_tokens: int | None = None
-
-
-class _CompletionDetails(BaseModel):
-    reasoning_tokens: int | None = None
-    audio_tokens: int | None = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
-
-    @property
-    def tells_counts(self) -> bool:
-        """Whether it is a report; a total alone does not say of what."""
-        return self.prompt_tokens is not None or self.completion_tokens is not None
-
-    def updated(self, report: _Usage) -> _Usage:
-        """Take over what a later report tells, and keep what it leaves out."""
-        told = {name: value for name, value in report if value is not None}
-        return self.model_copy(update=told)
-
-
-class Chunk(BaseModel):
-    """One chunk, as far as it is of use here."""
-
-    id: _Id | None = None
-    model: str | None = None
-    system_fingerprint: str | None = None
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    error: Any = None
 
 
 def parse_chunk(data: str) -> Chunk:
@@ -154,6 +103,9 @@ class _Characters:
 class ChunkReader:
     """Turns the chunks of one answer into the pieces that they bring.
 
+    Args:
+        server: The server's address, to which some of it will go back.
+
     Attributes:
         has_ended: Whether the model has said why its answer ends.
     """
@@ -162,19 +114,27 @@ class ChunkReader:
         "_block",
         "_calls",
         "_characters",
+        "_fields",
+        "_has_deltas",
+        "_logprobs",
         "_next_index",
+        "_server",
         "_told_identity",
         "_usage",
         "has_ended",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, server: str = "") -> None:
+        self._server = server
+        self._fields = ProviderFields()
+        self._has_deltas = False
+        self._logprobs: dict[str, list[Any]] = {}
         self._block: tuple[str, int] | None = None
         self._calls: list[_CallInTheMaking] = []
         self._characters: defaultdict[str, _Characters] = defaultdict(_Characters)
         self._next_index = 0
         self._told_identity = False
-        self._usage = _Usage()
+        self._usage = Usage()
         self.has_ended = False
 
     def read(self, chunk: Chunk) -> Iterator[Piece]:
@@ -182,11 +142,39 @@ class ChunkReader:
         for choice in chunk.choices or ():
             if not choice.index:
                 yield from self._read_choice(choice, chunk)
-        if chunk.usage is not None and chunk.usage.tells_counts:
-            yield AIMessageChunk(content="", usage_metadata=self._new_usage(chunk.usage))
+        if told := _more(chunk):
+            yield AIMessageChunk(content="", response_metadata=told)
+        if chunk.usage is not None:
+            yield from self._read_usage(chunk.usage)
 
-    def _read_choice(self, choice: _Choice, chunk: Chunk) -> Iterator[Piece]:
-        pieces = list(self._read_delta(choice.delta)) if choice.delta is not None else []
+    def end(self) -> Iterator[Piece]:
+        """Give what is known only when the answer is complete."""
+        if self._logprobs:
+            yield AIMessageChunk(content="", response_metadata={"logprobs": self._logprobs})
+        if kept := self._fields.told(self._server):
+            yield AIMessageChunk(content="", response_metadata={KEY: kept})
+
+    def _read_usage(self, usage: Usage) -> Iterator[Piece]:
+        if usage.tells_counts:
+            yield AIMessageChunk(content="", usage_metadata=self._new_usage(usage))
+        counted = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+        if usage.total_tokens and usage.total_tokens != counted:
+            told = {"total_tokens": usage.total_tokens}
+            yield AIMessageChunk(content="", response_metadata=told)
+
+    def _delta_of(self, choice: Choice) -> Delta | None:
+        """Find what a choice brings; a message behind deltas only repeats them."""
+        if choice.delta is not None:
+            self._has_deltas = True
+            return choice.delta
+        return None if self._has_deltas else choice.message
+
+    def _read_choice(self, choice: Choice, chunk: Chunk) -> Iterator[Piece]:
+        delta = self._delta_of(choice)
+        pieces = list(self._read_delta(delta)) if delta is not None else []
+        for kind, tokens in (choice.logprobs or {}).items():
+            if isinstance(tokens, list):
+                self._logprobs.setdefault(kind, []).extend(tokens)
         if pieces and not self._told_identity:
             self._told_identity = True
             yield AIMessageChunk(content="", response_metadata=_identity(chunk))
@@ -194,18 +182,43 @@ class ChunkReader:
         if choice.finish_reason:
             self.has_ended = True
             ends = {**_identity(chunk), "finish_reason": choice.finish_reason}
+            ended_by = choice.ended_by or (chunk.verbose and chunk.verbose.stopping_word)
+            if ended_by:
+                ends["stop_string"] = ended_by
             yield AIMessageChunk(content="", response_metadata=ends)
 
-    def _read_delta(self, delta: _Delta) -> Iterator[Piece]:
+    def _read_delta(self, delta: Delta) -> Iterator[Piece]:
+        self._fields.take(delta.model_extra)
         if reasoning := self._joined("reasoning", delta.reasoning_content or delta.reasoning):
+            is_deepseeks = bool(delta.reasoning_content)
+            self._fields.take_reasoning("reasoning_content" if is_deepseeks else "reasoning")
             yield self._block_piece("reasoning", reasoning)
-        if content := self._joined("content", delta.content):
-            yield self._text_piece(content)
+        yield from self._read_content(delta.content)
         if refusal := self._joined("refusal", delta.refusal):
             yield AIMessageChunk(content="", additional_kwargs={"refusal": refusal})
-        if delta.tool_calls:
-            calls = [self._call_chunk(call) for call in delta.tool_calls]
+        if delta.annotations:
+            told = {"annotations": delta.annotations}
+            yield AIMessageChunk(content="", response_metadata=told)
+        given = delta.tool_calls or []
+        if delta.function_call is not None and not given:
+            given = [ToolCall(index=0, function=delta.function_call)]
+        if given:
+            calls = [self._call_chunk(call) for call in given]
             yield AIMessageChunk(content="", tool_call_chunks=calls)
+
+    def _read_content(self, content: str | list[Any] | None) -> Iterator[Piece]:
+        if not isinstance(content, list):
+            if text := self._joined("content", content):
+                yield self._text_piece(text)
+            return
+        for part in content:
+            if reasoning := self._joined("reasoning", thinking_in(part)):
+                yield self._block_piece("reasoning", reasoning)
+            elif text := self._joined("content", text_in(part)):
+                yield self._text_piece(text)
+            elif isinstance(part, dict) and part.get("type") not in {"text", "thinking", None}:
+                self._block = None
+                yield AIMessageChunk(content=[{**part, "index": self._new_index()}])
 
     def _joined(self, kind: str, part: str | None) -> str:
         return self._characters[kind].join(part) if part else ""
@@ -224,14 +237,16 @@ class ChunkReader:
         self._next_index += 1
         return self._next_index - 1
 
-    def _call_chunk(self, delta: _ToolCall) -> ToolCallChunk:
+    def _call_chunk(self, delta: ToolCall) -> ToolCallChunk:
         call = next((call for call in reversed(self._calls) if call.continues_with(delta)), None)
         if call is None:
             call = _CallInTheMaking(delta, self._new_index())
             self._calls.append(call)
-        return call.take(delta)
+        taken = call.take(delta)
+        self._fields.take_of_call(call.id, delta.model_extra)
+        return taken
 
-    def _new_usage(self, usage: _Usage) -> UsageMetadata:
+    def _new_usage(self, usage: Usage) -> UsageMetadata:
         """Tell what is new: some servers report the usage so far with every chunk."""
         before, self._usage = self._usage, self._usage.updated(usage)
         new: UsageMetadata = _difference(_usage_metadata(self._usage), _usage_metadata(before))
@@ -239,7 +254,11 @@ class ChunkReader:
 
 
 class _CallInTheMaking:
-    """A tool call whose deltas are still coming."""
+    """A tool call whose deltas are still coming.
+
+    Attributes:
+        id: The id that it has in LangChain's messages.
+    """
 
     __slots__ = (
         "_arguments",
@@ -249,18 +268,20 @@ class _CallInTheMaking:
         "_index",
         "_name",
         "_position",
+        "id",
     )
 
-    def __init__(self, first: _ToolCall, index: int) -> None:
+    def __init__(self, first: ToolCall, index: int) -> None:
         self._position = first.index
         self._given_id = first.id
         self._index = index
         self._has_id = False
+        self.id = ""
         self._name: str | None = None
         self._arguments: list[str] = []
         self._characters = _Characters()
 
-    def continues_with(self, delta: _ToolCall) -> bool:
+    def continues_with(self, delta: ToolCall) -> bool:
         """Tell whether a delta belongs to this call.
 
         Some servers give all calls the same index and only the id differs, or not even that;
@@ -269,23 +290,24 @@ class _CallInTheMaking:
         """
         if delta.index not in {None, self._position}:
             return False
-        function = delta.function or _Function()
+        function = delta.function or Function()
         if not function.name:
             return True
         if delta.id:
             return delta.id == self._given_id
         return self._name is None or (delta.index is not None and self._goes_on_with(function))
 
-    def _goes_on_with(self, function: _Function) -> bool:
+    def _goes_on_with(self, function: Function) -> bool:
         """Tell whether a function is this one, and no second call of it."""
         is_same = function.name == self._name
         return is_same and not (function.arguments and _is_whole("".join(self._arguments)))
 
-    def take(self, delta: _ToolCall) -> ToolCallChunk:
+    def take(self, delta: ToolCall) -> ToolCallChunk:
         """Pass a delta on: id and name once, the arguments as they come."""
-        function = delta.function or _Function()
+        function = delta.function or Function()
         name = None if self._name else function.name or None
         call_id = None if self._has_id else self._given_id or f"call_{uuid.uuid4().hex[:24]}"
+        self.id = self.id or call_id or ""
         self._has_id, self._name = True, self._name or name
         arguments = function.arguments or ""
         if isinstance(arguments, dict):
@@ -305,6 +327,18 @@ def _is_whole(arguments: str) -> bool:
     return True
 
 
+def _more(chunk: Chunk) -> dict[str, Any]:
+    """Tell what else a server says of its answer."""
+    told = {
+        "service_tier": chunk.service_tier,
+        "citations": chunk.citations,
+        "search_results": chunk.search_results,
+    }
+    if not chunk.choices:
+        told["system_fingerprint"] = chunk.system_fingerprint
+    return {name: value for name, value in told.items() if value}
+
+
 def _identity(chunk: Chunk) -> dict[str, Any]:
     """Name the answer and its model, as the server does."""
     told = {
@@ -315,14 +349,15 @@ def _identity(chunk: Chunk) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value}
 
 
-def _usage_metadata(usage: _Usage) -> dict[str, Any]:
-    prompt = usage.prompt_tokens_details or _PromptDetails()
-    completion = usage.completion_tokens_details or _CompletionDetails()
+def _usage_metadata(usage: Usage) -> dict[str, Any]:
+    prompt = usage.prompt_tokens_details or PromptDetails()
+    completion = usage.completion_tokens_details or CompletionDetails()
     prompt_tokens, completion_tokens = usage.prompt_tokens or 0, usage.completion_tokens or 0
     return {
         "input_tokens": prompt_tokens,
         "output_tokens": completion_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
+        # Some servers count what is neither, such as the tokens of their own tools.
+        "total_tokens": max(usage.total_tokens or 0, prompt_tokens + completion_tokens),
         "input_token_details": _told(cache_read=prompt.cached_tokens, audio=prompt.audio_tokens),
         "output_token_details": _told(
             reasoning=completion.reasoning_tokens, audio=completion.audio_tokens

@@ -59,8 +59,10 @@ async def complete(
 
 
 def _pause(backoff: Backoff, error: ModelError, retries: int) -> float | None:
-    may_pass = isinstance(error, ModelConnectionError) or (
-        error.status is not None and is_worth_retrying(error.status)
+    may_pass = (
+        isinstance(error, ModelConnectionError)
+        or (error.status is not None and is_worth_retrying(error.status))
+        or (error.retry_after is not None and error.is_retryable)
     )
     if not may_pass:
         return None

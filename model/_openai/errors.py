@@ -22,7 +22,8 @@ from .._errors import (
     RateLimitError,
     ServerError,
 )
-from .retry import parse_retry_after
+from .retry import parse_milliseconds, parse_retry_after
+from .too_long import names_too_long, says_too_long
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,13 +35,6 @@ _HIDDEN: Final = "**********"
 # Shorter words after these are words: "basic knowledge".
 _BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=\\%-]{16,}")
 
-# OpenAI's and vLLM's code; llama.cpp's type.
-_TOO_LONG_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size_error"})
-_TOO_LONG_WORDS: Final = re.compile(
-    r"context[ _](length|window|size)|maximum (input|prompt) length|"
-    r"(inputs?|prompt)\W.{0,40}(too long|less than \d+ tokens|exceeds? .{0,40}tokens)",
-    re.IGNORECASE,
-)
 _CONTEXT_TOKENS: Final = re.compile(
     r"(?:context (?:length|window)(?: is| of)|less than) (\d{1,12})"
 )
@@ -54,11 +48,13 @@ _KINDS: Final[dict[int, tuple[type[ModelError], str]]] = {
     409: (ServerError, "is in conflict with itself"),
     429: (RateLimitError, "asks for fewer calls"),
 }
+_MESSAGE_KEYS: Final = ("message", "error", "detail", "msg")
 _FIRST_ERROR: Final = 400
 _FIRST_SERVER_ERROR: Final = 500
 _LAST_ERROR: Final = 599
 _STATUS: Final = re.compile("[45][0-9]{2}")
 _PAYLOAD_TOO_LARGE: Final = 413
+_MAY_MEAN_TOO_LONG: Final = frozenset({400, 422})
 # Failures that a stream reports by name, without a status of HTTP.
 _STATUS_OF_TYPE: Final = {
     "authentication_error": 401,
@@ -71,6 +67,29 @@ _STATUS_OF_TYPE: Final = {
     "validation": 400,
     "overloaded_error": 503,
     "overloaded": 503,
+    "engine_overloaded_error": 429,
+    "rate_limit_reached_error": 429,
+    "exceeded_current_quota_error": 429,
+    "resource_exhausted": 429,
+    "too_many_requests": 429,
+    "throttling": 429,
+    "api_error": 500,
+    "internal": 500,
+    "internal_error": 500,
+    "internal_server_error": 500,
+    "server_error": 500,
+    "service_unavailable": 503,
+    "service_unavailable_error": 503,
+    "unavailable": 503,
+    "timeout": 504,
+    "timeout_error": 504,
+    "deadline_exceeded": 504,
+    "unauthenticated": 401,
+    "invalid_api_key": 401,
+    "permission_denied": 403,
+    "not_found": 404,
+    "model_not_found": 404,
+    "invalid_argument": 400,
 }
 
 
@@ -116,8 +135,21 @@ class ServerAnswer:
     def reported(self, data: str) -> ModelError:
         """Name the failure that an event of a stream reports."""
         details = _details(data)
-        status = next(filter(None, map(_as_status, (details.code, details.type))), None)
+        named = (details.code, details.type, details.status)
+        status = next(filter(None, map(_as_status, named)), None)
         return self._error(status, details, data)
+
+    @staticmethod
+    def reports_failure(body: str) -> bool:
+        """Whether a body that should be an answer tells a failure instead."""
+        try:
+            answer = json.loads(body)
+        except (ValueError, RecursionError):
+            return False
+        answer = answer[0] if isinstance(answer, list) and answer else answer
+        return isinstance(answer, dict) and (
+            bool(answer.get("error")) or answer.get("object") == "error"
+        )
 
     def malformed(self, what: str, body: str) -> MalformedAnswerError:
         """Say that an answer is not what the protocol asks for."""
@@ -173,6 +205,9 @@ class ServerAnswer:
 
     @property
     def _retry_after(self) -> float | None:
+        exact = parse_milliseconds(self.headers.get("retry-after-ms"))
+        if exact is not None:
+            return exact
         return parse_retry_after(
             self.headers.get("retry-after"),
             date=self.headers.get("date"),
@@ -205,6 +240,7 @@ class _Details:
     message: str
     code: Any = None
     type: Any = None
+    status: Any = None
     prompt_tokens: int | None = None
     context_tokens: int | None = None
 
@@ -215,6 +251,8 @@ def _details(body: str) -> _Details:
     except (ValueError, RecursionError):
         is_page = body.lstrip().startswith("<")
         return _Details("an HTML page" if is_page else body)
+    if isinstance(answer, list) and answer and isinstance(answer[0], dict):  # Google's
+        answer = answer[0]
     error = answer.get("error") if isinstance(answer, dict) else None
     if isinstance(error, dict):
         return _details_of(error)
@@ -225,12 +263,13 @@ def _details_of(error: Any) -> _Details:
     """Read OpenAI's way of telling an error, and that of servers like it."""
     if not isinstance(error, dict):
         return _Details(str(error))
-    message = next((error[key] for key in ("message", "error", "detail") if error.get(key)), error)
+    message = next((error[key] for key in _MESSAGE_KEYS if error.get(key)), error)
     message = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
     return _Details(
         message=message,
         code=error.get("code"),
         type=error.get("type") or error.get("error_type"),
+        status=error.get("status"),
         prompt_tokens=_count(error.get("n_prompt_tokens"), _PROMPT_TOKENS.search(message)),
         context_tokens=_count(error.get("n_ctx"), _CONTEXT_TOKENS.search(message)),
     )
@@ -251,14 +290,13 @@ def _kind(status: int | None) -> tuple[type[ModelError], str]:
 
 def _as_status(name: Any) -> int | None:
     if isinstance(name, str):
-        name = int(name) if _STATUS.fullmatch(name) else _STATUS_OF_TYPE.get(name)
+        name = int(name) if _STATUS.fullmatch(name) else _STATUS_OF_TYPE.get(name.lower())
     return name if isinstance(name, int) and _FIRST_ERROR <= name <= _LAST_ERROR else None
 
 
 def _is_too_long(status: int | None, details: _Details) -> bool:
-    if status == _PAYLOAD_TOO_LARGE or _TOO_LONG_CODES.intersection(
-        str(name) for name in (details.code, details.type)
-    ):
+    if status == _PAYLOAD_TOO_LARGE or any(map(names_too_long, (details.code, details.type))):
         return True
-    could_be = status is None or status in {400, 422}
-    return could_be and _TOO_LONG_WORDS.search(details.message) is not None
+    # Ollama, LM Studio and others take it for a failure of their own.
+    could_be = status is None or status in _MAY_MEAN_TOO_LONG or status >= _FIRST_SERVER_ERROR
+    return could_be and says_too_long(details.message)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import httpx
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -22,9 +22,10 @@ from .._errors import (
     ModelTimeoutError,
 )
 from .._generators.owned import owned
-from .chunks import DONE, Chunk, ChunkReader, parse_chunk
+from .chunks import DONE, ChunkReader, parse_chunk
 from .errors import ServerAnswer, hide
 from .sse import EVENT_STREAM, EventTooLongError, server_sent_events
+from .wire import Chunk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .http import LoopClients
     from .request import Completion
 
+_JSON: Final = "application/json"
 _EVENT_LIMIT: Final = 8 * 1024 * 1024
 _BODY_LIMIT: Final = 64 * 1024
 _BODY_SECONDS: Final = 5.0
@@ -93,19 +95,25 @@ class Exchange:
     async def _answer_of(self, http: httpx.AsyncClient) -> AsyncGenerator[Piece]:
         response = await self._send(http)
         try:
-            answer = await self._require_event_stream(response)
-            reader = ChunkReader()
-            async with owned(server_sent_events(response, limit=_EVENT_LIMIT)) as events:
-                while (event := await self._next(events)) and event.data != DONE:
-                    for piece in reader.read(_chunk(event, answer)):
-                        yield piece
-                    if self.has_begun:
-                        self._allow("chunk_timeout", self._completion.limits.next_chunk)
-                if not reader.has_ended and (event is None or not self.has_begun):
-                    raise ModelConnectionError(
-                        f"{answer.server} broke off its answer; try again", **answer.facts()
-                    )
-                await self._take_leave(events)
+            answer, is_stream = await self._begun(response)
+            reader = ChunkReader(self._completion.server)
+            if not is_stream:
+                for piece in reader.read(await self._whole(response, answer)):
+                    yield piece
+            else:
+                async with owned(server_sent_events(response, limit=_EVENT_LIMIT)) as events:
+                    while event := await self._next_data(events, reader):
+                        for piece in reader.read(_chunk(event, answer)):
+                            yield piece
+                        if self.has_begun:
+                            self._allow("chunk_timeout", self._completion.limits.next_chunk)
+                    if not reader.has_ended and (event is None or not self.has_begun):
+                        raise ModelConnectionError(
+                            f"{answer.server} broke off its answer; try again", **answer.facts()
+                        )
+                    await self._take_leave(events)
+            for piece in reader.end():
+                yield piece
         finally:
             # Closes the connection too, unless the answer has been read to its end.
             await response.aclose()
@@ -125,7 +133,8 @@ class Exchange:
         async with asyncio.timeout_at(self._when):
             return await http.send(request, stream=True)
 
-    async def _require_event_stream(self, response: httpx.Response) -> ServerAnswer:
+    async def _begun(self, response: httpx.Response) -> tuple[ServerAnswer, bool]:
+        """Tell what is known of an answer, and whether it comes as a stream."""
         answer = self._answer = ServerAnswer(
             server=self._completion.server,
             model_name=self._completion.model_name,
@@ -136,10 +145,32 @@ class Exchange:
         if not response.is_success:
             raise answer.refusal(await self._body(response))
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != EVENT_STREAM or "content-encoding" in response.headers:
-            what = f"sent {kind or 'something'} instead of a plain event stream"
-            raise answer.malformed(what, await self._body(response))
-        return answer
+        is_plain = "content-encoding" not in response.headers
+        if is_plain and kind in {EVENT_STREAM, _JSON}:
+            return answer, kind == EVENT_STREAM
+        what = f"sent {kind or 'something'} instead of a plain event stream"
+        raise answer.malformed(what, await self._body(response))
+
+    async def _whole(self, response: httpx.Response, answer: ServerAnswer) -> Chunk:
+        """Read an answer that comes in one piece: that of a server that does not stream."""
+        body = bytearray()
+        async with asyncio.timeout_at(self._when):
+            async for part in response.aiter_bytes():
+                body += part
+                if len(body) > _EVENT_LIMIT:
+                    raise EventTooLongError(f"an answer goes on beyond {_EVENT_LIMIT} bytes")
+        text = body.decode(errors="replace")
+        if answer.reports_failure(text):
+            raise answer.reported(text)
+        try:
+            chunk = parse_chunk(text)
+        except ValueError:
+            chunk = Chunk()
+        if not chunk.choices:
+            raise answer.malformed(
+                f"sent {_JSON} that is no answer, instead of a plain event stream", text
+            )
+        return chunk
 
     async def _body(self, response: httpx.Response) -> str:
         """Read as much of a failure's body as is needed to tell it, and as there is time for."""
@@ -152,9 +183,18 @@ class Exchange:
                         break
         return body[:_BODY_LIMIT].decode(errors="replace")
 
-    async def _next(self, events: owned[ServerSentEvent]) -> ServerSentEvent | None:
-        async with asyncio.timeout_at(self._when):
-            return await anext(events, None)
+    async def _next_data(
+        self, events: owned[ServerSentEvent], reader: ChunkReader
+    ) -> ServerSentEvent | Literal[False] | None:
+        """Wait for the next event; `None` when the stream breaks off, `False` at its end."""
+        try:
+            async with asyncio.timeout_at(self._when):
+                event = await anext(events, None)
+        except (TimeoutError, httpx.HTTPError, EventTooLongError):
+            if not reader.has_ended:
+                raise
+            return False  # the answer is complete, whatever became of the connection
+        return False if event is not None and event.data == DONE else event
 
     async def _take_leave(self, events: owned[ServerSentEvent]) -> None:
         """Read the end of the stream, so that its connection can serve another call."""
@@ -232,7 +272,7 @@ class Exchange:
 def _headers(completion: Completion) -> dict[str, str]:
     """Write the headers down, with the current span's place in its trace."""
     headers = {
-        "Accept": EVENT_STREAM,
+        "Accept": EVENT_STREAM if completion.streams else _JSON,
         "Accept-Encoding": "identity",  # a compressed stream has no bound on its events
         "Cache-Control": "no-store",
         "Content-Type": "application/json",

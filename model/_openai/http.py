@@ -9,18 +9,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import os
+import ssl
 import types
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from .._errors import ModelClosedError
+from .._errors import BadRequestError, MissingExtraError, ModelClosedError
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncGenerator, Awaitable, Generator
+
+
+_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_PROXIES: Final = tuple(
+    spelled
+    for name in ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
+    for spelled in (name, name.lower())
+)
+# No proxy is asked for what runs on this machine.
+_THIS_MACHINE: Final = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,7 @@ class LoopClients:
     def __init__(self, max_connections: int) -> None:
         self._max_connections = max_connections
         self._tls = _tls()
+        self._require_proxies()
         self._kept: dict[
             asyncio.AbstractEventLoop, tuple[LoopClient, weakref.finalize[..., LoopClients]]
         ] = {}
@@ -101,8 +113,13 @@ class LoopClients:
         most = self._max_connections
         limits = httpx.Limits(max_connections=most, max_keepalive_connections=most)
         # Every call has its own limits of time, which httpx's cannot express.
-        http = httpx.AsyncClient(verify=self._tls, limits=limits, timeout=None)  # noqa: S113
+        http = _client(self._tls, limits)
         return LoopClient(http, asyncio.Semaphore(most))
+
+    def _require_proxies(self) -> None:
+        """Find out now, and not in the first call, whether the proxies can be used."""
+        if any(os.environ.get(name) for name in _PROXIES):
+            _client(self._tls, httpx.Limits())
 
     def _forget_closed_loops(self) -> None:
         for loop in list(self._kept):
@@ -113,7 +130,41 @@ class LoopClients:
 @functools.cache
 def _tls() -> ssl.SSLContext:
     """Load the certificates once a process: it takes longer than all else about a client."""
-    return httpx.create_ssl_context()
+    try:
+        return httpx.create_ssl_context()
+    except (OSError, ssl.SSLError) as error:
+        named = [f"{name}={os.environ[name]!r}" for name in _CERTIFICATES if name in os.environ]
+        raise BadRequestError(
+            f"the certificates cannot be loaded ({error}): "
+            f"correct or unset {' and '.join(named) or 'SSL_CERT_FILE'}"
+        ) from error
+
+
+def _client(tls: ssl.SSLContext, limits: httpx.Limits) -> httpx.AsyncClient:
+    """Make a client with the proxies that the environment names, but for this machine."""
+    try:
+        return httpx.AsyncClient(
+            verify=tls,
+            limits=limits,
+            timeout=None,  # noqa: S113 - the exchange keeps the limits of time
+            mounts=dict.fromkeys(_THIS_MACHINE),
+        )
+    except ImportError as error:
+        raise MissingExtraError(
+            f"the proxy of {_proxies('socks')} needs a package that is not installed; "
+            "install it with: pip install 'httpx[socks]', or unset the variable"
+        ) from error
+    except (httpx.InvalidURL, ValueError) as error:
+        raise BadRequestError(
+            f"{_proxies()} names no proxy that can be used; correct or unset it"
+        ) from error
+
+
+def _proxies(scheme: str = "") -> str:
+    """Name the variables that name a proxy, without what they say: it may hold a password."""
+    values = ((name, os.environ.get(name) or "") for name in _PROXIES)
+    named = [name for name, value in values if value.lower().startswith(scheme) and value]
+    return " and ".join(named) or "the system's settings"
 
 
 async def _lifetime(

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.messages.utils import convert_to_openai_messages
 
 from .._errors import BadRequestError
+from .provider_fields import fields_of_call, fields_to_return
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 
-def to_request_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
+def to_request_messages(messages: Sequence[BaseMessage], server: str) -> list[dict[str, Any]]:
     """Write messages down for a request.
 
-    A model's own messages are told by their text and tool calls: servers take no reasoning
-    back, nor blocks in a model's message.
+    A model's own messages are told by their text and tool calls. What else came with them goes
+    back to the server that they came from, and to no other.
+
+    Args:
+        messages: The conversation.
+        server: The server's address.
 
     Raises:
         BadRequestError: If there is no message, or one holds what cannot be sent; it names
@@ -33,13 +38,13 @@ def to_request_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]
     return [
         converted
         for number, message in enumerate(messages, 1)
-        for converted in _convert(number, message)
+        for converted in _convert(number, message, server)
     ]
 
 
-def _convert(number: int, message: BaseMessage) -> list[dict[str, Any]]:
+def _convert(number: int, message: BaseMessage, server: str) -> list[dict[str, Any]]:
     if isinstance(message, AIMessage):
-        return [_convert_answer(message)]
+        return [_convert_answer(message, server)]
     try:
         converted = convert_to_openai_messages([message])  # several, where it holds results
     except (ValueError, TypeError, KeyError):
@@ -52,16 +57,18 @@ def _convert(number: int, message: BaseMessage) -> list[dict[str, Any]]:
     return converted
 
 
-def _convert_answer(message: AIMessage) -> dict[str, Any]:
+def _convert_answer(message: AIMessage, server: str) -> dict[str, Any]:
     plain = message.model_copy(update={"content": [str(message.text), *_calls_in(message)]})
     converted = convert_to_openai_messages([plain])[0]
     # A call that could not be parsed has been answered with an error: both belong to the talk.
     unparsed = [_unparsed_call(call) for call in message.invalid_tool_calls]
     calls = [*converted.get("tool_calls", ()), *unparsed]
     if calls:
-        converted["tool_calls"] = calls
+        converted["tool_calls"] = [
+            {**call, **fields_of_call(message, call.get("id"), server)} for call in calls
+        ]
         converted["content"] = converted["content"] or None
-    return converted
+    return {**converted, **fields_to_return(message, server)}
 
 
 def _calls_in(message: AIMessage) -> list[Any]:

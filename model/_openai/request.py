@@ -49,6 +49,7 @@ class Completion:
         body: The request's body, JSON.
         headers: The headers that are the caller's own, credentials among them.
         limits: The limits of time.
+        streams: Whether the answer is to come as a stream.
     """
 
     server: str
@@ -56,6 +57,7 @@ class Completion:
     body: bytes
     headers: Mapping[str, SecretStr]
     limits: Limits
+    streams: bool = True
 
     @property
     def secrets(self) -> list[str]:

@@ -5,11 +5,13 @@ https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+_NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{0,12})?")
 _STATUSES: Final = frozenset({408, 409, 429})
 _FIRST_SERVER_ERROR: Final = 500
 # Beyond it, doubling has long reached every sensible limit.
@@ -73,6 +75,12 @@ def parse_retry_after(value: str | None, *, date: str | None, now: datetime) -> 
     if until is None:
         return None
     return max(0.0, (until - (_http_date(date or "") or now)).total_seconds())
+
+
+def parse_milliseconds(value: str | None) -> float | None:
+    """Read a `retry-after-ms` header, as Azure sends it, in seconds."""
+    value = (value or "").strip()
+    return float(value) / 1000 if _NUMBER.fullmatch(value) else None
 
 
 def _http_date(text: str) -> datetime | None:

@@ -51,6 +51,7 @@ class ScriptedChatModel(CustomChatModel):
         cache: LangChain's cache; off by default, so that a script goes on from call to call.
         model_name: The model's name in traces and results.
         stop: Strings that end an answer; the one that did is part of it.
+        include_stop: `False` leaves that string out.
         streaming: `False` makes `stream` give the whole answer as one message.
         **kwargs: LangChain's own, such as `rate_limiter`, `tags` and `metadata`.
 

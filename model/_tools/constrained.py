@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import uuid
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from langchain_core.messages import (
     AIMessage,
@@ -23,8 +24,9 @@ from langchain_core.messages import (
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.utils.json_schema import dereference_refs
 
-from .definitions import tool_choice_for, tool_name
+from .definitions import is_recursive, tool_choice_for, tool_name
 from .reader import CallArguments, CallStart, ConstrainedReader, Event, Text
+from .strict import requires_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +38,13 @@ Request: TypeAlias = tuple[list[BaseMessage], dict[str, Any]]
 
 # Limits that the schema holds the answer to: the model need not read of them.
 _LIMITS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength"}
+
+# What a result says that is not the last one.
+_ASKS_AGAIN = re.compile(
+    r"\b(again|retry|re-try|later|pending|not (yet )?(ready|done|finished|complete)|in progress|"
+    r"still (running|working|processing)|wait|poll|incomplete|more (results|to come)|next page)\b",
+    re.IGNORECASE,
+)
 
 _TEXT_ANSWER = {
     "type": "object",
@@ -75,7 +84,9 @@ class ConstrainedTurn:
             self._asked = True
             if self._tools and self._choice != "none":
                 self._reader = ConstrainedReader()
-                return self._messages_with_tools(), {**self._arguments, **self._format()}
+                # A stop string is meant for what is said, not for the JSON around it.
+                no_stop = {"stop": None} if "stop" in self._arguments else {}
+                return self._messages_with_tools(), {**self._arguments, **no_stop, **self._format()}
         elif not self._repeats:
             return None
         self._reader, self._call = None, None
@@ -120,12 +131,25 @@ class ConstrainedTurn:
                         yield _call_chunk(arguments=part)
 
     def _format(self) -> dict[str, Any]:
-        choices = [_call_schema(tool) for tool in self._offered()]
+        definitions: dict[str, Any] = {}
+        choices = [_call_schema(tool, definitions) for tool in self._offered()]
         if self._choice == "auto":
-            choices.append(_TEXT_ANSWER)
+            choices.append(self._answer_schema(definitions))
         schema = choices[0] if len(choices) == 1 else {"anyOf": choices}
-        json_schema = {"name": "answer", "schema": schema, "strict": True}
+        # A server that demands all of a schema would get `null` for what is optional.
+        mark = {"strict": True} if requires_all(schema) else {}
+        if definitions:
+            schema = {**schema, "$defs": definitions}
+        json_schema = {"name": "answer", "schema": schema, **mark}
         return {"response_format": {"type": "json_schema", "json_schema": json_schema}}
+
+    def _answer_schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
+        """Describe an answer that is no call: a text, or data where a schema was asked for."""
+        wanted = self._arguments.get("response_format") or {}
+        if wanted.get("type") not in {"json_schema", "json_object"}:
+            return _TEXT_ANSWER
+        schema = (wanted.get("json_schema") or {}).get("schema") or {"type": "object"}
+        return _object(answer=_standing_alone("answer", schema, definitions))
 
     def _offered(self) -> list[dict[str, Any]]:
         if not isinstance(self._choice, dict):
@@ -137,7 +161,9 @@ class ConstrainedTurn:
         lines = ["You can call these tools:", *map(_description, self._offered())]
         lines.append('To call a tool, reply with JSON like {"tool": "NAME", "arguments": {...}}.')
         if self._choice == "auto":
-            lines.append('When no tool is needed, reply with JSON like {"answer": "TEXT"}.')
+            wanted = self._arguments.get("response_format")
+            answer = "{...}" if wanted else '"TEXT"'
+            lines.append(f'When no tool is needed, reply with JSON like {{"answer": {answer}}}.')
         system = "\n".join(lines)
         first, *rest = self._messages or [HumanMessage("")]
         if isinstance(first, SystemMessage):
@@ -163,7 +189,8 @@ def _call_text(name: str, arguments: Any) -> str:
 def _description(tool: dict[str, Any]) -> str:
     """Describe a tool as a function, which takes fewer tokens than its schema."""
     function = tool["function"]
-    schema = dereference_refs(function.get("parameters") or {})
+    schema = function.get("parameters") or {}
+    schema = schema if is_recursive(schema) else dereference_refs(schema)
     required = schema.get("required", ())
     arguments = ", ".join(
         _argument(name, property_, is_optional=name not in required)
@@ -180,15 +207,50 @@ def _argument(name: str, schema: dict[str, Any], *, is_optional: bool) -> str:
     return f"{name}{'?' if is_optional else ''}: {kind}{says}"
 
 
-def _call_schema(tool: dict[str, Any]) -> dict[str, Any]:
+def _call_schema(tool: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     function = tool["function"]
-    arguments = dereference_refs(function.get("parameters") or {"type": "object"})
+    name, parameters = function["name"], function.get("parameters") or {"type": "object"}
+    arguments = _standing_alone(name, parameters, definitions)
+    return _object(tool={"const": name}, arguments=arguments)
+
+
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": {"tool": {"const": function["name"]}, "arguments": arguments},
-        "required": ["tool", "arguments"],
+        "properties": properties,
+        "required": list(properties),
         "additionalProperties": False,
     }
+
+
+def _standing_alone(
+    name: str, schema: dict[str, Any], definitions: dict[str, Any]
+) -> dict[str, Any]:
+    """Make a schema that can stand inside another.
+
+    What it refers to is written out; where that has no end, it moves to the *definitions* of the
+    whole, under a name of its own.
+    """
+    if not is_recursive(schema):
+        written_out: dict[str, Any] = dereference_refs(schema)
+        return {key: value for key, value in written_out.items() if key != "$defs"}
+    own = schema["$defs"]
+    names = {each: f"{name}_{each}" for each in own}
+    definitions.update({names[each]: _renamed(inner, names) for each, inner in own.items()})
+    moved = _renamed({key: value for key, value in schema.items() if key != "$defs"}, names)
+    return cast("dict[str, Any]", moved)
+
+
+def _renamed(schema: Any, names: dict[str, str]) -> Any:
+    if isinstance(schema, list):
+        return [_renamed(each, names) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    renamed = {key: _renamed(value, names) for key, value in schema.items()}
+    reference = schema.get("$ref")
+    if isinstance(reference, str) and (name := reference.rpartition("/")[2]) in names:
+        renamed["$ref"] = f"#/$defs/{names[name]}"
+    return renamed
 
 
 def _call_chunk(*, arguments: str, name: str | None = None) -> AIMessageChunk:
@@ -198,7 +260,10 @@ def _call_chunk(*, arguments: str, name: str | None = None) -> AIMessageChunk:
 
 
 def _answered_calls(messages: Sequence[BaseMessage]) -> set[str]:
-    """Find the calls since the last question of a person that have a result."""
+    """Find the calls since the last question of a person that have a result.
+
+    One whose result is a failure, or asks to call again, may be made again.
+    """
     known: dict[str | None, str] = {}
     answered: set[str] = set()
     for message in messages:
@@ -208,7 +273,8 @@ def _answered_calls(messages: Sequence[BaseMessage]) -> set[str]:
             for call in message.tool_calls:
                 known[call["id"]] = _canonical(call["name"], [json.dumps(call["args"])])
         elif isinstance(message, ToolMessage) and message.tool_call_id in known:
-            answered.add(known[message.tool_call_id])
+            call_again = message.status == "error" or _ASKS_AGAIN.search(str(message.text))
+            (answered.discard if call_again else answered.add)(known[message.tool_call_id])
     return answered
 
 

@@ -1,7 +1,7 @@
 """Reads a constrained answer while it is being written.
 
 The answer is one JSON object, either a tool call, `{"tool": NAME, "arguments": {...}}`, or
-text, `{"answer": TEXT}`.
+text, `{"answer": TEXT}`, or data, `{"answer": {...}}`, which is read as its JSON.
 """
 
 from __future__ import annotations
@@ -41,7 +41,11 @@ Event: TypeAlias = CallStart | CallArguments | Text
 _CALL: Final = re.compile(
     r'\s*\{\s*"tool"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*(?=\{)'
 )
+# The beginning of a call.
+_BROKEN_OFF: Final = re.compile(r'\s*\{\s*(?:"tool"|"arguments")\s*(?::|\Z)')
+_NAME: Final = re.compile(r'"tool"\s*:\s*("(?:[^"\\]|\\.)*")')
 _ANSWER: Final = re.compile(r'\s*\{\s*"answer"\s*:\s*"')
+_DATA: Final = re.compile(r'\s*\{\s*"answer"\s*:\s*(?=[\[{])')
 # The text of a JSON string up to its closing quote, without an escape that is still incomplete:
 # a high surrogate waits for the low one.
 _STRING_PART: Final = re.compile(
@@ -81,10 +85,19 @@ class ConstrainedReader:
             start = CallStart(answer["tool"])
             arguments = CallArguments(json.dumps(answer["arguments"]))
         except (ValueError, KeyError, TypeError):
-            yield Text(self._pending)
+            yield from self._broken_off()
         else:
             yield start
             yield arguments
+
+    def _broken_off(self) -> Iterator[Event]:
+        """Tell the beginning of a call as a call, which is not whole: it is no text to read."""
+        if not _BROKEN_OFF.match(self._pending):
+            yield Text(self._pending)
+            return
+        name = _NAME.search(self._pending)
+        yield CallStart(json.loads(name[1]) if name else "")
+        yield CallArguments(self._pending)
 
     def _read_head(self) -> Iterator[Event]:
         if call := _CALL.match(self._pending):
@@ -94,20 +107,30 @@ class ConstrainedReader:
         elif answer := _ANSWER.match(self._pending):
             self._pending = self._pending[answer.end() :]
             self._read = self._read_answer
+        elif data := _DATA.match(self._pending):
+            self._pending = self._pending[data.end() :]
+            self._read = self._read_data
         else:
             return
         yield from self._read()
 
     def _read_arguments(self) -> Iterator[Event]:
-        """Pass the object on, up to the brace that closes it."""
+        if text := self._read_value():
+            yield CallArguments(text)
+
+    def _read_data(self) -> Iterator[Event]:
+        if text := self._read_value():
+            yield Text(text)
+
+    def _read_value(self) -> str:
+        """Take the next part of an object, up to the brace that closes it."""
         text, self._pending = self._pending, ""
         for position, character in enumerate(text, 1):
             self._look_at(character)
             if self._depth == 0:
                 text, self._read = text[:position], self._ignore
                 break
-        if text:
-            yield CallArguments(text)
+        return text
 
     def _look_at(self, character: str) -> None:
         if self._in_string:

@@ -12,7 +12,16 @@ import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumpd, load
-from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+    message_chunk_to_message,
+    trim_messages,
+)
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 from langgraph.graph import START, MessagesState, StateGraph
@@ -287,3 +296,87 @@ async def test_it_streams_messages_from_a_graph(model: CustomChatModel, mode: st
     else:
         streamed = [chunk async for chunk, _ in graph.astream(given, stream_mode="messages")]
     assert [chunk.content for chunk in streamed] == [c.content for c in model.stream(_PROMPT)]
+
+
+def test_a_stop_string_can_be_left_out(model: CustomChatModel) -> None:
+    """Those who parse what stands before it get that alone, in streams too."""
+    text = str(model.invoke(_PROMPT).text)
+    stop = text[2:4]
+    expected = text[: text.index(stop)]
+    assert model.invoke(_PROMPT, stop=[stop], include_stop=False).text == expected
+    chunks = model.stream(_PROMPT, stop=[stop, "never"], include_stop=False)
+    assert _total(chunks).text == expected
+    assert model.invoke(_PROMPT, stop=["never"], include_stop=False).text == text
+
+
+def test_a_streams_chunks_have_one_id(model: CustomChatModel) -> None:
+    """A stream is one message, with one id, in a graph too."""
+    assert len({chunk.id for chunk in model.stream(_PROMPT)}) == 1
+
+    def call(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [model.invoke(state["messages"])]}
+
+    graph = StateGraph(MessagesState).add_node("chat", call).add_edge(START, "chat").compile()
+    given: Any = {"messages": [("human", _PROMPT)]}
+    modes: Any = ["messages", "values"]
+    parts = list(graph.stream(given, stream_mode=modes))
+    ids = {part[0].id for mode, part in parts if mode == "messages"}
+    assert ids == {parts[-1][1]["messages"][-1].id}
+
+
+_IMAGE = {"type": "image", "url": "https://example.com/cat.png"}
+_CALLED = {"name": "look", "args": {"where": "there"}, "id": "a", "type": "tool_call"}
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [],
+        [HumanMessage("Hi")],
+        [AIMessage("One."), AIMessage("Two.")],
+        [HumanMessage("Hi"), AIMessage("One."), AIMessage("Two.")],
+        [AIMessage("", tool_calls=[_CALLED]), ToolMessage("a tree", tool_call_id="a")],
+        [ToolMessage("a tree", tool_call_id="a")],
+        [SystemMessage("Be brief.")],
+        [HumanMessage("Hi"), SystemMessage("Be brief.")],
+        [HumanMessage([{"type": "text", "text": "See:"}, _IMAGE])],
+        [FunctionMessage("a tree", name="look")],
+        [AIMessage([{"type": "reasoning", "reasoning": "Hm."}])],
+    ],
+)
+def test_tokens_of_any_conversation_are_counted(
+    model: CustomChatModel, messages: list[Any]
+) -> None:
+    """So that people can trim with the model as the counter, whatever is left in between."""
+    count = model.get_num_tokens_from_messages(messages)
+    assert isinstance(count, int)
+    assert count > 0 or not any(message.text for message in messages)
+    more = [*messages, HumanMessage("and so on " * 20)]
+    assert model.get_num_tokens_from_messages(more) > count
+
+
+def test_a_conversation_is_trimmed(model: CustomChatModel) -> None:
+    """`trim_messages` takes the model as its counter, and leaves the last messages."""
+    messages = [
+        SystemMessage("Be brief."),
+        HumanMessage("Where? " * 30),
+        AIMessage("", tool_calls=[_CALLED]),
+        ToolMessage("a tree", tool_call_id="a"),
+        AIMessage("A tree. " * 30),
+        HumanMessage("So?"),
+    ]
+    most = model.get_num_tokens_from_messages(messages[-1:]) + 60
+    for options in ({}, {"start_on": "human"}, {"include_system": True}, {"allow_partial": True}):
+        kept: Any = trim_messages(messages, max_tokens=most, token_counter=model, **options)
+        assert model.get_num_tokens_from_messages(kept) <= most
+        assert kept[-1].text == "So?"
+
+
+def test_a_parameter_is_given_once(model: CustomChatModel) -> None:
+    """By two of its names at once it is refused, since one of them would be ignored."""
+    with pytest.raises(BadRequestError, match="twice"):
+        model.invoke(_PROMPT, model="a", **{_named_model(model): "b"})
+
+
+def _named_model(model: CustomChatModel) -> str:
+    return model._overrides["model"]

@@ -132,10 +132,16 @@ def _members(kind: type) -> str:
     """Return what a class has beside its parameters: our own methods and properties."""
     told = [
         f"- `.{name}{_call(value)}`: {docstrings.read(value).summary}"
-        for name, value in vars(kind).items()
+        for each in (kind, *_private_bases(kind))
+        for name, value in vars(each).items()
         if not name.startswith(_HIDDEN) and _is_member(value)
     ]
     return "\n".join(["Methods and properties:", "", *told]) if told else ""
+
+
+def _private_bases(kind: type) -> list[type]:
+    """Return the bases that a class of ours has to itself, because nobody else is to know them."""
+    return [base for base in kind.__bases__ if base.__module__.startswith(f"{_OURS}model._")]
 
 
 def _is_member(value: Any) -> bool:

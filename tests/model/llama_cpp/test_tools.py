@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +13,8 @@ from langchain_core.tools import tool
 from langchain_core.utils.json import parse_partial_json
 from pydantic import BaseModel, Field
 
-from nodespan.model import LlamaCppChatModel
+from nodespan.graph import build_agent
+from nodespan.model import AnswerCutOffError, LlamaCppChatModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,3 +72,36 @@ def test_json_mode_gives_json(model: LlamaCppChatModel) -> None:
     """An answer in JSON mode is an object in JSON, as far as it goes."""
     answer = model.invoke("Name a colour.", response_format={"type": "json_object"})
     assert isinstance(parse_partial_json(str(answer.text)), dict)
+
+
+@pytest.mark.parametrize("limit", [8, 14, 20])
+def test_an_answer_that_is_cut_off_runs_no_tool(smollm2: Path, limit: int) -> None:
+    """A real model that runs out of tokens in the middle of a call has not called anything."""
+    saved: list[str] = []
+
+    @tool
+    def save_text(text: str) -> str:
+        """Save a long text."""
+        saved.append(text)
+        return "saved"
+
+    with LlamaCppChatModel(model_path=smollm2, temperature=0, seed=1, max_tokens=limit) as model:
+        asked = model.bind_tools([save_text], tool_choice="any")
+        question = "Save a long poem about the sea, with many words."
+        answer = asked.invoke(question)
+        streamed = reduce(add, asked.stream(question))
+        agent = build_agent(model.bind(tool_choice="required"), [save_text])
+        with pytest.raises(RecursionError):  # a forced call is cut off again and again
+            agent.invoke({"messages": [HumanMessage(question)]}, {"recursion_limit": 4})
+    assert answer.response_metadata["finish_reason"] == "length"
+    assert answer.tool_calls == streamed.tool_calls == []
+    assert saved == []
+
+
+def test_half_of_the_data_is_not_parsed(smollm2: Path) -> None:
+    """The error names the limit."""
+    with (
+        LlamaCppChatModel(model_path=smollm2, temperature=0, seed=1, max_tokens=6) as model,
+        pytest.raises(AnswerCutOffError, match="max_tokens"),
+    ):
+        model.with_structured_output(Person).invoke("Anna is 30 years old.")

@@ -102,6 +102,7 @@ def test_a_request_says_what_was_asked_for(server: HostileServer) -> None:
         ],
         "stream": True,
         "stream_options": {"include_usage": True},
+        "stop": ["x"],
         "temperature": 0.5,
         "top_p": 0.9,
         "max_tokens": 8,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 import pytest
+from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
 from nodespan.model import (
@@ -87,10 +90,15 @@ def test_sync_equals_async(model: OpenAICompatibleChatModel) -> None:
 
 
 def test_a_stop_string_ends_the_answer(model: OpenAICompatibleChatModel) -> None:
-    """It is part of the answer, which the server alone would cut off before it."""
+    """The server stops there; it is part of the answer where the server is asked to say so."""
     whole = model.invoke("Hello").text
     stop = whole[3:6]
-    assert model.invoke("Hello", stop=[stop]).text == whole[: whole.index(stop) + 3]
+    before = whole[: whole.index(stop)]
+    assert model.invoke("Hello", stop=[stop]).text == before
+    told = model.bind(stop=[stop], extra_body={"verbose": True})
+    assert told.invoke("Hello").text == before + stop
+    assert "".join(str(chunk.text) for chunk in told.stream("Hello")) == before + stop
+    assert told.invoke("Hello", include_stop=False).text == before
 
 
 async def test_leaving_frees_the_server(model: OpenAICompatibleChatModel) -> None:
@@ -149,3 +157,34 @@ def test_a_wrong_address_says_so(model: OpenAICompatibleChatModel, smollm2_serve
     """A path with nothing behind it is told from a model that is not there by the hint."""
     with pytest.raises(ModelNotFoundError, match="base_url"):
         model.invoke("Hello", base_url=f"{smollm2_server}/nowhere")
+
+
+def test_an_answer_that_is_cut_off_calls_nothing(model: OpenAICompatibleChatModel) -> None:
+    """A real server that reaches the limit in the middle of a call has called nothing."""
+
+    @tool
+    def save_text(text: str) -> str:
+        """Save a long text."""
+        return text
+
+    asked = model.bind_tools(
+        [save_text], tool_choice="any", tool_calling="json_schema", max_tokens=14
+    )
+    for answer in (
+        asked.invoke("Save a long poem."),
+        reduce(add, asked.stream("Save a long poem.")),
+        asked.invoke("Save a long poem.", streaming=False),
+    ):
+        assert answer.response_metadata["finish_reason"] == "length"
+        assert answer.tool_calls == []
+        assert [call["name"] for call in answer.invalid_tool_calls] == ["save_text"]
+
+
+def test_without_streaming_a_real_server_answers_whole(model: OpenAICompatibleChatModel) -> None:
+    """The answer is the same, in one piece."""
+    (only,) = model.stream("Hello", streaming=False)
+    streamed = model.invoke("Hello")
+    assert only.text == streamed.text
+    assert only.usage_metadata is not None
+    assert streamed.usage_metadata is not None
+    assert only.usage_metadata["total_tokens"] == streamed.usage_metadata["total_tokens"]

@@ -1,0 +1,131 @@
+"""The wire format of OpenAI-compatible answers, with the tolerance that servers need (pure).
+
+https://platform.openai.com/docs/api-reference/chat-streaming
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_Id: TypeAlias = Annotated[str, Field(coerce_numbers_to_str=True)]
+
+
+class Function(BaseModel):
+    """The function of a call."""
+
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
+
+
+class ToolCall(BaseModel):
+    """A part of a call."""
+
+    model_config = ConfigDict(extra="allow")
+
+    index: int | None = None
+    id: _Id | None = None
+    function: Function | None = None
+
+
+class Delta(BaseModel):
+    """What a chunk adds to a message."""
+
+    model_config = ConfigDict(extra="allow")
+
+    content: str | list[Any] | None = None  # parts: Mistral
+    reasoning_content: str | None = None  # DeepSeek's name: llama.cpp, SGLang, vLLM
+    reasoning: str | None = None  # OpenRouter's name: Ollama, newer vLLM
+    refusal: str | None = None
+    tool_calls: list[ToolCall] | None = None
+    function_call: Function | None = None  # before there were several calls
+    annotations: list[Any] | None = None
+
+
+class Choice(BaseModel):
+    """One of the answers; only the first is asked for."""
+
+    index: int | None = None  # that of the first choice may be left out
+    delta: Delta | None = None
+    message: Delta | None = None  # of a server that does not stream, or takes it for `delta`
+    finish_reason: str | None = None
+    logprobs: dict[str, Any] | None = None
+    stop_reason: Any = None  # the stop string that ended the answer: vLLM
+    matched_stop: Any = None  # SGLang
+    stopping_word: Any = None  # llama.cpp
+
+    @property
+    def ended_by(self) -> str | None:
+        """The stop string that ended the answer, where the server says so."""
+        told = (self.stop_reason, self.matched_stop, self.stopping_word)
+        return next((each for each in told if isinstance(each, str) and each), None)
+
+
+class PromptDetails(BaseModel):
+    """Of the tokens sent, those that were."""
+
+    cached_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class CompletionDetails(BaseModel):
+    """Of the tokens received, those that were."""
+
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class Usage(BaseModel):
+    """A report of usage."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: PromptDetails | None = None
+    completion_tokens_details: CompletionDetails | None = None
+
+    @property
+    def tells_counts(self) -> bool:
+        """Whether it is a report; a total alone does not say of what."""
+        return self.prompt_tokens is not None or self.completion_tokens is not None
+
+    def updated(self, report: Usage) -> Usage:
+        """Take over what a later report tells, and keep what it leaves out."""
+        told = {name: value for name, value in report if value is not None}
+        return self.model_copy(update=told)
+
+
+class _Verbose(BaseModel):
+    stopping_word: str | None = None
+
+
+class Chunk(BaseModel):
+    """One chunk, as far as it is of use here."""
+
+    id: _Id | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    citations: list[Any] | None = None  # Perplexity
+    search_results: list[Any] | None = None
+    choices: list[Choice] | None = None
+    verbose: _Verbose | None = Field(default=None, alias="__verbose")  # llama.cpp, if asked
+    usage: Usage | None = None
+    error: Any = None
+
+
+def text_in(part: Any) -> str:
+    """Read the text of a part, if it has one."""
+    if isinstance(part, str):
+        return part
+    text = part.get("text") if isinstance(part, dict) else None
+    return text if isinstance(text, str) else ""
+
+
+def thinking_in(part: Any) -> str:
+    """Read the reasoning in a part, which may have parts itself."""
+    if not isinstance(part, dict) or part.get("type") not in {"thinking", "reasoning"}:
+        return ""
+    inner = part.get("thinking") or part.get("reasoning") or part.get("text") or ""
+    return "".join(map(text_in, inner)) if isinstance(inner, list) else str(inner)
