@@ -65,8 +65,8 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/_spool": ("_diagnostics _errors _journal _semconv _settings _upstream _version"),
     "telemetry/journal": "_errors _reading _settings",
     "telemetry/_setup": (
-        "_content _diagnostics _errors _handler _journal _process _providers _semconv _settings"
-        " _spool _upstream _values _version"
+        "_content _diagnostics _errors _handler _journal _process _providers _semconv"
+        " _settings _spool _upstream _values _version"
     ),
     "telemetry/_instrument": (
         "_context _handler _process _providers _runs _settings _translation _upstream"
