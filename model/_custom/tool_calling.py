@@ -58,7 +58,7 @@ class ToolCalling(SecretKeeping):
         self._require(spec_of(type(self)).takes_tools, "tools", "`tools` or `response_format`")
         definitions = tool_definitions(tools, strict=strict)
         for definition in definitions:
-            self._check_tool(definition)
+            self._refuse_unfit(definition)
         if "response_format" in kwargs:
             self._checked(kwargs["response_format"])
         choice = tool_choice_for(tool_choice, definitions)
@@ -115,7 +115,7 @@ class ToolCalling(SecretKeeping):
         )
         return structured(bound, schema, method, include_raw=include_raw)
 
-    def _check_tool(self, definition: dict[str, Any]) -> None:
+    def _refuse_unfit(self, definition: dict[str, Any]) -> None:
         """Refuse a tool that the model cannot call."""
         if "function" not in definition and not spec_of(type(self)).takes("tools"):
             raise UnsupportedError(

@@ -117,8 +117,8 @@ class LlamaCppChatModel(CustomChatModel):
                 for piece in reader.read(reply):
                     yield piece
 
-    def _check_tool(self, definition: dict[str, Any]) -> None:
-        super()._check_tool(definition)
+    def _refuse_unfit(self, definition: dict[str, Any]) -> None:
+        super()._refuse_unfit(definition)
         parameters = definition["function"].get("parameters")
         require_held(type(self).__name__, tool_name(definition), parameters)
 

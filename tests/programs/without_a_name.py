@@ -9,9 +9,12 @@ import asyncio
 import json
 import os
 import sys
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import renaming
+
+NOWHERE = "http://127.0.0.1:9"
 
 
 def main() -> None:
@@ -157,9 +160,15 @@ def log(configure: Any) -> None:
     """Have everything sent that can be sent, and a line logged."""
     from nodespan.telemetry import OpenTelemetryLogProcessor, TelemetryConfig  # noqa: PLC0415
 
-    telemetry = configure(TelemetryConfig(endpoint="http://127.0.0.1:9", log_events=True))
+    telemetry = configure(TelemetryConfig(endpoint=NOWHERE, log_events=True, journal=False))
     line = OpenTelemetryLogProcessor(telemetry.logger_provider)(None, "info", {"event": "Hi"})
     assert line == {"event": "Hi"}
+    telemetry.shutdown(0)
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        config = TelemetryConfig(log_events=True, journal=f"{folder}/journal.db", endpoint=NOWHERE)
+        telemetry = configure(config)
+        OpenTelemetryLogProcessor(telemetry.logger_provider)(None, "info", {"event": "Hi"})
+        telemetry.shutdown(1)
 
 
 main()
