@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from langgraph.callbacks import GraphCallbackHandler, GraphInterruptEvent, Graph
 from opentelemetry import trace
 
 from ._content.door import CaptureContent, ContentDoor, within_sdk_limit
+from ._context.stack import is_handled_failure
 from ._diagnostics import Diagnostics, guarded
 from ._logs.observers import log_observers
 from ._logs.run_lines import RunLog
@@ -29,8 +31,9 @@ from ._translation.ending import Ending
 from ._translation.kinds import RunKind
 from ._translation.outcome import Outcome
 from ._translation.request import model_name
-from ._translation.response import response_attributes
+from ._translation.response import answer_before_error, response_attributes
 from ._translation.start import Start
+from ._translation.tool_result import TOOL_ERROR, tells_failure
 from ._upstream.langgraph import config_of
 from ._upstream.left_out import tell_left_out
 from ._version import VERSION
@@ -188,9 +191,17 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         self._lifecycle.end(run_id, ending)
 
     @guarded
-    def on_llm_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
-        """End the run of a model that an exception left."""
-        self._lifecycle.end(run_id, Ending.by(error, perf_counter_ns()))
+    def on_llm_error(
+        self, error: BaseException, *, run_id: UUID, response: Any = None, **_: Any
+    ) -> None:
+        """End the run of a model that an exception left: what it had said by then is told."""
+        ending = Ending.by(error, perf_counter_ns())
+        said = answer_before_error(response)
+        if said is not None:
+            attributes = partial(_answer_attributes, said, self._edition, self._prices)
+            content = partial(payload.model_output, said)
+            ending = replace(ending, attributes=attributes, content=content)
+        self._lifecycle.end(run_id, ending)
 
     @guarded
     def on_chain_start(
@@ -246,7 +257,12 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     def on_tool_end(self, output: Any, *, run_id: UUID, **_: Any) -> None:
         """End the run of a tool."""
         content = partial(payload.tool_output, output)
-        self._lifecycle.end(run_id, Ending(perf_counter_ns(), content=content))
+        at = perf_counter_ns()
+        if tells_failure(output) or is_handled_failure():
+            ending = Ending(at, Outcome.ERROR, error_type=TOOL_ERROR, content=content)
+        else:
+            ending = Ending(at, content=content)
+        self._lifecycle.end(run_id, ending)
 
     @guarded
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:

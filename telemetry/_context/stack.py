@@ -18,6 +18,7 @@ _WAITING: Final = frame_names(langchain.WAITING)
 _TELLING: Final = frame_names(langchain.TELLING)
 _BRIDGES: Final = frame_names(langchain.BRIDGES)
 _GRAPHS: Final = frame_names(langgraph.GRAPHS)
+_TOOLS: Final = frame_names(langchain.TOOLS)
 _PREGEL: Final = "langgraph.pregel."
 _RETRYING: Final = ("RunnableRetry.", "RunnableWithFallbacks.")
 # It calls the function; those without an underscore start the run of one.
@@ -80,6 +81,17 @@ def started_graph() -> Any:
     if frame is None or frame.f_code.co_qualname not in _GRAPHS or not _is_in(frame, _PREGEL):
         return None
     return langgraph.graph_in(frame)
+
+
+def is_handled_failure() -> bool:
+    """Say whether what ends now is a tool whose failure LangChain answers in its place.
+
+    Where no model has called the tool, the result is plain text, and only the stack tells.
+    """
+    frame = _teller()
+    if frame is None or frame.f_code.co_qualname not in _TOOLS or not _is_in(frame, _CORE):
+        return False
+    return langchain.tool_status_in(frame) == "error"
 
 
 def told_in_events() -> tuple[Any, Any]:

@@ -21,7 +21,7 @@ Prices: TypeAlias = "Mapping[str, Any] | str | PathLike[str] | PriceTable"
 _TOKENS: Final = 1_000_000
 _DEFAULT_CURRENCY: Final = "USD"
 _CURRENCY: Final = "currency"
-_PRICES: Final = ("input", "output", "cached", "cache_write")
+_PRICES: Final = ("input", "output", "cached", "cache_write", "cache_write_1h")
 _KEYS: Final = (*_PRICES, _CURRENCY)
 _EXAMPLE: Final = '{"input": 2.5, "output": 10, "cached": 1.25}'
 
@@ -36,6 +36,7 @@ class Price:
         output: of output tokens, those of reasoning among them.
         cached: of input tokens that the provider reads from its cache.
         cache_write: of input tokens that the provider writes to its cache.
+        cache_write_1h: of those of them that stay there for an hour.
     """
 
     currency: str
@@ -43,13 +44,15 @@ class Price:
     output: float
     cached: float
     cache_write: float
+    cache_write_1h: float
 
     def cost(self, tokens: Usage) -> float:
         """Return what *tokens* cost."""
         return (
             tokens.uncached * self.input
             + tokens.cached * self.cached
-            + tokens.cache_write * self.cache_write
+            + (tokens.cache_write - tokens.cache_write_1h) * self.cache_write
+            + tokens.cache_write_1h * self.cache_write_1h
             + tokens.output * self.output
         ) / _TOKENS
 
@@ -62,12 +65,14 @@ class Usage:
         uncached: input tokens that no cache had a part in.
         cached: input tokens that were read from the provider's cache.
         cache_write: input tokens that were written to it.
+        cache_write_1h: how many of these stay for an hour.
         output: output tokens.
     """
 
     uncached: int
     cached: int
     cache_write: int
+    cache_write_1h: int
     output: int
 
     @classmethod
@@ -80,7 +85,8 @@ class Usage:
         # What the conventions tell as input includes what went through a cache.
         cached = min(_count(told, semconv.USAGE_CACHE_READ), given)
         written = min(_count(told, edition.usage_cache_write), given - cached)
-        return cls(given - cached - written, cached, written, output)
+        long_lived = min(_count(told, semconv.USAGE_CACHE_WRITE_1H), written)
+        return cls(given - cached - written, cached, written, long_lived, output)
 
 
 class PriceTable:
@@ -175,12 +181,14 @@ def _price(place: str, model: str, entry: Any, currency: str) -> Price:
             raise ConfigurationError(
                 f"{place}: model {model!r} has no {key!r}, the price of a million {key} tokens"
             )
+    written = given.get("cache_write", given["input"])
     return Price(
         currency=_checked_currency(f"{place}: model {model!r}", entry.get(_CURRENCY, currency)),
         input=given["input"],
         output=given["output"],
         cached=given.get("cached", given["input"]),
-        cache_write=given.get("cache_write", given["input"]),
+        cache_write=written,
+        cache_write_1h=given.get("cache_write_1h", written),
     )
 
 

@@ -178,7 +178,8 @@ class Settings(Record):
         "what a million tokens of each model cost: a mapping of model names such as "
         '`{"a-model": {"input": 2.5, "output": 10, "cached": 1.25}}`, or the path of a TOML file '
         "of the same. A model may have a `currency` of its own, and so may the table; else it is "
-        "USD. Without `cached` and `cache_write` those tokens cost as input",
+        "USD. Without `cached` and `cache_write` those tokens cost as input, and without "
+        "`cache_write_1h` what stays in a cache for an hour costs as what does not",
         PriceTable.checked,
     )
     log_events: bool = setting(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from langchain_core.outputs import LLMResult
+
 from .._semconv import names as semconv
 from .._values.attributes import attribute_text, drop_none
 from .request import model_name
@@ -16,7 +18,7 @@ from .usage import usage_attributes
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from langchain_core.outputs import Generation, LLMResult
+    from langchain_core.outputs import Generation
 
     from .._values.attributes import Attributes
     from .start import Start
@@ -26,6 +28,8 @@ _FINISH_KEYS: Final = ("finish_reason", "stop_reason", "finishReason", "done_rea
 _ID_KEYS: Final = ("id", "response_id")
 # How `nodespan.model` marks usage that nobody has counted.
 _ESTIMATED_KEY: Final = "usage_is_estimated"
+# What LangChain tells of a failed HTTP request.
+_OF_REQUEST: Final = frozenset(("body", "headers", "status_code", "request_id"))
 # LangChain makes up an id of its own for a message without one.
 _MADE_UP_IDS: Final = ("run-", "lc_")
 
@@ -56,6 +60,22 @@ def response_attributes(result: LLMResult, edition: semconv.Edition, start: Star
     )
 
 
+def answer_before_error(result: object) -> LLMResult | None:
+    """Return what a model had answered when an exception left it; None where that is nothing.
+
+    LangChain tells beside it of the failed HTTP request, as if that were an answer too.
+
+    Args:
+        result: as LangChain hands it over with the exception.
+    """
+    choices = [
+        choice
+        for choice in _choices(result)
+        if _says_anything(choice) and not _tells_of_request(choice)
+    ]
+    return LLMResult(generations=[choices]) if choices else None
+
+
 def finish_reason(choice: Generation) -> str | None:
     """Return why the model stopped, as the provider says it."""
     return _first_text(_FINISH_KEYS, [_details(choice)])
@@ -68,6 +88,25 @@ def _finish_reasons(choices: list[Any]) -> tuple[str, ...]:
 def _choices(result: object) -> Iterator[Any]:
     for choices in _list(getattr(result, "generations", None)):
         yield from _list(choices)
+
+
+def _says_anything(choice: object) -> bool:
+    message = _message(choice)
+    if message is None:
+        return bool(getattr(choice, "text", None))
+    return bool(
+        getattr(message, "content", None)
+        or getattr(message, "tool_calls", None)
+        or _mapping(getattr(message, "additional_kwargs", None))
+        or _usage(choice)
+        or _details(choice)
+    )
+
+
+def _tells_of_request(choice: object) -> bool:
+    details = _mapping(getattr(_message(choice), "response_metadata", None))
+    is_silent = not getattr(_message(choice), "content", None) and not _usage(choice)
+    return is_silent and bool(details) and details.keys() <= _OF_REQUEST
 
 
 def _is_from_cache(choice: object) -> bool:

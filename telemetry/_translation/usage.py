@@ -1,4 +1,9 @@
-"""The tokens that a model's answer has used, as span attributes (pure)."""
+"""The tokens that a model's answer has used, as span attributes (pure).
+
+LangChain's packages for providers have words of their own for a part of them: those of OpenAI put
+the service tier before a detail's name, those of Anthropic and Bedrock part what was written to a
+cache by how long it stays there, and tell 0 as the whole of it.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +14,49 @@ from .._values.attributes import drop_none
 from .._values.numbers import as_int
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .._values.attributes import Attributes
 
 _MODALITIES: Final = ("text", "image", "audio")
+_TIERS: Final = ("", "priority_", "flex_")
+_SHORT_LIVED: Final = "ephemeral_5m_input_tokens"
+_LONG_LIVED: Final = "ephemeral_1h_input_tokens"
+# More than all that was ever written: a number that is no count.
+_MOST: Final = 10**12
 
 # How integrations without LangChain's usage metadata report tokens.
-_USAGE_KEYS: Final = ("token_usage", "usage", "usage_metadata")
-_INPUT_KEYS: Final = ("input_tokens", "prompt_tokens", "prompt_token_count")
-_OUTPUT_KEYS: Final = ("output_tokens", "completion_tokens", "candidates_token_count")
+_USAGE_KEYS: Final = (
+    *("token_usage", "usage", "usage_metadata", "tokenUsage"),
+    "amazon-bedrock-invocationMetrics",
+)
+_INPUT_KEYS: Final = (
+    *("input_tokens", "prompt_tokens", "prompt_token_count", "inputTokens", "inputTokenCount"),
+    *("prompt_eval_count", "input_token_count"),
+)
+_OUTPUT_KEYS: Final = (
+    *("output_tokens", "completion_tokens", "candidates_token_count", "outputTokens"),
+    *("outputTokenCount", "eval_count", "generated_token_count"),
+)
+_READ_KEYS: Final = (
+    *("cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_content_token_count"),
+    *("cacheReadInputTokens", "cacheReadInputTokenCount", "cached_tokens", "cache_read"),
+)
+_WRITTEN_KEYS: Final = (
+    *("cache_creation_input_tokens", "cache_write_input_tokens", "cacheWriteInputTokens"),
+    *("cacheWriteInputTokenCount", "cache_write_tokens", "cache_creation"),
+)
+_REASONING_KEYS: Final = ("reasoning_tokens", "thoughts_token_count", "reasoning")
+# These tell input tokens without those that went through a cache.
+_BESIDE_CACHE: Final = (
+    *("cache_read_input_tokens", "cache_creation_input_tokens", "cache_write_input_tokens"),
+    *("cacheReadInputTokens", "cacheWriteInputTokens"),
+    *("cacheReadInputTokenCount", "cacheWriteInputTokenCount"),
+)
+_INPUT_DETAILS: Final = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
+_OUTPUT_DETAILS: Final = (
+    *("completion_tokens_details", "output_tokens_details", "output_token_details"),
+)
 
 
 def usage_attributes(
@@ -28,45 +66,98 @@ def usage_attributes(
 ) -> Attributes:
     """Return the tokens of a request; none where none are reported.
 
+    Counts that can be none are left out, and how many these are is told.
+
     Args:
         usages: LangChain's usage metadata of each choice; all choices of a request repeat it.
         sources: what the answer tells otherwise, where there is no usage metadata.
         edition: of the conventions.
     """
-    return _of_metadata(usages[0], edition) if usages else _of_provider(sources)
+    told = _of_metadata(usages[0], edition) if usages else _of_provider(sources, edition)
+    counts = drop_none({name: as_int(count) for name, count in told.items()})
+    kept: Attributes = {name: count for name, count in counts.items() if 0 <= count <= _MOST}
+    dropped = sum(1 for name, count in told.items() if count is not None and name not in kept)
+    return kept | ({semconv.USAGE_DROPPED: dropped} if dropped else {})
 
 
-def _of_metadata(usage: Mapping[str, Any], edition: semconv.Edition) -> Attributes:
+def _of_metadata(usage: Mapping[str, Any], edition: semconv.Edition) -> dict[str, object]:
     inputs = _mapping(usage.get("input_token_details"))
     outputs = _mapping(usage.get("output_token_details"))
     told: dict[str, object] = {
         semconv.USAGE_INPUT_TOKENS: usage.get("input_tokens"),
         semconv.USAGE_OUTPUT_TOKENS: usage.get("output_tokens"),
-        semconv.USAGE_CACHE_READ: inputs.get("cache_read"),
-        edition.usage_cache_write: inputs.get("cache_creation"),
-        semconv.USAGE_REASONING: outputs.get("reasoning"),
+        semconv.USAGE_CACHE_READ: _of_tiers(inputs, "cache_read"),
+        edition.usage_cache_write: _written(inputs),
+        semconv.USAGE_CACHE_WRITE_1H: inputs.get(_LONG_LIVED) or None,
+        semconv.USAGE_REASONING: _of_tiers(outputs, "reasoning"),
     }
     if edition.is_newest:
         for kind in _MODALITIES:
             told[f"gen_ai.usage.{kind}.input_tokens"] = inputs.get(kind)
             told[f"gen_ai.usage.{kind}.output_tokens"] = outputs.get(kind)
-    return drop_none({name: as_int(count) for name, count in told.items()})
+    return told
 
 
-def _of_provider(sources: Sequence[Mapping[str, Any]]) -> Attributes:
-    found = (_mapping(source.get(key)) for source in sources for key in _USAGE_KEYS)
-    usage = next((usage for usage in found if usage), {})
-    return drop_none(
-        {
-            semconv.USAGE_INPUT_TOKENS: _first(usage, _INPUT_KEYS),
-            semconv.USAGE_OUTPUT_TOKENS: _first(usage, _OUTPUT_KEYS),
-        }
-    )
+def _of_tiers(details: Mapping[str, Any], name: str) -> object:
+    """Return a detail, by whichever service tier it was told."""
+    return _sum(details.get(f"{tier}{name}") for tier in _TIERS)
 
 
-def _first(usage: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:
-    counts = (as_int(usage.get(key)) for key in keys)
-    return next((count for count in counts if count is not None), None)
+def _written(details: Mapping[str, Any]) -> object:
+    """Return the tokens that were written to a cache: the whole, or the sum of its parts."""
+    parts = _sum(details.get(name) for name in (_SHORT_LIVED, _LONG_LIVED))
+    whole = _of_tiers(details, "cache_creation")
+    if not isinstance(parts, int):
+        return whole if parts is None else parts
+    return max(parts, whole) if isinstance(whole, int) else parts
+
+
+def _sum(values: Iterable[object]) -> object:
+    """Return the sum of those that are counts; of others the first, to be left out; or None."""
+    told = [value for value in values if value is not None]
+    counts = [as_int(value) for value in told]
+    if any(count is None or count < 0 for count in counts):
+        return next(each for each, n in zip(told, counts, strict=True) if n is None or n < 0)
+    return sum(count for count in counts if count is not None) if told else None
+
+
+def _of_provider(
+    sources: Sequence[Mapping[str, Any]], edition: semconv.Edition
+) -> dict[str, object]:
+    found = [_mapping(source.get(key)) for source in sources for key in _USAGE_KEYS]
+    # Ollama's counts stand beside all else that is told of an answer.
+    usage = next((usage for usage in [*found, *sources] if _is_usage(usage)), {})
+    inputs = {**_first_mapping(usage, _INPUT_DETAILS), **usage}
+    outputs = {**_first_mapping(usage, _OUTPUT_DETAILS), **usage}
+    given = _first(usage, _INPUT_KEYS)
+    return {
+        semconv.USAGE_INPUT_TOKENS: _with_cache(given, usage),
+        semconv.USAGE_OUTPUT_TOKENS: _first(usage, _OUTPUT_KEYS),
+        semconv.USAGE_CACHE_READ: _first(inputs, _READ_KEYS),
+        edition.usage_cache_write: _first(inputs, _WRITTEN_KEYS),
+        semconv.USAGE_REASONING: _first(outputs, _REASONING_KEYS),
+    }
+
+
+def _is_usage(usage: Mapping[str, Any]) -> bool:
+    return any(isinstance(usage.get(key), int) for key in (*_INPUT_KEYS, *_OUTPUT_KEYS))
+
+
+def _with_cache(given: object, usage: Mapping[str, Any]) -> object:
+    if not isinstance(given, int):
+        return given
+    beside = (as_int(usage.get(key)) for key in _BESIDE_CACHE)
+    return given + sum(count for count in beside if count is not None and count > 0)
+
+
+def _first(usage: Mapping[str, Any], keys: tuple[str, ...]) -> object:
+    counts = (usage.get(key) for key in keys)
+    # A provider's details stand under some of these names, too.
+    return next((n for n in counts if n is not None and not isinstance(n, dict)), None)
+
+
+def _first_mapping(usage: Mapping[str, Any], keys: tuple[str, ...]) -> Mapping[str, Any]:
+    return next((found for key in keys if (found := _mapping(usage.get(key)))), {})
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ _unseen: Final = [
     langchain.BRIDGES,
     langchain.FUNCTIONS,
     langchain.LEFT_OUT,
+    langchain.TOOLS,
     langgraph.GRAPHS,
 ]
 _seen: Final = {"modules": 0}

@@ -70,7 +70,14 @@ LEFT_OUT: Final = Use(
     ),
     "handlers that do not run inline miss the start of completion models (langchain#39633)",
 )
-TABLE: Final = (CONFIG, HOOKS, WAITING, TELLING, BRIDGES, FUNCTIONS, LEFT_OUT)
+TOOLS: Final = Use(
+    (
+        Name("langchain_core.tools.base", "BaseTool.run", Kind.FRAME, "status"),
+        Name("langchain_core.tools.base", "BaseTool.arun", Kind.FRAME, "status"),
+    ),
+    "a tool that handles its failure has not failed, where no model has called it",
+)
+TABLE: Final = (CONFIG, HOOKS, WAITING, TELLING, BRIDGES, FUNCTIONS, LEFT_OUT, TOOLS)
 
 # All that a private method of RunnableLambda calls, whichever of them it is.
 FUNCTION_FRAMES: Final = FUNCTIONS.names[0].path.removesuffix("invoke")
@@ -128,3 +135,8 @@ def events_in(frame: FrameType) -> Any:
 def chunk_and_block_in(frame: FrameType) -> tuple[Any, Any]:
     """Return the chunk of which a frame of `BRIDGES` makes events, and the block that it is at."""
     return frame.f_locals.get("chunk"), frame.f_locals.get("block")
+
+
+def tool_status_in(frame: FrameType) -> Any:
+    """Return how the tool has ended that a frame of `TOOLS` runs, as far as it goes."""
+    return frame.f_locals.get("status")

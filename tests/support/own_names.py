@@ -70,6 +70,18 @@ OWN_ATTRIBUTES: Final = (
         "True where the model does not count its tokens, and they, and the cost, are an estimate.",
     ),
     OwnAttribute(
+        semconv.USAGE_CACHE_WRITE_1H,
+        "int",
+        (*MODELS, LOG_RECORDS),
+        "Of the input tokens that were written to the provider's cache, those that stay an hour.",
+    ),
+    OwnAttribute(
+        semconv.USAGE_DROPPED,
+        "int",
+        (*MODELS, LOG_RECORDS),
+        "How many counts of tokens were left out, which can be none: negative, absurd, no number.",
+    ),
+    OwnAttribute(
         semconv.COST, "double", (*MODELS, LOG_RECORDS), "What the call cost, by the price table."
     ),
     OwnAttribute(

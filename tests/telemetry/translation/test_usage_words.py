@@ -1,0 +1,151 @@
+"""The tokens of an answer are told, in whatever words a provider's package has for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+
+from nodespan.telemetry.testing import capture_spans
+from support.reporters import Reporter
+
+PRICES = {
+    "m": {"input": 1, "output": 10, "cached": 0.1, "cache_write": 2, "cache_write_1h": 3},
+}
+USAGE = "gen_ai.usage."
+WRITTEN = "cache_creation.input_tokens"
+READ = "cache_read.input_tokens"
+REASONING = "reasoning.output_tokens"
+LONG = "nodespan.usage.cache_write_1h.input_tokens"
+DROPPED = "nodespan.usage.dropped"
+
+
+def told(**answer: Any) -> dict[str, Any]:
+    """Return the attributes of a call that is answered so."""
+    model = Reporter(params={"model_name": "m"}, replies=[AIMessage("so", **answer)])
+    with capture_spans(prices=PRICES) as captured:
+        model.invoke("hello", {"callbacks": [captured.handler]})
+    (span,) = captured.spans
+    return dict(span.attributes)
+
+
+def usage(inputs: int, outputs: int, **details: Any) -> Any:
+    """Return LangChain's usage metadata."""
+    given = {"input_tokens": inputs, "output_tokens": outputs, "total_tokens": inputs + outputs}
+    return {**given, **{f"{side}_token_details": each for side, each in details.items()}}
+
+
+ANTHROPIC = {
+    "cache_read": 200,
+    "cache_creation": 0,
+    "ephemeral_5m_input_tokens": 900,
+    "ephemeral_1h_input_tokens": 100,
+}
+
+
+def test_what_stays_in_a_cache_is_told_as_a_whole() -> None:
+    """Anthropic's and Bedrock's parts make the whole, and each part costs what it costs."""
+    attributes = told(usage_metadata=usage(1_210, 5, input=ANTHROPIC))
+    assert attributes[USAGE + "input_tokens"] == 1_210
+    assert attributes[USAGE + WRITTEN] == 1_000
+    assert attributes[USAGE + READ] == 200
+    assert attributes[LONG] == 100
+    cost = (10 * 1 + 200 * 0.1 + 900 * 2 + 100 * 3 + 5 * 10) / 1e6
+    assert attributes["nodespan.cost"] == pytest.approx(cost)
+
+
+@pytest.mark.parametrize("tier", ["", "priority_", "flex_"])
+def test_a_service_tier_hides_no_tokens(tier: str) -> None:
+    """OpenAI's package puts the tier before the names of details."""
+    inputs = {f"{tier}cache_read": 40, f"{tier}cache_creation": 3, tier.rstrip("_") or "x": 60}
+    details = {"input": inputs, "output": {f"{tier}reasoning": 7}}
+    attributes = told(usage_metadata=usage(100, 20, **details))
+    assert attributes[USAGE + READ] == 40
+    assert attributes[USAGE + WRITTEN] == 3
+    assert attributes[USAGE + REASONING] == 7
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        (  # OpenAI's own, and xAI's, Groq's and Mistral's
+            {
+                "token_usage": {
+                    "prompt_tokens": 100,
+                    "completion_tokens": 20,
+                    "prompt_tokens_details": {"cached_tokens": 40},
+                    "completion_tokens_details": {"reasoning_tokens": 7},
+                }
+            },
+            (100, 20, 40, None, 7),
+        ),
+        (  # DeepSeek's
+            {
+                "token_usage": {
+                    "prompt_tokens": 100,
+                    "completion_tokens": 20,
+                    "prompt_cache_hit_tokens": 30,
+                }
+            },
+            (100, 20, 30, None, None),
+        ),
+        (  # Anthropic's own tells input tokens without the cache
+            {
+                "usage": {
+                    "input_tokens": 10,
+                    "output_tokens": 20,
+                    "cache_read_input_tokens": 200,
+                    "cache_creation_input_tokens": 1_000,
+                    "cache_creation": {"ephemeral_5m_input_tokens": 1_000},
+                }
+            },
+            (1_210, 20, 200, 1_000, None),
+        ),
+        (  # Bedrock's
+            {
+                "usage": {
+                    "inputTokens": 10,
+                    "outputTokens": 20,
+                    "cacheReadInputTokens": 5,
+                    "cacheWriteInputTokens": 6,
+                }
+            },
+            (21, 20, 5, 6, None),
+        ),
+        (  # Google's
+            {
+                "usage_metadata": {
+                    "prompt_token_count": 100,
+                    "candidates_token_count": 20,
+                    "thoughts_token_count": 7,
+                    "cached_content_token_count": 40,
+                }
+            },
+            (100, 20, 40, None, 7),
+        ),
+        ({"prompt_eval_count": 9, "eval_count": 3}, (9, 3, None, None, None)),  # Ollama's
+        (  # a stream of Bedrock's
+            {"amazon-bedrock-invocationMetrics": {"inputTokenCount": 4, "outputTokenCount": 2}},
+            (4, 2, None, None, None),
+        ),
+    ],
+)
+def test_a_provider_is_understood_without_usage_metadata(
+    metadata: dict[str, Any], expected: tuple[int | None, ...]
+) -> None:
+    """Its own words are read where LangChain's usage metadata is missing."""
+    attributes = told(response_metadata=metadata)
+    names = ("input_tokens", "output_tokens", READ, WRITTEN, REASONING)
+    assert tuple(attributes.get(USAGE + name) for name in names) == expected
+
+
+@pytest.mark.parametrize("count", [-5, 10**18])
+def test_a_count_that_can_be_none_is_left_out(count: int) -> None:
+    """It is counted, nothing else is lost, and it costs nothing."""
+    details = {"input": {"cache_read": count}, "output": {"reasoning": count}}
+    attributes = told(usage_metadata=usage(10, count, **details))
+    kept = {name: value for name, value in attributes.items() if name.startswith(USAGE)}
+    assert kept == {USAGE + "input_tokens": 10}
+    assert attributes[DROPPED] == 3
+    assert attributes["nodespan.cost"] == pytest.approx(10 / 1e6)
