@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
-from langchain_core.utils import secret_from_env
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from .._custom.base import CustomChatModel
+from .._custom.secrets import EnvironmentSecret
 from .._errors import MissingExtraError
 from .._generators.owned import owned
 from .._tools.constrained import ConstrainedTurn
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 _KEY_VARIABLE: Final = "OPENAI_API_KEY"
 _MOST_STOP_STRINGS: Final = 4  # more are refused by OpenAI; all are looked for in the answer
 _PACKAGES: Final = ("httpx", "httpx_sse")
+
+
+def _key_of_environment() -> SecretStr | None:
+    key = os.environ.get(_KEY_VARIABLE)
+    return None if key is None else EnvironmentSecret(key)
 
 
 class OpenAICompatibleChatModel(CustomChatModel):
@@ -107,9 +113,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
 
     base_url: str
     model_name: str = Field(min_length=1)
-    api_key: SecretStr | None = Field(
-        default_factory=secret_from_env(_KEY_VARIABLE, default=None), validate_default=True
-    )
+    api_key: SecretStr | None = Field(default_factory=_key_of_environment, validate_default=True)
     headers: dict[str, SecretStr] | None = None
     temperature: float | None = Field(default=None, ge=0)
     top_p: float | None = Field(default=None, gt=0, le=1)
@@ -183,11 +187,6 @@ class OpenAICompatibleChatModel(CustomChatModel):
     def _llm_type(self) -> str:
         return "openai-compatible"
 
-    @property
-    def lc_secrets(self) -> dict[str, str]:
-        """The environment variable that the key is read from when the model is loaded."""
-        return {**super().lc_secrets, "api_key": _KEY_VARIABLE}
-
     # --- the request ---------------------------------------------------------------------------
 
     def _marked(self, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -250,8 +249,8 @@ class OpenAICompatibleChatModel(CustomChatModel):
     @property
     def _secret_headers(self) -> dict[str, SecretStr]:
         key, headers = self.api_key, self.headers or {}
-        is_from_environment = "api_key" not in self.model_fields_set
-        if not key or (is_from_environment and is_overheard(self.base_url)):
+        # What was found was not given for this address; a copy of the model knows it, too.
+        if not key or (isinstance(key, EnvironmentSecret) and is_overheard(self.base_url)):
             return headers
         return {"Authorization": SecretStr(f"Bearer {key.get_secret_value()}"), **headers}
 
@@ -293,6 +292,8 @@ class OpenAICompatibleChatModel(CustomChatModel):
     def _check_key(cls, key: SecretStr | None) -> SecretStr | None:
         if key is None or not key.get_secret_value():
             return None
+        if not key.get_secret_value().strip("*"):
+            raise ValueError("it is a hidden key, as models show it; give the key itself")
         check_header("Authorization", key)
         return key
 

@@ -26,7 +26,13 @@ from uuid import UUID
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 from .._upstream.pydantic import model_extra
-from .credentials import is_credential_key, without_credentials
+from .credentials import (
+    REDACTED,
+    is_credential_key,
+    key_of_named,
+    names_next,
+    without_credentials,
+)
 from .numbers import fits_int64
 
 if TYPE_CHECKING:
@@ -251,10 +257,13 @@ class Reader:
         kept: dict[str, Plain] = {}
         most = self._most(is_record=size <= _MAX_RECORD)
         # In one go: another thread may be changing it.
-        for key, value in list(islice(items, most)):
+        found = list(islice(items, most))
+        of_credential = key_of_named(found)
+        for key, value in found:
             if not self._has_room(is_record=size <= _MAX_RECORD):
                 break
-            name = self._key(key)
+            is_withheld = of_credential is not None and type(key) is str and key == of_credential
+            name = None if is_withheld else self._key(key)
             if name is not None and name not in kept:
                 kept[name] = self._telling(value) if name in _TELLING else self.read(value)
         self.dropped += size - len(kept)
@@ -262,10 +271,12 @@ class Reader:
 
     def _sequence(self, items: Iterable[object], size: int) -> list[Plain]:
         kept: list[Plain] = []
+        is_credential = False
         for item in list(islice(items, self._most(is_record=False))):
             if not self._has_room(is_record=False):
                 break
-            kept.append(self.read(item))
+            kept.append(REDACTED if is_credential else self.read(item))
+            is_credential = not is_credential and names_next(item, size)
         self.dropped += size - len(kept)
         return kept
 
