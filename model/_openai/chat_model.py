@@ -86,6 +86,8 @@ class OpenAICompatibleChatModel(CustomChatModel):
         timeout: Seconds for a whole call, retries included.
         max_retries: How often to try again after a connection failed, or a status of 408,
             409, 429 or 5xx; as long as no chunk has come.
+        max_answer_bytes: What an answer may take up, counted as the bytes of its events, of
+            256 each at least; `None` for no limit.
         max_connections: Connections at once on an event loop; more calls wait for one. It holds
             for the model, and cannot be changed for one call.
         stop: Strings that end an answer, also sent to the server, the first four of them; the one
@@ -104,6 +106,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
         BadRequestError: On a call, if the server refuses the request for another reason.
         ServerError: On a call, if the server fails.
         ModelConnectionError: On a call, if it is not reached, or goes away.
+        AnswerTooLongError: On a call, if the answer goes on beyond `max_answer_bytes`.
         ModelTimeoutError: On a call, if a limit of time is exceeded; the message says which.
         MalformedAnswerError: On a call, if the answer is not of this protocol.
         ModelClosedError: On a call, after `close`.
@@ -129,6 +132,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
     chunk_timeout: float | None = Field(default=120, gt=0)
     timeout: float | None = Field(default=None, gt=0)
     max_retries: int = Field(default=2, ge=0)
+    max_answer_bytes: int | None = Field(default=64 * 1024 * 1024, ge=1)
     max_connections: int = Field(default=256, ge=1, frozen=True)
 
     provider: ClassVar[str] = "openai_compatible"
@@ -221,6 +225,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
                 total=self.timeout,
             ),
             streams=streams,
+            max_bytes=self.max_answer_bytes,
         )
 
     def _streams(self, wanted: dict[str, Any]) -> bool:
