@@ -34,6 +34,7 @@ from .credentials import (
     without_credentials,
 )
 from .numbers import fits_int64
+from .visible import escaped_in_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -73,8 +74,9 @@ def clean_text(text: str) -> str:
 
 
 def to_json(value: Plain) -> str:
-    """Return plain data as compact JSON text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    """Return plain data as compact JSON text, in which what is invisible is escaped."""
+    told = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return escaped_in_json(told)
 
 
 class Made(Sequence[Any]):
@@ -160,7 +162,9 @@ class Reader:
             return value  # type: ignore[return-value]  # None or a bool
         try:
             return self._scalar(value, kind)
-        except Exception:  # noqa: BLE001 - a value whose own methods raise is told by its class
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001 - a value whose own methods raise is told by its class
             self.dropped += 1
             return self._class_name(kind)
 
