@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from .._custom.base import CustomChatModel
-from .._custom.secrets import EnvironmentSecret
+from .._custom.secrets import EnvironmentSecret, hidden_arguments
 from .._errors import MissingExtraError
 from .._generators.owned import owned
 from .._tools.constrained import ConstrainedTurn
@@ -141,6 +141,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         _require_http()
+        hidden_arguments(type(self), kwargs)
         super().__init__(*args, **kwargs)
         # Imported now, not by the first call, which may be on an event loop.
         from . import endpoint as _openai_endpoint  # noqa: F401, PLC0415  # the extra `http`
