@@ -5,6 +5,7 @@ from ._custom.base import CustomChatModel
 from ._echo import EchoChatModel
 from ._errors import (
     AnswerCutOffError,
+    AnswerTooLongError,
     AuthenticationError,
     BadRequestError,
     ContextTooLongError,
@@ -28,6 +29,7 @@ from ._scripted.script import Pause, ScriptedCall
 
 __all__ = [
     "AnswerCutOffError",
+    "AnswerTooLongError",
     "AuthenticationError",
     "BadRequestError",
     "ContextTooLongError",

@@ -15,6 +15,7 @@
     ├── ServerError                 try again: the server failed
     ├── ModelConnectionError        try again: the server was not reached, or went away
     ├── ModelTimeoutError           try again, or allow more time
+    ├── AnswerTooLongError          limit the answer, or allow more of it
     └── MalformedAnswerError        look at the server: it does not speak the protocol
 
 Each derives from LangChain's own error for the same condition, so that LangChain's retry
@@ -146,6 +147,10 @@ class ModelConnectionError(ModelError, langchain.ModelConnectionError, Connectio
 
 class ModelTimeoutError(ModelError, langchain.ModelTimeoutError, TimeoutError):
     """The server did not answer, or did not go on answering, in time."""
+
+
+class AnswerTooLongError(ModelError):
+    """The answer goes on beyond what it may take up; it may have no end."""
 
 
 class MalformedAnswerError(ModelError):

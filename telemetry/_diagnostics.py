@@ -77,7 +77,9 @@ def guarded(callback: _Callback) -> _Callback:
     def call(self: _Diagnosed, *args: Any, **kwargs: Any) -> None:
         try:
             callback(self, *args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the application goes on
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the application goes on
             self.diagnostics.report(f"{callback.__name__} failed", error)
 
     return cast("_Callback", call)

@@ -24,7 +24,7 @@ from .._tools.definitions import (
 from .cache_key import digest
 from .call import Call
 from .parameters import check_names, check_once, override
-from .secrets import public_values, without_secrets
+from .secrets import hidden_arguments, public_values, without_secrets
 from .spec import spec_of
 from .tool_calling import ToolCalling
 
@@ -272,6 +272,7 @@ class CustomChatModel(ToolCalling):
         self, messages: list[BaseMessage], stop: Sequence[str] | None, kwargs: dict[str, Any]
     ) -> Call:
         """Sort a call's arguments into changed parameters and what the generator takes."""
+        self.require_secrets(kwargs)
         own = spec_of(type(self))
         changed: dict[str, Any] = {}
         arguments: dict[str, Any] = {}
@@ -294,6 +295,7 @@ class CustomChatModel(ToolCalling):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
+        hidden_arguments(cls, kwargs)
         if not spec_of(cls).is_complete:
             raise TypeError(f"{cls.__name__} must define respond or arespond, a generator")
         if "model" in kwargs and "model" not in cls.model_fields:

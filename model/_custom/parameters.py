@@ -10,7 +10,7 @@ from pydantic import AliasChoices, AliasPath, ValidationError
 
 from .._errors import BadRequestError
 from .._upstream import assign, forget_cached
-from .secrets import secret_fields
+from .secrets import secret_fields, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -93,7 +93,7 @@ def override(model: Any, values: Mapping[str, Any]) -> Any:
             assign(copy, name, value)
         except ValidationError as error:
             secret = name in secret_fields(type(model))
-            shown = "the given value" if secret else repr(value)
+            shown = "the given value" if secret else repr(without_secrets(value))
             raise BadRequestError(
                 f"{type(model).__name__}: {shown} is not a valid {name}: {error.errors()[0]['msg']}"
             ) from (None if secret else error)

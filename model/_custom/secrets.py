@@ -3,28 +3,49 @@
 from __future__ import annotations
 
 import os
-import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from .._errors import AuthenticationError
 from .._names import spelled
+from .credentials import is_credential_key, key_of_named, names_next, without_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
     from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 
-_CREDENTIAL_NAME: Final = re.compile(
-    r"(^|[_-])(api[_-]?key|secret|secret[_-]?key|access[_-]?key|password|passwd|token|"
-    r"credentials?|authorization|cookie)$",
-    re.IGNORECASE,
-)
 _SECRETS: Final = (SecretStr, SecretBytes)
 _COLLECTIONS: Final = (list, tuple, set, frozenset)
-_CONTAINERS: Final = (dict, BaseModel, *_COLLECTIONS)
+_CONTAINERS: Final = (dict, BaseModel, str, *_COLLECTIONS)
 _DEEPEST: Final = 10
+_HIDDEN: Final = "**********"
+# In a pickle: which secrets there were, and whether whoever loads it has them by default.
+_STATE_KEY: Final = "nodespan_secrets"
+# Not among private attributes, by which pydantic tells models apart.
+_MISSING: Final = "_missing_secrets"
+
+
+class EnvironmentSecret(SecretStr):
+    """A secret that nobody gave to the model: it was found in the environment.
+
+    It is asked for there again by whoever loads the model, and knows wherever it is passed on
+    that it was not given for the model's address.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Stands where a secret was when its holder was pickled.
+
+    Args:
+        name: What the secret is called.
+    """
+
+    name: str
 
 
 def secret_fields(model_class: type[BaseChatModel]) -> frozenset[str]:
@@ -33,7 +54,8 @@ def secret_fields(model_class: type[BaseChatModel]) -> frozenset[str]:
         name
         for name, info in model_class.model_fields.items()
         # By its spelling, because an annotation may not be resolved yet.
-        if _CREDENTIAL_NAME.search(name) or "Secret" in repr(info.annotation)
+        if (is_credential_key(name) and info.annotation is not bool)
+        or "Secret" in repr(info.annotation)
     )
 
 
@@ -50,18 +72,37 @@ def without_secrets(value: Any, name: Any = "", depth: int = _DEEPEST) -> Any:
     """Take what is secret out of a value, also out of collections and pydantic models in it.
 
     What holds no secret stays the object that it is. A secret itself becomes `None`, and so
-    does what holds one deeper than anybody looks, such as a ring of references.
+    does what holds one deeper than anybody looks, such as a ring of references; of a text with
+    a credential in it, the credential is replaced.
     """
     if not _holds_secret(value, name):
         return value
     if depth == 0 or isinstance(value, _SECRETS):
         return None
+    if isinstance(value, str):
+        return without_credentials(value)
     kept = [
         (key, without_secrets(inner, key, depth - 1))
-        for key, inner in _named(value)
-        if not _is_secret(key, inner, within=name)
+        for key, named, inner in _entries(value)
+        if not _is_secret(named, inner, within=name)
     ]
     return _rebuilt(value, kept)
+
+
+def hidden_arguments(model_class: type[BaseChatModel], given: dict[str, Any]) -> None:
+    """Wrap the secrets among arguments, where they stand, so that no traceback shows them."""
+    fields = model_class.model_fields
+    for name in given.keys() & fields.keys():
+        if "Secret" in repr(fields[name].annotation):
+            given[name] = _wrapped(given[name])
+
+
+def _wrapped(value: Any) -> Any:
+    if type(value) is str:
+        return SecretStr(value)
+    if type(value) is dict:
+        return {key: _wrapped(inner) for key, inner in value.items()}
+    return value
 
 
 def _rebuilt(value: Any, kept: list[tuple[Any, Any]]) -> Any:
@@ -69,8 +110,9 @@ def _rebuilt(value: Any, kept: list[tuple[Any, Any]]) -> Any:
         return dict(kept)
     if isinstance(value, BaseModel):
         # A field cannot be left out, only be empty.
-        now = {**dict.fromkeys(name for name, _ in _named(value)), **dict(kept)}
-        return value.model_copy(update={k: now[k] for k, v in _named(value) if now[k] is not v})
+        entries = {key: inner for key, _, inner in _entries(value)}
+        now = {**dict.fromkeys(entries), **dict(kept)}
+        return value.model_copy(update={k: now[k] for k, v in entries.items() if now[k] is not v})
     kind = next(kind for kind in _COLLECTIONS if isinstance(value, kind))
     return kind(inner for _, inner in kept)
 
@@ -81,8 +123,12 @@ def _holds_secret(value: Any, name: Any) -> bool:
     pending, seen = [(name, value)], set()
     while pending:
         within, outer = pending.pop()
-        for key, inner in _named(outer):
-            if _is_secret(key, inner, within=within):
+        if isinstance(outer, str):
+            if without_credentials(outer) is not outer:
+                return True
+            continue
+        for key, named, inner in _entries(outer):
+            if _is_secret(named, inner, within=within):
                 return True
             # A ring of references is gone round once.
             if isinstance(inner, _CONTAINERS) and (id(inner), key == "properties") not in seen:
@@ -91,22 +137,42 @@ def _holds_secret(value: Any, name: Any) -> bool:
     return False
 
 
-def _named(value: Any) -> Iterable[tuple[Any, Any]]:
-    """List what a value holds, with the names that it has there, if any."""
-    if isinstance(value, dict):
-        return value.items()
+def _entries(value: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """List what a value holds: the key of each, what it is called, and the thing itself."""
     if isinstance(value, _COLLECTIONS):
-        return (("", inner) for inner in value)
+        before: Any = ""
+        for inner in value:
+            yield "", before, inner
+            is_named = not before and names_next(inner, len(value))
+            before = inner if is_named else ""
+        return
+    named = _named(value)
+    of_credential = key_of_named(named.items()) if named else None
+    for key, inner in named.items():
+        is_pair = of_credential is not None and key == of_credential
+        # The name of a pair is a word for it, and no secret.
+        yield key, ("password" if is_pair else "" if _names(key, of_credential) else key), inner
+
+
+def _names(key: Any, of_credential: str | None) -> bool:
+    return of_credential is not None and key == "key"
+
+
+def _named(value: Any) -> Mapping[Any, Any]:
+    """List what a value holds by names, if it does."""
+    if isinstance(value, dict):
+        return value
     if isinstance(value, BaseModel) and not isinstance(value, SecretKeeping):
-        return {**vars(value), **(value.model_extra or {})}.items()
-    return ()
+        return {**vars(value), **(value.model_extra or {})}
+    return {}
 
 
 def _is_secret(name: Any, value: Any, within: Any = "") -> bool:
     # In a JSON schema it is the name of a property, and the value says of which type that is.
     is_schema = within == "properties" and isinstance(value, dict)
-    is_credential = value is not None and not is_schema and _CREDENTIAL_NAME.search(str(name))
-    return isinstance(value, _SECRETS) or bool(is_credential)
+    if isinstance(value, _SECRETS):
+        return True
+    return value is not None and not is_schema and is_credential_key(str(name))
 
 
 class SecretKeeping(BaseChatModel):
@@ -126,34 +192,98 @@ class SecretKeeping(BaseChatModel):
         serialized = super().to_json()
         if serialized["type"] == "constructor":
             kwargs = serialized["kwargs"]
-            serialized["kwargs"] = {name: without_secrets(kwargs[name]) for name in kwargs}
+            found = {n for n, v in vars(self).items() if isinstance(v, EnvironmentSecret)}
+            serialized["kwargs"] = {
+                name: without_secrets(kwargs[name]) for name in kwargs if name not in found
+            }
         return serialized
 
     def __getstate__(self) -> dict[Any, Any]:
-        """Pickle the model without its secrets; who loads it reads them as `lc_secrets` says."""
+        """Pickle the model without its secrets; those that were given are asked for again."""
         state = super().__getstate__()
         secret = secret_fields(type(self))
-        values = state["__dict__"].items()
-        kept = {name: without_secrets(value) for name, value in values if name not in secret}
-        return {**state, "__dict__": kept}
+        values = {name: value for name, value in state["__dict__"].items() if name != _MISSING}
+        kept = {name: without_secrets(values[name]) for name in values if name not in secret}
+        lost = {name: left for name, left in self._missing.items() if values.get(name) is left}
+        changed = {name: left for name, left in kept.items() if left is not values[name]}
+        own = type(self).model_fields.keys() - BaseChatModel.model_fields.keys()
+        given = {name: self._is_given(name) for name in secret if values.get(name) is not None}
+        return {
+            **state,
+            "__dict__": kept,
+            _STATE_KEY: (
+                {**lost, **{name: left for name, left in changed.items() if name in own}},
+                given,
+            ),
+        }
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
-        for name, variable in self.lc_secrets.items():
-            field = type(self).model_fields[name]
-            value: Any = os.environ.get(variable, field.get_default(call_default_factory=True))
-            is_text = isinstance(value, str) and "Secret" in repr(field.annotation)
-            self.__dict__[name] = SecretStr(value) if is_text else value
+        lost, had = state.get(_STATE_KEY, ({}, {}))
+        self.__dict__[_MISSING] = dict(lost)
+        for name in secret_fields(type(self)):
+            self.__dict__[name] = None
+            if had.get(name) is False:
+                field = type(self).model_fields[name]
+                self.__dict__[name] = field.get_default(call_default_factory=True)
+            elif name in had or name in lost:
+                self._find_again(name)
+
+    @property
+    def _missing(self) -> dict[str, Any]:
+        """What was lost by pickling, and what is left of each: `None`, or a part of it."""
+        missing: dict[str, Any] = self.__dict__.get(_MISSING, {})
+        return missing
+
+    def _is_given(self, name: str) -> bool:
+        is_default = name not in self.model_fields_set
+        return not (is_default or isinstance(self.__dict__[name], EnvironmentSecret))
+
+    def _find_again(self, name: str) -> None:
+        """Look for a secret in the variable that is named for it; else miss it."""
+        annotation = repr(type(self).model_fields[name].annotation)
+        value = os.environ.get(self._variable(name))
+        if value is None or "[" in annotation:  # a variable holds a text, and no collection
+            self._missing[name] = None
+        else:
+            self.__dict__[name] = SecretStr(value) if "Secret" in annotation else value
+
+    def require_secrets(self, given: Mapping[str, Any]) -> None:
+        """Ask for what was lost when the model, or what binds its arguments, was pickled.
+
+        Args:
+            given: The arguments of a call.
+
+        Raises:
+            AuthenticationError: If a secret is missing; it names it.
+        """
+        values = self.__dict__
+        missing = [
+            name
+            for name, left in self._missing.items()
+            if values.get(name) is left and name not in given
+        ]
+        missing += [value.name for value in given.values() if isinstance(value, Lost)]
+        if not missing:
+            return
+        names = ", ".join(sorted(missing))
+        raise AuthenticationError(
+            f"{type(self).__name__} was pickled, and pickles hold no secrets: give {names} again, "
+            f"as in model.model_copy(update={{{missing[0]!r}: ...}}); a text may also be in the "
+            f"environment where it is loaded, such as {self._variable(missing[0])}"
+        )
+
+    def _variable(self, name: str) -> str:
+        return f"{spelled(type(self).__name__, '_')}_{name}".upper()
 
     @property
     def lc_secrets(self) -> dict[str, str]:
         """The environment variable that each secret parameter is read from when it is loaded."""
-        prefix = spelled(type(self).__name__, "_")
-        return {name: f"{prefix}_{name}".upper() for name in secret_fields(type(self))}
+        return {name: self._variable(name) for name in secret_fields(type(self))}
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Leave secrets out, also those that are not typed as such."""
         secret = secret_fields(type(self))
         for name, value in super().__repr_args__():
             hidden = value is not None and (name in secret or isinstance(value, _SECRETS))
-            yield name, "**********" if hidden else without_secrets(value)
+            yield name, _HIDDEN if hidden else without_secrets(value)

@@ -13,7 +13,7 @@ from .._tools.definitions import (
     tool_name,
 )
 from .._tools.structured import structured
-from .secrets import SecretKeeping
+from .binding import Bindable
 from .spec import spec_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
-class ToolCalling(SecretKeeping):
+class ToolCalling(Bindable):
     """What binds tools and schemas to a model, for a generator that takes them."""
 
     def bind_tools(

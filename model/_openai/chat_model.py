@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
-from langchain_core.utils import secret_from_env
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from .._custom.base import CustomChatModel
+from .._custom.secrets import EnvironmentSecret, hidden_arguments
 from .._errors import MissingExtraError
 from .._generators.owned import owned
 from .._tools.constrained import ConstrainedTurn
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 _KEY_VARIABLE: Final = "OPENAI_API_KEY"
 _MOST_STOP_STRINGS: Final = 4  # more are refused by OpenAI; all are looked for in the answer
 _PACKAGES: Final = ("httpx", "httpx_sse")
+
+
+def _key_of_environment() -> SecretStr | None:
+    key = os.environ.get(_KEY_VARIABLE)
+    return None if key is None else EnvironmentSecret(key)
 
 
 class OpenAICompatibleChatModel(CustomChatModel):
@@ -80,6 +86,8 @@ class OpenAICompatibleChatModel(CustomChatModel):
         timeout: Seconds for a whole call, retries included.
         max_retries: How often to try again after a connection failed, or a status of 408,
             409, 429 or 5xx; as long as no chunk has come.
+        max_answer_bytes: What an answer may take up, counted as the bytes of its events, of
+            256 each at least; `None` for no limit.
         max_connections: Connections at once on an event loop; more calls wait for one. It holds
             for the model, and cannot be changed for one call.
         stop: Strings that end an answer, also sent to the server, the first four of them; the one
@@ -98,6 +106,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
         BadRequestError: On a call, if the server refuses the request for another reason.
         ServerError: On a call, if the server fails.
         ModelConnectionError: On a call, if it is not reached, or goes away.
+        AnswerTooLongError: On a call, if the answer goes on beyond `max_answer_bytes`.
         ModelTimeoutError: On a call, if a limit of time is exceeded; the message says which.
         MalformedAnswerError: On a call, if the answer is not of this protocol.
         ModelClosedError: On a call, after `close`.
@@ -107,9 +116,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
 
     base_url: str
     model_name: str = Field(min_length=1)
-    api_key: SecretStr | None = Field(
-        default_factory=secret_from_env(_KEY_VARIABLE, default=None), validate_default=True
-    )
+    api_key: SecretStr | None = Field(default_factory=_key_of_environment, validate_default=True)
     headers: dict[str, SecretStr] | None = None
     temperature: float | None = Field(default=None, ge=0)
     top_p: float | None = Field(default=None, gt=0, le=1)
@@ -125,6 +132,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
     chunk_timeout: float | None = Field(default=120, gt=0)
     timeout: float | None = Field(default=None, gt=0)
     max_retries: int = Field(default=2, ge=0)
+    max_answer_bytes: int | None = Field(default=64 * 1024 * 1024, ge=1)
     max_connections: int = Field(default=256, ge=1, frozen=True)
 
     provider: ClassVar[str] = "openai_compatible"
@@ -133,6 +141,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         _require_http()
+        hidden_arguments(type(self), kwargs)
         super().__init__(*args, **kwargs)
         # Imported now, not by the first call, which may be on an event loop.
         from . import endpoint as _openai_endpoint  # noqa: F401, PLC0415  # the extra `http`
@@ -183,11 +192,6 @@ class OpenAICompatibleChatModel(CustomChatModel):
     def _llm_type(self) -> str:
         return "openai-compatible"
 
-    @property
-    def lc_secrets(self) -> dict[str, str]:
-        """The environment variable that the key is read from when the model is loaded."""
-        return {**super().lc_secrets, "api_key": _KEY_VARIABLE}
-
     # --- the request ---------------------------------------------------------------------------
 
     def _marked(self, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -222,6 +226,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
                 total=self.timeout,
             ),
             streams=streams,
+            max_bytes=self.max_answer_bytes,
         )
 
     def _streams(self, wanted: dict[str, Any]) -> bool:
@@ -250,8 +255,8 @@ class OpenAICompatibleChatModel(CustomChatModel):
     @property
     def _secret_headers(self) -> dict[str, SecretStr]:
         key, headers = self.api_key, self.headers or {}
-        is_from_environment = "api_key" not in self.model_fields_set
-        if not key or (is_from_environment and is_overheard(self.base_url)):
+        # What was found was not given for this address; a copy of the model knows it, too.
+        if not key or (isinstance(key, EnvironmentSecret) and is_overheard(self.base_url)):
             return headers
         return {"Authorization": SecretStr(f"Bearer {key.get_secret_value()}"), **headers}
 
@@ -293,6 +298,8 @@ class OpenAICompatibleChatModel(CustomChatModel):
     def _check_key(cls, key: SecretStr | None) -> SecretStr | None:
         if key is None or not key.get_secret_value():
             return None
+        if not key.get_secret_value().strip("*"):
+            raise ValueError("it is a hidden key, as models show it; give the key itself")
         check_header("Authorization", key)
         return key
 

@@ -43,8 +43,16 @@ if TYPE_CHECKING:
 DONE: Final = "[DONE]"
 """The last event of a complete stream."""
 
+# What makes a difference for where an object ends; an escape may be of any character.
+_JSON_MARK: Final = re.compile(r'["{}\[\]]|\\.?|[^\s"{}\[\]\\]+', re.DOTALL)
 # JSON escapes a character beyond the first 65,536 as two halves, surrogates of UTF-16.
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+_MOST_CALLS: Final = 256
+
+
+class TooManyCallsError(ValueError):
+    """An answer calls more tools than anybody would."""
 
 
 def parse_chunk(data: str) -> Chunk:
@@ -240,6 +248,8 @@ class ChunkReader:
     def _call_chunk(self, delta: ToolCall) -> ToolCallChunk:
         call = next((call for call in reversed(self._calls) if call.continues_with(delta)), None)
         if call is None:
+            if len(self._calls) >= _MOST_CALLS:
+                raise TooManyCallsError(f"made more than {_MOST_CALLS} tool calls in one answer")
             call = _CallInTheMaking(delta, self._new_index())
             self._calls.append(call)
         taken = call.take(delta)
@@ -261,12 +271,12 @@ class _CallInTheMaking:
     """
 
     __slots__ = (
-        "_arguments",
         "_characters",
         "_given_id",
         "_has_id",
         "_index",
         "_name",
+        "_object",
         "_position",
         "id",
     )
@@ -278,7 +288,7 @@ class _CallInTheMaking:
         self._has_id = False
         self.id = ""
         self._name: str | None = None
-        self._arguments: list[str] = []
+        self._object = _ObjectInTheMaking()
         self._characters = _Characters()
 
     def continues_with(self, delta: ToolCall) -> bool:
@@ -300,7 +310,7 @@ class _CallInTheMaking:
     def _goes_on_with(self, function: Function) -> bool:
         """Tell whether a function is this one, and no second call of it."""
         is_same = function.name == self._name
-        return is_same and not (function.arguments and _is_whole("".join(self._arguments)))
+        return is_same and not (function.arguments and self._object.is_whole)
 
     def take(self, delta: ToolCall) -> ToolCallChunk:
         """Pass a delta on: id and name once, the arguments as they come."""
@@ -313,18 +323,44 @@ class _CallInTheMaking:
         if isinstance(arguments, dict):
             arguments = json.dumps(arguments, ensure_ascii=False)
         arguments = self._characters.join(arguments)
-        self._arguments.append(arguments)
+        self._object.feed(arguments)
         return tool_call_chunk(name=name, args=arguments, id=call_id, index=self._index)
 
 
-def _is_whole(arguments: str) -> bool:
-    if not arguments.rstrip().endswith("}"):
-        return False
-    try:
-        json.loads(arguments)
-    except (ValueError, RecursionError):
-        return False
-    return True
+class _ObjectInTheMaking:
+    """Follows an object of JSON while it is being written, each character once.
+
+    Attributes:
+        is_whole: Whether what has been written ends with the brace that closes the object.
+    """
+
+    __slots__ = ("_depth", "_escaped", "_in_string", "is_whole")
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._escaped = False
+        self._in_string = False
+        self.is_whole = False
+
+    def feed(self, text: str) -> None:
+        """Follow the next part."""
+        if self._escaped and text:
+            text, self._escaped = text[1:], False
+        for mark in _JSON_MARK.findall(text):
+            self._take(mark)
+
+    def _take(self, mark: str) -> None:
+        self.is_whole = False
+        if self._in_string:
+            self._in_string = mark != '"'
+            self._escaped = mark == "\\"  # what it escapes comes with the next part
+        elif mark == '"':
+            self._in_string = True
+        elif mark in "{[":
+            self._depth += 1
+        elif mark in "}]":
+            self._depth -= 1
+            self.is_whole = self._depth == 0 and mark == "}"
 
 
 def _more(chunk: Chunk) -> dict[str, Any]:

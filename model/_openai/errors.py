@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,7 @@ from .._errors import (
 )
 from .retry import parse_milliseconds, parse_retry_after
 from .too_long import names_too_long, says_too_long
+from .wire import MAX_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,6 +102,24 @@ def hide(text: str, secrets: Sequence[str]) -> str:
     return _BEARER.sub(rf"\1 {_HIDDEN}", text)
 
 
+def without_frames(error: ModelError, secrets: Sequence[str]) -> ModelError:
+    """Take out of an error, and of what led to it, the frames that it came through.
+
+    Tools that show the variables of each frame would show the request's headers and what the
+    server has repeated of them. What led to it is left out where it says a secret itself.
+    """
+    seen: set[int] = set()
+    below: BaseException = error.with_traceback(None)
+    while id(below) not in seen:
+        seen.add(id(below))
+        reason = below.__cause__ or (None if below.__suppress_context__ else below.__context__)
+        told = reason is not None and hide(repr(reason), secrets) == repr(reason)
+        below.__context__ = None
+        below.__cause__ = reason.with_traceback(None) if reason is not None and told else None
+        below = below.__cause__ or below
+    return error
+
+
 def _in_any_spelling(character: str) -> str:
     """Match a character as it is, or escaped for JSON or for an address, also repeatedly."""
     if character.isalnum():
@@ -125,8 +144,8 @@ class ServerAnswer:
     server: str
     model_name: str
     status: int
-    headers: Mapping[str, str]
-    secrets: Sequence[str]
+    headers: Mapping[str, str] = field(repr=False)
+    secrets: Sequence[str] = field(repr=False)
 
     def refusal(self, body: str) -> ModelError:
         """Name the failure of an answer that is not a success."""
@@ -247,10 +266,13 @@ class _Details:
 
 def _details(body: str) -> _Details:
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
+        return _details_of_json(json.loads(body))
+    except (ValueError, RecursionError):  # also where it is nested too deeply to be told
         is_page = body.lstrip().startswith("<")
         return _Details("an HTML page" if is_page else body)
+
+
+def _details_of_json(answer: Any) -> _Details:
     if isinstance(answer, list) and answer and isinstance(answer[0], dict):  # Google's
         answer = answer[0]
     error = answer.get("error") if isinstance(answer, dict) else None
@@ -277,7 +299,7 @@ def _details_of(error: Any) -> _Details:
 
 def _count(told: Any, found: re.Match[str] | None) -> int | None:
     if isinstance(told, int):
-        return told
+        return told if 0 <= told <= MAX_COUNT else None
     return int(found[1]) if found else None
 
 

@@ -14,6 +14,7 @@ import httpx
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from .._errors import (
+    AnswerTooLongError,
     BadRequestError,
     MalformedAnswerError,
     ModelClosedError,
@@ -22,13 +23,13 @@ from .._errors import (
     ModelTimeoutError,
 )
 from .._generators.owned import owned
-from .chunks import DONE, ChunkReader, parse_chunk
-from .errors import ServerAnswer, hide
+from .chunks import DONE, ChunkReader, TooManyCallsError, parse_chunk
+from .errors import ServerAnswer, hide, without_frames
 from .sse import EVENT_STREAM, EventTooLongError, server_sent_events
 from .wire import Chunk
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterator
 
     from httpx_sse import ServerSentEvent
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 _JSON: Final = "application/json"
 _EVENT_LIMIT: Final = 8 * 1024 * 1024
+# What an event takes up at least, and its chunk with it, however little it says.
+_LEAST_EVENT: Final = 256
 _BODY_LIMIT: Final = 64 * 1024
 _BODY_SECONDS: Final = 5.0
 # How long to wait, after the last event, for the end of the stream, which frees the connection.
@@ -67,6 +70,7 @@ class Exchange:
         self._deadline = until
         self._limit = ("timeout", completion.limits.total)
         self._answer: ServerAnswer | None = None
+        self._room: int | None = None
         self.has_begun = False
 
     async def pieces(self) -> AsyncGenerator[Piece]:
@@ -75,6 +79,7 @@ class Exchange:
         Raises:
             ModelError: If there is no answer, or another one.
         """
+        failure: ModelError
         try:
             client = await self._clients.here()
             async with asyncio.timeout_at(self._when):
@@ -86,24 +91,30 @@ class Exchange:
                         yield piece
             finally:
                 client.places.release()
-        except ModelError:
-            raise
+        except ModelError as error:
+            failure = error
         except (TimeoutError, EventTooLongError, httpx.HTTPError) as error:
-            repeats_secret = hide(str(error), self._completion.secrets) != str(error)
-            raise self._as_ours(error) from (None if repeats_secret else error)
+            failure = self._as_ours(error)
+            failure.__cause__ = error
+        else:
+            return
+        # Raised here, or what is being handled would be its context.
+        raise without_frames(failure, self._completion.secrets)
 
     async def _answer_of(self, http: httpx.AsyncClient) -> AsyncGenerator[Piece]:
         response = await self._send(http)
         try:
             answer, is_stream = await self._begun(response)
             reader = ChunkReader(self._completion.server)
+            self._room = self._completion.max_bytes
             if not is_stream:
-                for piece in reader.read(await self._whole(response, answer)):
+                for piece in _pieces(reader, await self._whole(response, answer), answer):
                     yield piece
             else:
                 async with owned(server_sent_events(response, limit=_EVENT_LIMIT)) as events:
                     while event := await self._next_data(events, reader):
-                        for piece in reader.read(_chunk(event, answer)):
+                        self._take_room(event, answer)
+                        for piece in _pieces(reader, _chunk(event, answer), answer):
                             yield piece
                         if self.has_begun:
                             self._allow("chunk_timeout", self._completion.limits.next_chunk)
@@ -117,6 +128,18 @@ class Exchange:
         finally:
             # Closes the connection too, unless the answer has been read to its end.
             await response.aclose()
+
+    def _take_room(self, event: ServerSentEvent, answer: ServerAnswer) -> None:
+        """Count what an event takes up, here and in what LangChain makes of it."""
+        if self._room is None:
+            return
+        self._room -= max(len(event.data), _LEAST_EVENT)
+        if self._room < 0:
+            raise AnswerTooLongError(
+                f"{answer.server} goes on answering beyond {self._completion.max_bytes:,} bytes; "
+                "limit the answer (max_tokens), or allow more (max_answer_bytes)",
+                **answer.facts(),
+            )
 
     async def _send(self, http: httpx.AsyncClient) -> httpx.Response:
         if http.is_closed:
@@ -145,7 +168,7 @@ class Exchange:
         if not response.is_success:
             raise answer.refusal(await self._body(response))
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        is_plain = "content-encoding" not in response.headers
+        is_plain = not _encoding(response)
         if is_plain and kind in {EVENT_STREAM, _JSON}:
             return answer, kind == EVENT_STREAM
         what = f"sent {kind or 'something'} instead of a plain event stream"
@@ -155,7 +178,7 @@ class Exchange:
         """Read an answer that comes in one piece: that of a server that does not stream."""
         body = bytearray()
         async with asyncio.timeout_at(self._when):
-            async for part in response.aiter_bytes():
+            async for part in response.aiter_raw():
                 body += part
                 if len(body) > _EVENT_LIMIT:
                     raise EventTooLongError(f"an answer goes on beyond {_EVENT_LIMIT} bytes")
@@ -173,11 +196,16 @@ class Exchange:
         return chunk
 
     async def _body(self, response: httpx.Response) -> str:
-        """Read as much of a failure's body as is needed to tell it, and as there is time for."""
+        """Read as much of a failure's body as is needed to tell it, and as there is time for.
+
+        A body in an encoding that nobody has asked for stays unread: it may decode to any size.
+        """
+        if encoding := _encoding(response):
+            return f"a body encoded as {encoding}, unasked"
         body = b""
         with contextlib.suppress(httpx.HTTPError, TimeoutError):
             async with self._within(_BODY_SECONDS):
-                async for part in response.aiter_bytes():
+                async for part in response.aiter_raw():
                     body += part
                     if len(body) >= _BODY_LIMIT:
                         break
@@ -188,6 +216,9 @@ class Exchange:
     ) -> ServerSentEvent | Literal[False] | None:
         """Wait for the next event; `None` when the stream breaks off, `False` at its end."""
         try:
+            # An event that is there already would be read without a look at the time.
+            if self._when is not None and asyncio.get_running_loop().time() > self._when:
+                raise TimeoutError  # noqa: TRY301  # told as any other
             async with asyncio.timeout_at(self._when):
                 event = await anext(events, None)
         except (TimeoutError, httpx.HTTPError, EventTooLongError):
@@ -280,6 +311,19 @@ def _headers(completion: Completion) -> dict[str, str]:
     _TRACE_CONTEXT.inject(headers)
     own = completion.headers.items()
     return headers | {name: value.get_secret_value() for name, value in own}
+
+
+def _encoding(response: httpx.Response) -> str:
+    """Name the encoding of an answer's body, if it has one."""
+    told: str = response.headers.get("content-encoding", "").strip().lower()
+    return "" if told == "identity" else told[:_SAID_LIMIT]
+
+
+def _pieces(reader: ChunkReader, chunk: Chunk, answer: ServerAnswer) -> Iterator[Piece]:
+    try:
+        yield from reader.read(chunk)
+    except TooManyCallsError as error:
+        raise answer.malformed(str(error), "") from None
 
 
 def _chunk(event: ServerSentEvent, answer: ServerAnswer) -> Chunk:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -50,14 +50,16 @@ class Completion:
         headers: The headers that are the caller's own, credentials among them.
         limits: The limits of time.
         streams: Whether the answer is to come as a stream.
+        max_bytes: What the answer may take up; `None` for no limit.
     """
 
     server: str
     model_name: str
-    body: bytes
+    body: bytes = field(repr=False)
     headers: Mapping[str, SecretStr]
     limits: Limits
     streams: bool = True
+    max_bytes: int | None = None
 
     @property
     def secrets(self) -> list[str]:

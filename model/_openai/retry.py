@@ -14,6 +14,7 @@ from typing import Final
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{0,12})?")
 _STATUSES: Final = frozenset({408, 409, 429})
 _FIRST_SERVER_ERROR: Final = 500
+_LONGEST_WAIT: Final = 366 * 24 * 3600.0
 # Beyond it, doubling has long reached every sensible limit.
 _MOST_DOUBLINGS: Final = 32
 
@@ -66,15 +67,20 @@ def parse_retry_after(value: str | None, *, date: str | None, now: datetime) -> 
         now: The time here, with its zone, for an answer without a `Date`.
 
     Returns:
-        Seconds to wait, at least 0; `None` for no header, or one that cannot be read.
+        Seconds to wait, at least 0; `None` for no header, for one that cannot be read, and for
+        one that asks for more than a year, which is a mistake.
     """
     value = (value or "").strip()
     if value.isascii() and value.replace(".", "", 1).isdigit():
-        return float(value)
+        return _in_range(float(value))
     until = _http_date(value)
     if until is None:
         return None
-    return max(0.0, (until - (_http_date(date or "") or now)).total_seconds())
+    return _in_range(max(0.0, (until - (_http_date(date or "") or now)).total_seconds()))
+
+
+def _in_range(seconds: float) -> float | None:
+    return seconds if seconds <= _LONGEST_WAIT else None
 
 
 def parse_milliseconds(value: str | None) -> float | None:

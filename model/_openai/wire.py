@@ -5,9 +5,20 @@ https://platform.openai.com/docs/api-reference/chat-streaming
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+MAX_COUNT: Final = 2**53
+"""More tokens than that nobody counts."""
+
+
+def _count_in_range(told: Any) -> Any:
+    is_number = isinstance(told, int | float)
+    return None if is_number and not 0 <= told <= MAX_COUNT else told
+
+
+_Count: TypeAlias = Annotated[int | None, BeforeValidator(_count_in_range)]
 
 _Id: TypeAlias = Annotated[str, Field(coerce_numbers_to_str=True)]
 
@@ -65,23 +76,23 @@ class Choice(BaseModel):
 class PromptDetails(BaseModel):
     """Of the tokens sent, those that were."""
 
-    cached_tokens: int | None = None
-    audio_tokens: int | None = None
+    cached_tokens: _Count = None
+    audio_tokens: _Count = None
 
 
 class CompletionDetails(BaseModel):
     """Of the tokens received, those that were."""
 
-    reasoning_tokens: int | None = None
-    audio_tokens: int | None = None
+    reasoning_tokens: _Count = None
+    audio_tokens: _Count = None
 
 
 class Usage(BaseModel):
     """A report of usage."""
 
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
+    prompt_tokens: _Count = None
+    completion_tokens: _Count = None
+    total_tokens: _Count = None
     prompt_tokens_details: PromptDetails | None = None
     completion_tokens_details: CompletionDetails | None = None
 

@@ -7,10 +7,13 @@ after the user's redaction, cut to a size, as JSON that is still valid, and with
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
+from hashlib import sha256
+from threading import local
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from .._errors import ConfigurationError
@@ -31,6 +34,7 @@ DEFAULT_MAX_CHARACTERS: Final = 100_000
 # How much more of the content a redaction sees than is kept: it must not be the cut that
 # hides from it what it looks for.
 _REDACTION_MARGIN: Final = 10
+_REMEMBERED: Final = 4
 _SHRINKING: Final = 0.98
 _NOTHING: Final = "{}"
 
@@ -92,12 +96,14 @@ class Passed:
         text: content that is text as it is, all other content as JSON, for spans.
         dropped: characters and items that were cut off, and keys that looked like credentials.
         is_json: whether the text is JSON.
+        is_changed: whether the user's redaction made it another.
         value: the content as plain data, for events.
     """
 
     text: str
     dropped: int
     is_json: bool
+    is_changed: bool = False
     value: Plain = field(default=None, compare=False)
 
     @property
@@ -108,6 +114,29 @@ class Passed:
 
 def _say_nothing(_trouble: str, _error: BaseException) -> None:
     pass
+
+
+class _Redactions:
+    """Remembers the last redactions of each thread.
+
+    The same content goes to a span and to an event: so it is redacted once.
+    """
+
+    def __init__(self) -> None:
+        self._of_thread = local()
+
+    def made(self, redact: Redact, name: str, value: Plain) -> Plain:
+        """Return what a redaction makes of a value, or has just made of it."""
+        last: deque[tuple[bytes, Plain]] = vars(self._of_thread).setdefault(
+            "last", deque(maxlen=_REMEMBERED)
+        )
+        key = sha256(f"{name} {to_json(value)}".encode()).digest()
+        for known, redacted in last:
+            if known == key:
+                return redacted
+        redacted = redact(name, value)
+        last.append((key, redacted))
+        return redacted
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +155,7 @@ class ContentDoor:
     redact: Redact | None = None
     max_characters: int = DEFAULT_MAX_CHARACTERS
     report: Report = field(default=_say_nothing)
+    _redactions: _Redactions = field(default_factory=_Redactions, init=False, compare=False)
 
     def on_span(self, name: str, content: Callable[[], object]) -> Passed | None:
         """Return content for the span attribute *name*; None where none must or can pass.
@@ -135,6 +165,10 @@ class ContentDoor:
             content: makes the content; called only where it may pass, since that may take long.
         """
         return self._one(name, content) if self.capture.on_spans else None
+
+    def passes_whole(self, text: str) -> bool:
+        """Say whether a *text* that redaction has left as it is passes as it is."""
+        return self.capture.on_spans and _fitted("", text, self.max_characters).text == text
 
     def all_on_span(self, content: Content) -> Iterator[tuple[str, Passed]]:
         """Yield what passes onto a span of a run's content, by attribute.
@@ -153,7 +187,9 @@ class ContentDoor:
     def _all(self, content: Content) -> Iterator[tuple[str, Passed]]:
         try:
             found = content()
-        except Exception as error:  # noqa: BLE001 - it comes from values of any shape
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - it comes from values of any shape
             self.report("content could not be read", error)
             return
         for name in found:
@@ -164,19 +200,32 @@ class ContentDoor:
     def _one(self, name: str, content: Callable[[], object]) -> Passed | None:
         try:
             return self._passed(name, content())
-        except Exception as error:  # noqa: BLE001 - the user's redaction may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the user's redaction may raise anything
             self.report("content could not be recorded", error)
             return None
+
+    def _redacted(self, name: str, value: Plain) -> Plain:
+        assert self.redact is not None  # noqa: S101 - or there is nothing to be done
+        if self.capture is not CaptureContent.SPAN_AND_EVENT:
+            return self.redact(name, value)
+        return self._redactions.made(self.redact, name, value)
 
     def _passed(self, name: str, content: object) -> Passed | None:
         if self.redact is None:
             return _fitted(name, content, self.max_characters)
         whole = Reader(self.max_characters * _REDACTION_MARGIN, _BEFORE_REDACTION)
-        redacted = self.redact(name, _read(name, content, whole))
+        value = _read(name, content, whole)
+        before = to_json(value)
+        redacted = self._redacted(name, value)
         if redacted is None:
             return None
         passed = _fitted(name, redacted, self.max_characters)
-        return replace(passed, dropped=passed.dropped + whole.dropped)
+        is_changed = (
+            to_json(_read(name, redacted, Reader(len(before), _BEFORE_REDACTION))) != before
+        )
+        return replace(passed, dropped=passed.dropped + whole.dropped, is_changed=is_changed)
 
 
 def _read(name: str, content: object, reader: Reader) -> Plain:
@@ -194,7 +243,7 @@ def _fitted(name: str, content: object, limit: int) -> Passed:
         is_json = not isinstance(value, str)
         text = value if isinstance(value, str) else to_json(value)
         if len(text) <= limit:
-            return Passed(text, reader.dropped, is_json, value)
+            return Passed(text, reader.dropped, is_json, value=value)
         if not characters:
             return Passed(_NOTHING, reader.dropped, is_json)
         # What JSON adds to the text is known only once it is there.

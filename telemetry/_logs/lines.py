@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, Final
 
 from .._diagnostics import Diagnostics
 from .._translation.exceptions import full_name, stack_trace
 from .._values.plain import Plain, Reader, to_json
+from .._values.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence
@@ -24,6 +26,7 @@ diagnostics: Final = Diagnostics()
 _MAX_CHARACTERS: Final = 100_000
 _FIRST: Final = ("timestamp", "level", "event", "logger")
 _NOT_NEXT: Final = frozenset({*_FIRST, "_record"})
+_FRAMES: Final = frozenset({"exception", "stack"})
 # What every record has.
 _OF_RECORDS: Final = vars(logging.makeLogRecord({})).keys() | {"message", "asctime", "taskName"}
 
@@ -106,6 +109,22 @@ def as_plain(_logger: Any, _method_name: str, event_dict: EventDict) -> EventDic
     return told if isinstance(told, dict) else {}
 
 
+def as_visible(_logger: Any, _method_name: str, event_dict: EventDict) -> EventDict:
+    """Show control characters in a line of plain data as symbols, so that it stays a line."""
+    return {visible(name): _visible(value, name) for name, value in event_dict.items()}
+
+
+def _visible(value: Plain, name: str = "") -> Plain:
+    if isinstance(value, str):
+        # Frames are lines of their own, set in, so that none looks like a record.
+        return indent(visible_lines(value), "  ") if name in _FRAMES else visible(value)
+    if isinstance(value, list):
+        return [_visible(item) for item in value]
+    if isinstance(value, dict):
+        return {visible(key): _visible(item) for key, item in value.items()}
+    return value
+
+
 def as_json(_logger: Any, _method_name: str, event_dict: EventDict) -> str:
     """Return a line of plain data as one line of JSON."""
     plain: dict[str, Plain] = dict(event_dict)
@@ -149,7 +168,9 @@ class LineWriter(logging.Handler):
             for processor in self.processors:
                 line = processor(None, record.levelname.lower(), line)
             self._write(line)
-        except Exception as error:  # noqa: BLE001 - the application goes on without the line
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the application goes on without the line
             diagnostics.report("line could not be written", error)
 
     def write(self, line: str) -> None:
@@ -157,7 +178,9 @@ class LineWriter(logging.Handler):
         self.acquire()
         try:
             self._write(line)
-        except Exception as error:  # noqa: BLE001 - as above
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
             diagnostics.report("line could not be written", error)
         finally:
             self.release()

@@ -77,7 +77,9 @@ class OpenTelemetryLogProcessor:
             return event_dict
         try:
             self._send(self._provider, logger, method_name, event_dict)
-        except Exception as error:  # noqa: BLE001 - the application's line goes on without it
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the application's line goes on without it
             diagnostics.report("line could not be sent", error)
         return event_dict
 

@@ -85,7 +85,9 @@ class RunLog:
         try:
             waited = _seconds(at - run.started_at)
             _log(_level(run), "first chunk", run, {"time_to_first_chunk": waited})
-        except Exception as error:  # noqa: BLE001 - a filter or handler of the application's
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a filter or handler of the application's
             self._diagnostics.report("first chunk could not be logged", error)
 
 

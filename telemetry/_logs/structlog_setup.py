@@ -16,6 +16,7 @@ from .lines import (
     add_logger_name,
     as_json,
     as_plain,
+    as_visible,
 )
 from .processor import OpenTelemetryLogProcessor
 
@@ -77,7 +78,7 @@ def configure_logging(  # noqa: PLR0913 - keywords, each with a default
     least = _level(level)
     capable_of("logger_provider", logger_provider, "get_logger", "a LoggerProvider")
     writer = LineWriter(stream)
-    processors = _processors(_renderer(format, writer), exception_messages, logger_provider)
+    processors = _processors(_renderers(format, writer), exception_messages, logger_provider)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(least),
@@ -91,7 +92,7 @@ def configure_logging(  # noqa: PLR0913 - keywords, each with a default
 
 
 def _processors(
-    renderer: Processor, exception_messages: bool, logger_provider: LoggerProvider | None
+    renderers: Sequence[Processor], exception_messages: bool, logger_provider: LoggerProvider | None
 ) -> Sequence[Processor]:
     """Return the processors of a line, wherever it comes from."""
     from structlog.contextvars import merge_contextvars  # noqa: PLC0415 - as above
@@ -112,21 +113,22 @@ def _processors(
         ExceptionTeller(messages=exception_messages),
         *sender,
         as_plain,
-        renderer,
+        *renderers,
     ]
 
 
-def _renderer(told: str | None, writer: LineWriter) -> Processor:
+def _renderers(told: str | None, writer: LineWriter) -> Sequence[Processor]:
     if told is None:
         told = "console" if writer.is_terminal else "json"
     if told not in _FORMATS:
         raise ConfigurationError(f"format is {told!r}; use one of {', '.join(_FORMATS)}")
     if told == "json":
-        return as_json
+        return [as_json]
     from structlog.dev import ConsoleRenderer, plain_traceback  # noqa: PLC0415 - as above
 
     colors = writer.is_terminal and not os.environ.get("NO_COLOR")
-    return ConsoleRenderer(colors=colors, sort_keys=False, exception_formatter=plain_traceback)
+    console = ConsoleRenderer(colors=colors, sort_keys=False, exception_formatter=plain_traceback)
+    return [as_visible, console]
 
 
 def _level(told: str | int) -> int:

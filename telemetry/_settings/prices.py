@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -23,6 +25,16 @@ _DEFAULT_CURRENCY: Final = "USD"
 _CURRENCY: Final = "currency"
 _PRICES: Final = ("input", "output", "cached", "cache_write", "cache_write_1h")
 _KEYS: Final = (*_PRICES, _CURRENCY)
+_MAX_BYTES: Final = 1_000_000
+_MAX_DEPTH: Final = 8
+# Texts and comments of TOML, whose brackets and dots are none; each is matched at once or not.
+_NO_STRUCTURE: Final = re.compile(
+    r'''""".*?(?:"""|\Z)|\'\'\'.*?(?:\'\'\'|\Z)|"(?:[^"\\\n]|\\.)*+"?|\'[^\'\n]*+\'?|\#[^\n]*''',
+    re.DOTALL,
+)
+_STRUCTURE: Final = re.compile(r"[\[\]{}]|[\w-]*+(?:[ \t]*+\.[ \t]*+[\w-]*+)++")
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
 _EXAMPLE: Final = '{"input": 2.5, "output": 10, "cached": 1.25}'
 
 
@@ -150,12 +162,15 @@ def _entries(source: Mapping[str, Any] | str | PathLike[str]) -> tuple[str, Mapp
         return "prices", source
     if not isinstance(source, str | PathLike):
         raise ConfigurationError(
-            f"prices is {source!r}; give a mapping of model names, or the path of a TOML file"
+            f"prices is {_short(source)}; give a mapping of model names, or the path of a TOML file"
         )
     import tomllib  # noqa: PLC0415 - few programs read a file of prices
 
     try:
-        return f"{source}", tomllib.loads(Path(source).read_text(encoding="utf-8"))
+        with Path(source).open("rb") as file:
+            told = file.read(_MAX_BYTES + 1).decode()
+        _check_shape(told)
+        return f"{source}", tomllib.loads(told)
     except OSError as error:
         raise ConfigurationError(
             f"prices file {str(source)!r} cannot be read: {error.strerror}"
@@ -164,26 +179,50 @@ def _entries(source: Mapping[str, Any] | str | PathLike[str]) -> tuple[str, Mapp
         raise ConfigurationError(f"prices file {str(source)!r} is no TOML: {error}") from error
 
 
+def _check_shape(told: str) -> None:
+    """Refuse what takes the parser long, or deep: no table of prices looks like it.
+
+    Raises:
+        ValueError: it is too long, or too deep.
+    """
+    if len(told) > _MAX_BYTES:
+        raise ValueError(f"it is longer than {_MAX_BYTES:,} bytes, as no table of prices is")
+    bare = _NO_STRUCTURE.sub("_", told)
+    depth = 0
+    for mark in _STRUCTURE.findall(bare):
+        depth = depth + 1 if mark in "[{" else max(depth - 1, 0) if mark in "]}" else depth
+        if depth > _MAX_DEPTH or mark.count(".") > _MAX_DEPTH:
+            raise ValueError(f"it is nested deeper than {_MAX_DEPTH}, as no table of prices is")
+
+
+def _short(value: object) -> str:
+    """Show a value in a message, however long or deep it is."""
+    return _SHORT.repr(value)
+
+
 def _price(place: str, model: str, entry: Any, currency: str) -> Price:
     if not isinstance(entry, Mapping):
         raise ConfigurationError(
-            f"{place}: model {model!r} is {entry!r}; use {_EXAMPLE}, per million tokens"
+            f"{place}: model {_short(model)} is {_short(entry)}; use {_EXAMPLE}, per million tokens"
         )
     unknown = [key for key in entry if key not in _KEYS]
     if unknown:
         raise ConfigurationError(
-            f"{place}: model {model!r} has {unknown[0]!r}; use {', '.join(_KEYS)}, and in TOML "
-            "put a name with dots in quotes"
+            f"{place}: model {_short(model)} has {_short(unknown[0])}; use {', '.join(_KEYS)}, "
+            "and in TOML put a name with dots in quotes"
         )
     given = {key: _amount(place, model, key, entry[key]) for key in _PRICES if key in entry}
     for key in ("input", "output"):
         if key not in given:
             raise ConfigurationError(
-                f"{place}: model {model!r} has no {key!r}, the price of a million {key} tokens"
+                f"{place}: model {_short(model)} has no {key!r}, the price of a million "
+                f"{key} tokens"
             )
     written = given.get("cache_write", given["input"])
     return Price(
-        currency=_checked_currency(f"{place}: model {model!r}", entry.get(_CURRENCY, currency)),
+        currency=_checked_currency(
+            f"{place}: model {_short(model)}", entry.get(_CURRENCY, currency)
+        ),
         input=given["input"],
         output=given["output"],
         cached=given.get("cached", given["input"]),
@@ -196,7 +235,7 @@ def _amount(place: str, model: str, key: str, value: Any) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or value < 0:
         raise ConfigurationError(
-            f"{place}: {key!r} of model {model!r} is {value!r}; "
+            f"{place}: {key!r} of model {_short(model)} is {_short(value)}; "
             "use a number from 0 up, for a million tokens"
         )
     return float(value)
@@ -204,5 +243,5 @@ def _amount(place: str, model: str, key: str, value: Any) -> float:
 
 def _checked_currency(place: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ConfigurationError(f'{place}: currency is {value!r}; use a name such as "USD"')
+        raise ConfigurationError(f'{place}: currency is {_short(value)}; use a name such as "USD"')
     return value

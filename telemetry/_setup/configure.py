@@ -28,6 +28,7 @@ from .._settings.journal import journal_path
 from .._settings.record import HandlerSettings
 from .._settings.variables import Signal, exporter_names, is_disabled
 from .._upstream.opentelemetry import has_logs
+from .._values.credentials import is_credential_key, without_credentials
 from .exporting import CountingProcessor, flushed, shut_down
 from .relay import provider_in_use, put_to_use, relay_of, relayed_provider
 
@@ -323,7 +324,14 @@ def configure(
 
 
 def _resource(config: TelemetryConfig) -> Resource:
-    return Resource.create({SERVICE_NAME: config.service_name} if config.service_name else {})
+    told = Resource.create({SERVICE_NAME: config.service_name} if config.service_name else {})
+    # People put all kinds of things into `OTEL_RESOURCE_ATTRIBUTES`.
+    safe = {
+        name: without_credentials(value) if isinstance(value, str) else value
+        for name, value in told.attributes.items()
+        if not is_credential_key(name)
+    }
+    return Resource(safe, told.schema_url)
 
 
 def _journal(

@@ -50,8 +50,7 @@ def scrape_endpoint(source: str, host: str, port: int) -> tuple[MetricReader, st
     Source: https://opentelemetry.io/docs/specs/otel/metrics/sdk_exporters/prometheus/
     """
     try:
-        from prometheus_client import start_http_server  # noqa: PLC0415
-
+        from .scrape_server import start_scrape_server  # noqa: PLC0415
         from .scraped_reader import ScrapedReader, SerialRegistry  # noqa: PLC0415
     except ImportError:
         raise ConfigurationError(
@@ -60,7 +59,7 @@ def scrape_endpoint(source: str, host: str, port: int) -> tuple[MetricReader, st
         ) from None
     registry = SerialRegistry()
     try:
-        server, _ = start_http_server(port, host, registry)
+        server = start_scrape_server(host, port, registry)
     except (OSError, OverflowError) as error:
         raise ConfigurationError(
             f"a Prometheus endpoint cannot listen on {host}:{port} ({error}); "

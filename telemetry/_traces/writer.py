@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from opentelemetry.trace import INVALID_SPAN, Status, StatusCode
 
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
 
-    from .._content.door import Content, ContentDoor
+    from .._content.door import Content, ContentDoor, Passed
     from .._diagnostics import Diagnostics
     from .._runs.run import Run
     from .._translation.ending import Ending
     from .._values.attributes import Attributes
+
+    Passages: TypeAlias = dict[str, Passed]
 
 _FAILURES: Final = (Outcome.ERROR, Outcome.LOST)
 
@@ -106,7 +108,7 @@ class SpanWriter:
         # One call: the SDK locks the span and looks at its clock for each.
         if details:
             span.set_attributes(details)
-        self._write_content(span, content, semconv.INPUT_DROPPED)
+        _write_content(span, self._content(content), semconv.INPUT_DROPPED)
         if run.kind.is_model:
             span.add_event(semconv.EVENT_MODEL_START, timestamp=run.time(run.started_at))
 
@@ -144,17 +146,20 @@ class SpanWriter:
     def _write_result(self, run: Run, span: Span, ending: Ending) -> None:
         try:
             told = ending.told(run.start)
-        except Exception as error:  # noqa: BLE001 - a result of any shape must not keep a span open
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a result of any shape must not keep a span open
             self._diagnostics.report("result could not be read", error)
             told = {}
+        content = self._content(ending.content)
         if run.chunks is not None:
             clock = run.chunks.clock
             told = {**told, **stream_attributes(clock, told.get(semconv.USAGE_OUTPUT_TOKENS))}
-            events = stream_events(clock, self._passed(run.chunks.text))
+            events = stream_events(clock, self._passed(run.chunks.text, content))
             add_events(span, ((run.time(at), name, make) for at, name, make in events))
         if told:
             span.set_attributes(told)
-        self._write_content(span, ending.content, semconv.OUTPUT_DROPPED)
+        _write_content(span, content, semconv.OUTPUT_DROPPED)
 
     def _counter(self, run: Run, span: Span) -> ChunkCounter:
         text = self._text_of(span)
@@ -164,28 +169,22 @@ class SpanWriter:
         is_wanted = self._door.capture.on_spans and span.is_recording()
         return StreamText(self._door.max_characters) if is_wanted else None
 
-    def _passed(self, text: StreamText | None) -> StreamText | None:
+    def _passed(self, text: StreamText | None, content: Passages) -> StreamText | None:
         """Return the text of a stream, where all of it may pass as it is.
 
-        In pieces nobody would know a credential, or what the user's redaction looks for.
+        In pieces nobody would know a credential, or what the user's redaction looks for: it has
+        seen the whole answer, and must have left it as it was.
         """
         if text is None:
             return None
-        whole = text.whole
-        passed = self._door.on_span(semconv.WINDOW_TEXT, lambda: whole)
-        return text if passed is not None and passed.text == whole else None
+        if self._door.redact is not None:
+            answer = content.get(semconv.OUTPUT_MESSAGES)
+            if answer is None or answer.is_changed:
+                return None
+        return text if self._door.passes_whole(text.whole) else None
 
-    def _write_content(self, span: Span, content: Content, dropped_name: str) -> None:
-        if not self.wants_content:
-            return
-        dropped = 0
-        for name, passed in self._door.all_on_span(content):
-            span.set_attribute(name, passed.text)
-            if name in semconv.MIME_TYPES:
-                span.set_attribute(semconv.MIME_TYPES[name], passed.mime_type)
-            dropped += passed.dropped
-        if dropped:
-            span.set_attribute(dropped_name, dropped)
+    def _content(self, content: Content) -> Passages:
+        return dict(self._door.all_on_span(content)) if self.wants_content else {}
 
     def _write_outcome(
         self, run: Run, span: Span, ending: Ending, *, records_exception: bool
@@ -215,3 +214,12 @@ def _context_above(run: Run) -> Context:
 
 def _attempt_name(run: Run) -> str:
     return semconv.LANGGRAPH_ATTEMPT if run.kind is RunKind.NODE else semconv.LANGCHAIN_ATTEMPT
+
+
+def _write_content(span: Span, content: Passages, dropped_name: str) -> None:
+    for name, passed in content.items():
+        span.set_attribute(name, passed.text)
+        if name in semconv.MIME_TYPES:
+            span.set_attribute(semconv.MIME_TYPES[name], passed.mime_type)
+    if dropped := sum(passed.dropped for passed in content.values()):
+        span.set_attribute(dropped_name, dropped)

@@ -136,7 +136,9 @@ def _as_messages(value: object) -> list[BaseMessage]:
         return given
     try:
         return convert_to_messages(given)
-    except Exception:  # noqa: BLE001 - it is something else, then
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - it is something else, then
         return []
 
 

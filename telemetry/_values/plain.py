@@ -26,8 +26,15 @@ from uuid import UUID
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 from .._upstream.pydantic import model_extra
-from .credentials import is_credential_key, without_credentials
+from .credentials import (
+    REDACTED,
+    is_credential_key,
+    key_of_named,
+    names_next,
+    without_credentials,
+)
 from .numbers import fits_int64
+from .visible import escaped_in_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -67,8 +74,9 @@ def clean_text(text: str) -> str:
 
 
 def to_json(value: Plain) -> str:
-    """Return plain data as compact JSON text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    """Return plain data as compact JSON text, in which what is invisible is escaped."""
+    told = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return escaped_in_json(told)
 
 
 class Made(Sequence[Any]):
@@ -154,7 +162,9 @@ class Reader:
             return value  # type: ignore[return-value]  # None or a bool
         try:
             return self._scalar(value, kind)
-        except Exception:  # noqa: BLE001 - a value whose own methods raise is told by its class
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001 - a value whose own methods raise is told by its class
             self.dropped += 1
             return self._class_name(kind)
 
@@ -251,10 +261,13 @@ class Reader:
         kept: dict[str, Plain] = {}
         most = self._most(is_record=size <= _MAX_RECORD)
         # In one go: another thread may be changing it.
-        for key, value in list(islice(items, most)):
+        found = list(islice(items, most))
+        of_credential = key_of_named(found)
+        for key, value in found:
             if not self._has_room(is_record=size <= _MAX_RECORD):
                 break
-            name = self._key(key)
+            is_withheld = of_credential is not None and type(key) is str and key == of_credential
+            name = None if is_withheld else self._key(key)
             if name is not None and name not in kept:
                 kept[name] = self._telling(value) if name in _TELLING else self.read(value)
         self.dropped += size - len(kept)
@@ -262,10 +275,12 @@ class Reader:
 
     def _sequence(self, items: Iterable[object], size: int) -> list[Plain]:
         kept: list[Plain] = []
+        is_credential = False
         for item in list(islice(items, self._most(is_record=False))):
             if not self._has_room(is_record=False):
                 break
-            kept.append(self.read(item))
+            kept.append(REDACTED if is_credential else self.read(item))
+            is_credential = not is_credential and names_next(item, size)
         self.dropped += size - len(kept)
         return kept
 

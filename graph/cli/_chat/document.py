@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from .._terminal.plain_text import escaped_in_json
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,4 +28,4 @@ def document(turn: Turn, spans: Sequence[SpanRecord]) -> dict[str, Any]:
 
 def as_text(content: dict[str, Any], *, ascii_only: bool = False) -> str:
     """Write *content* for programs that people look over the shoulder of."""
-    return json.dumps(content, indent=2, ensure_ascii=ascii_only) + "\n"
+    return escaped_in_json(json.dumps(content, indent=2, ensure_ascii=ascii_only)) + "\n"

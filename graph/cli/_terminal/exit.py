@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
 def report(error: BaseException, *, traceback: bool = False) -> None:
     """Print *error* to standard error: its message, and its traceback where asked for."""
     if traceback:
-        sys.stderr.write("".join(tracebacks.format_exception(error)))
+        sys.stderr.write(plain_lines("".join(tracebacks.format_exception(error))))
     _print_error(_described(error))
 
 

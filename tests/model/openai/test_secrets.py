@@ -83,13 +83,15 @@ def test_without_a_key_none_is_sent(server: HostileServer, monkeypatch: pytest.M
 def test_the_key_may_come_from_the_environment(
     server: HostileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where none is given; also when a pickled model is loaded."""
+    """Where none is given; when a pickled model is loaded, only if it came from there before."""
     monkeypatch.setenv("OPENAI_API_KEY", _KEY)
     model = OpenAICompatibleChatModel(base_url=server.url, model_name="tiny")
     model.invoke("Hi")
     given = OpenAICompatibleChatModel(base_url=server.url, model_name="tiny", api_key="mine-mine")
     given.invoke("Hi")
-    pickle.loads(pickle.dumps(given)).invoke("Hi")  # noqa: S301  # we pickled it ourselves
+    pickle.loads(pickle.dumps(model)).invoke("Hi")  # noqa: S301  # we pickled it ourselves
+    with pytest.raises(AuthenticationError, match="give api_key again"):
+        pickle.loads(pickle.dumps(given)).invoke("Hi")  # noqa: S301  # as above
     sent = [request.headers["authorization"] for request in server.requests]
     assert sent == [f"Bearer {_KEY}", "Bearer mine-mine", f"Bearer {_KEY}"]
 

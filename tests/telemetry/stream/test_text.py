@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBe
 
 LONG = " ".join(f"word{number}" for number in range(100))
 TEXT = "nodespan.stream.window.text"
+ANSWER = "gen_ai.output.messages"
 STREAMS = (STREAM, ASTREAM, EVENTS_V2, EVENTS_V3, AEVENTS_V3)
 
 
@@ -81,9 +83,9 @@ def test_nothing_is_said_unless_it_was_asked_for(call: Call, mode: str) -> None:
 @pytest.mark.parametrize(
     "redact",
     [
-        lambda name, value: value.replace("it is", "[...]") if name == TEXT else value,
-        lambda name, value: None if name == TEXT else value,
-        lambda name, _value: 1 / 0 if name == TEXT else _value,
+        lambda _name, value: json.loads(json.dumps(value).replace("it is", "[...]")),
+        lambda name, value: None if name == ANSWER else value,
+        lambda name, _value: 1 / 0 if name == ANSWER else _value,
     ],
     ids=["changes", "withholds", "raises"],
 )

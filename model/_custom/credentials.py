@@ -1,0 +1,271 @@
+"""Credentials, told by the names that they have and by the shapes that they come in (pure).
+
+What they are is data, in `credentials.json` beside this module, with its sources. Both files stand
+in `nodespan.model` and in `nodespan.telemetry`, which do not know each other, and are the same to
+the letter: a test holds them so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from re import Match
+
+REDACTED: Final = "REDACTED"
+
+_RULES: Final = json.loads(Path(__file__).with_name("credentials.json").read_text("utf-8"))
+_NAMES: Final[dict[str, list[str]]] = _RULES["names"]
+
+_MAX_KEY_CHARACTERS: Final = 200
+_SHORTEST: Final = 6
+_SHORTEST_SHAPE: Final = 12
+
+# Parts of a name that is written without its case and punctuation: `x-api-key` is `xapikey`.
+_PUNCTUATION: Final = {ord(mark): None for mark in "-_. :/%"}
+_ANYWHERE: Final = tuple(_NAMES["anywhere"])
+_AT_THE_END: Final = tuple(_NAMES["at the end"])
+_ISSUED: Final = re.compile(rf"(?:{'|'.join(_NAMES['issuers'])})key$")
+_PASS: Final = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(_NAMES['accounts of passes'])})_?pass$")
+_AUTH: Final = re.compile(r"(?:^|[^a-z])auth$|^auth[^a-z]", re.IGNORECASE)
+# The tokens of a tokenizer, and numbers of tokens, are no credentials.
+_OF_TEXT: Final = re.compile(rf"(?:{'|'.join(_NAMES['tokens of text'])})token$")
+# A key names a field or a place where the word before it says of what; else it opens a door.
+_OF_DATA: Final = frozenset(_NAMES["keys of data"])
+_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+# Where these two stand side by side in a record, the first names what the second is.
+_NAMING: Final = ("name", "key", "field", "header", "variable", "parameter", "k")
+_NAMED: Final = ("value", "val", "v", "content", "data")
+_OF_PAIRS: Final = frozenset((*_NAMING, *_NAMED))
+_PAIR: Final = 2
+
+_URL_PARAMETERS: Final = frozenset({"sig", "key", "code"})
+
+# In these words do the names of credentials end or begin; nothing else is looked at more closely.
+_HINTS: Final = (
+    *("key", "auth", "pass", "pwd", "secret", "cred", "token", "cookie"),
+    *("sig", "bearer", "jwt", "dsn", "connection", "code"),
+)
+_HINT: Final = re.compile("|".join(_HINTS))
+_NAME_CHARACTER: Final = frozenset(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.%-"
+)
+_MOST_BEFORE_HINT: Final = 64
+# What follows a name, up to the value: `": "`, `='`, `: str = "`, `", "value": "`, ` => `, ` `.
+# Every repetition is bounded: the search is linear in any text.
+_AFTER_HINT: Final = re.compile(
+    r"""(?P<rest>[\w.%-]{0,64}+)(?P<close>\\{0,32}["'])?
+    (?:\s{0,8}(?::\s?[A-Za-z][\w.\[\]|\ ]{0,40}=(?!=)|:=|=>|=(?!=)|:(?![:/]))\s{0,8}
+      |(?P<pair>\s{0,8},\s{0,8}(?:\\{0,32}["'](?:value|val|v|content|data)\\{0,32}["']\s{0,8}:\s{0,8})?)
+      |(?P<flag>\ ))
+    (?P<quote>\\{0,32}["'])?""",
+    re.VERBOSE,
+)
+_COOKIES: Final = re.compile(r"""[^\r\n"']+""")
+_BARE: Final = re.compile(r"""(?:[^\s"'<>\\]|\\(?![nrt"'\\]))+""")
+_IN_URL: Final = re.compile(r"""[^\s&"'<>#;,()\\]+""")
+_AFTER_SCHEME: Final = re.compile(
+    r"(?:basic|bearer|digest|token|apikey|negotiate)\s+", re.IGNORECASE
+)
+_TRAILING: Final = ",;.)]}"
+# Types, words without a secret and the places that a template fills in.
+_NO_VALUE: Final = re.compile(
+    r"(?:str|string|int|bool|float|bytes|none|null|nil|true|false|optional|any|dict|list|object|"
+    r"secretstr|undefined|required|\*+|redacted|\{\w*\}|\$\{\w+\}|\$[A-Z_]+)(?![\w-])",
+    re.IGNORECASE,
+)
+# A key in a text is the one of a lock only where it looks like one.
+_RANDOM: Final = re.compile(r"(?=[^\s\d]{0,64}\d)(?=[^\sA-Za-z]{0,64}[A-Za-z])\S{8}")
+
+
+def is_credential_key(key: str) -> bool:
+    """Say whether a *key* looks like the name of a credential."""
+    if len(key) > _MAX_KEY_CHARACTERS:
+        key = key[:_MAX_KEY_CHARACTERS] + key[-_MAX_KEY_CHARACTERS:]
+    return _is_credential_key(key)
+
+
+def names_next(item: object, size: int) -> bool:
+    """Say whether an *item* of a list of that *size* is the name of a credential, and the next it.
+
+    So in a pair, such as `("Authorization", "Basic ...")`, and in arguments of a command, such as
+    `["--api-key", "..."]`.
+    """
+    if type(item) is not str or not (size == _PAIR or item.startswith("-")):
+        return False
+    return is_credential_key(item)
+
+
+def key_of_named(record: Iterable[tuple[object, object]]) -> str | None:
+    """Return under which key a *record* has a credential whose name it tells under another.
+
+    `{"name": "Authorization", "value": "Basic ..."}` is such a record.
+    """
+    texts = {key: value for key, value in record if type(key) is str and key in _OF_PAIRS}
+    for naming in _NAMING:
+        if isinstance(name := texts.get(naming), str) and is_credential_key(name):
+            return next((key for key in _NAMED if key in texts), None)
+    return None
+
+
+def without_credentials(text: str) -> str:
+    """Return *text* with what looks like a credential in it replaced by `REDACTED`."""
+    if len(text) < _SHORTEST:
+        return text
+    if len(text) >= _SHORTEST_SHAPE:
+        for shape in _shapes_in(text):
+            text = shape.sub(REDACTED, text)
+    if "=" in text or ":" in text or "," in text or "--" in text:
+        text = _without_named(text)
+    return text
+
+
+@lru_cache(maxsize=2_048)
+def _is_credential_key(key: str) -> bool:
+    return _is_strong(key) or _is_key_to_something(key)
+
+
+def _is_strong(key: str) -> bool:
+    name = key.lower().translate(_PUNCTUATION)
+    if any(part in name for part in _ANYWHERE) or _AUTH.search(key) or _ISSUED.search(name):
+        return True
+    if _PASS.search(key.lower()) or name == "pass":
+        return True
+    return name.endswith(_AT_THE_END) and not _OF_TEXT.search(name)
+
+
+def _is_key_to_something(key: str) -> bool:
+    words = [word.lower() for word in _WORDS.findall(key)]
+    return words[-1:] == ["key"] and not _OF_DATA.intersection(words[-2:-1])
+
+
+# --- shapes --------------------------------------------------------------------------------------
+
+
+def _by_mark() -> dict[str, list[tuple[str, int]]]:
+    """Sort the hints of shapes by a mark in them: most texts lack most marks."""
+    sorted_: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for number, shape in enumerate(_RULES["shapes"]):
+        hint = shape["hint"]
+        mark = next((mark for mark in "_-:./" if mark in hint), "")
+        sorted_[mark].append((hint, number))
+    return dict(sorted_)
+
+
+_BY_MARK: Final = _by_mark()
+
+
+@cache
+def _shape(number: int) -> re.Pattern[str]:
+    # Compiled when it is needed: most never are.
+    return re.compile(_RULES["shapes"][number]["pattern"], re.DOTALL)
+
+
+def _shapes_in(text: str) -> Iterator[re.Pattern[str]]:
+    for mark, hints in _BY_MARK.items():
+        if mark in text:
+            for hint, number in hints:
+                if hint in text:
+                    yield _shape(number)
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+def _without_named(text: str) -> str:
+    """Replace the values that stand in a text behind the name of a credential."""
+    # The one capital whose small letter takes two places.
+    lowered = text.replace("\u0130", "I").lower()
+    if not any(hint in lowered for hint in _HINTS):
+        return text
+    kept, at = [], 0
+    for hint in _HINT.finditer(lowered):
+        if hint.start() >= at and (place := _value_at(text, hint)) is not None:
+            kept += [text[at : place[0]], REDACTED]
+            at = place[1]
+    return "".join([*kept, text[at:]]) if kept else text
+
+
+def _value_at(text: str, hint: Match[str]) -> tuple[int, int] | None:
+    """Return from where to where the value of a name goes, if it is a credential's."""
+    after = _AFTER_HINT.match(text, hint.end())
+    if after is None:
+        return None
+    begin = _begin_of_name(text, hint.start())
+    name = text[begin : after.end("rest")]
+    if after["quote"] is not None:
+        return _quoted_value(text, begin, name, after)
+    if after["pair"] is not None or not _is_option(name, after):
+        return None
+    if text[begin - 1 : begin] in ("?", "&"):
+        is_told = name.lower() in _URL_PARAMETERS or is_credential_key(name)
+        return _span(_IN_URL.match(text, after.end())) if is_told else None
+    return _bare_value(text, name, after.end())
+
+
+def _is_option(name: str, after: Match[str]) -> bool:
+    """Say whether nothing but a space follows a name only where it is an option's, `--name`."""
+    return after["flag"] is None or (name.startswith("--") and not after["close"])
+
+
+def _quoted_value(text: str, begin: int, name: str, after: Match[str]) -> tuple[int, int] | None:
+    if not is_credential_key(name) or not _is_option(name, after):
+        return None
+    if after["pair"] is not None and not (after["close"] and _is_pair(text, begin, after["pair"])):
+        return None
+    # A bare key may well be the key to what stands beside it.
+    if name.lower() == "key" and not _RANDOM.match(text, after.end()):
+        return None
+    return after.end(), _end_of_quoted(text, after.end(), after["quote"])
+
+
+def _begin_of_name(text: str, at: int) -> int:
+    least = max(at - _MOST_BEFORE_HINT, 0)
+    while at > least and text[at - 1] in _NAME_CHARACTER:
+        at -= 1
+    return at
+
+
+def _is_pair(text: str, begin: int, between: str) -> bool:
+    """Say whether two quoted texts are a pair: of a record, or alone between brackets."""
+    if between.strip() != ",":
+        return True
+    return text[max(begin - _MOST_BEFORE_HINT, 0) : begin].rstrip("\\\"'")[-1:] in ("(", "[")
+
+
+def _bare_value(text: str, name: str, begin: int) -> tuple[int, int] | None:
+    if name.lower().endswith("cookie"):
+        return _span(_COOKIES.match(text, begin))
+    if scheme := _AFTER_SCHEME.match(text, begin):
+        begin = scheme.end()
+    if not is_credential_key(name) or _NO_VALUE.match(text, begin):
+        return None
+    is_certain = _is_strong(name) or name[:2].lower() == "x-"
+    value = _BARE.match(text, begin) if is_certain or _RANDOM.match(text, begin) else None
+    return (begin, begin + len(value[0].rstrip(_TRAILING))) if value else None
+
+
+def _span(found: Match[str] | None) -> tuple[int, int] | None:
+    return found.span() if found else None
+
+
+def _end_of_quoted(text: str, start: int, quote: str) -> int:
+    """Return where a quoted value ends: at its quote, or at one of the text around it."""
+    mark, slashes = quote[-1], len(quote) - 1
+    for closing in _closing(mark).finditer(text, start):
+        # In JSON within JSON, quotes inside a value have more backslashes before them.
+        if (len(closing[1]) <= slashes) if slashes else (len(closing[1]) % 2 == 0):
+            return closing.end() - 1 - min(len(closing[1]), slashes)
+    return len(text)
+
+
+@cache
+def _closing(mark: str) -> re.Pattern[str]:
+    return re.compile(r"(?<!\\)(\\*+)" + mark)

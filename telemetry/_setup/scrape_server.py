@@ -1,0 +1,114 @@
+"""The server of a scrape endpoint: for its own names alone, with a bound on its connections."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from contextlib import suppress
+from socketserver import ThreadingMixIn
+from threading import Lock, Thread
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from prometheus_client import make_wsgi_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prometheus_client import CollectorRegistry
+
+MAX_CONNECTIONS: Final = 32
+# Seconds for a whole connection: a scrape takes milliseconds.
+MAX_SECONDS: Final = 10.0
+_LOCAL: Final = frozenset({"localhost", "localhost.localdomain"})
+
+
+def start_scrape_server(host: str, port: int, registry: CollectorRegistry) -> WSGIServer:
+    """Serve the metrics of a registry from a thread.
+
+    Raises:
+        OSError: nobody can listen there.
+        OverflowError: the port is none.
+    """
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    kind = type("_Server", (_ScrapeServer,), {"address_family": family})
+    server: WSGIServer = kind((host, port), _Quiet)
+    names = frozenset({host.lower(), socket.gethostname().lower(), *_LOCAL})
+    server.set_app(_for_own_names(make_wsgi_app(registry), names))
+    Thread(target=server.serve_forever, name="nodespan-scrape", daemon=True).start()
+    return server
+
+
+class _ScrapeServer(ThreadingMixIn, WSGIServer):
+    """Has a thread a connection, so many at once; each is closed when its time is over."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, *args: Any) -> None:
+        self._open: dict[Any, float] = {}
+        self._lock = Lock()
+        super().__init__(*args)
+
+    def server_bind(self) -> None:
+        """Bind without asking the network for the host's name."""
+        super(WSGIServer, self).server_bind()
+        self.setup_environ()
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - the library's
+        """Take a connection where there is room for one."""
+        with self._lock:
+            if len(self._open) >= MAX_CONNECTIONS:
+                return False
+            self._open[request] = monotonic()
+        return True
+
+    def service_actions(self) -> None:
+        """Cut the connections whose time is over."""
+        super().service_actions()
+        with self._lock:
+            late = [each for each, at in self._open.items() if monotonic() - at > MAX_SECONDS]
+        for request in late:
+            with suppress(OSError):
+                request.shutdown(socket.SHUT_RDWR)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection, and make room for another."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of who went away."""
+
+
+class _Quiet(WSGIRequestHandler):
+    timeout = MAX_SECONDS
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's word
+        """Log no request."""
+
+
+def _for_own_names(app: Callable[..., Any], names: frozenset[str]) -> Callable[..., Any]:
+    """Refuse requests for other names: a page in a browser may have had its name led here."""
+
+    def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        if _is_own(environ.get("HTTP_HOST"), names):
+            return app(environ, start_response)
+        start_response("421 Misdirected Request", [("Content-Type", "text/plain")])
+        return [b"this server has another name; ask for it by its address\n"]
+
+    return serve
+
+
+def _is_own(told: str | None, names: frozenset[str]) -> bool:
+    if told is None:  # no browser leaves it out
+        return True
+    name = told.rpartition("]")[0].lstrip("[") or told.partition(":")[0]
+    if name.lower() in names:
+        return True
+    # An address is where the request has come to; only names can be led elsewhere.
+    with suppress(ValueError):
+        return bool(ipaddress.ip_address(name))
+    return False

@@ -1,0 +1,210 @@
+"""Servers that send too much, too deep or in another shape cost a bounded amount of work."""
+
+from __future__ import annotations
+
+import gzip
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.runnables import ConfigurableField
+from pydantic import ValidationError
+
+from nodespan.model import (
+    AnswerTooLongError,
+    AuthenticationError,
+    MalformedAnswerError,
+    ModelError,
+    OpenAICompatibleChatModel,
+    RateLimitError,
+)
+from nodespan.model._openai.chunks import Chunk, ChunkReader, TooManyCallsError, parse_chunk
+from support.hostile import HostileServer, chunk, refuses, sends
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.hostile import Wire
+
+KEY = "sk-planted-0123456789"
+ELSEWHERE = "http://gpu.example:8000/v1"
+
+
+def model(url: str, **parameters: Any) -> OpenAICompatibleChatModel:
+    """Make a model with a planted key."""
+    given: dict[str, Any] = {"api_key": KEY, "max_retries": 0, **parameters}
+    return OpenAICompatibleChatModel(base_url=url, model_name="tiny", **given)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip", "br"])
+def test_an_encoding_that_nobody_asked_for_stays_unread(status: int, encoding: str) -> None:
+    """A few bytes may decode to any size: none of them is decoded."""
+    bomb = gzip.compress(gzip.compress(b"0" * 1_000_000))
+
+    async def reply(wire: Wire) -> None:
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: text/event-stream\r\n"
+        head += f"Content-Encoding: {encoding}\r\nContent-Length: {len(bomb)}\r\n\r\n"
+        await wire.send(head.encode() + bomb)
+
+    with HostileServer([reply]) as server, pytest.raises(ModelError) as caught:
+        model(server.url).invoke("Hi")
+    assert len(str(caught.value.body)) < 100
+    assert encoding in str(caught.value.body)
+
+
+async def _endless(wire: Wire) -> None:
+    await wire.head()
+    while True:
+        await wire.event(chunk("x"))
+
+
+def test_an_answer_without_an_end_has_one() -> None:
+    """By default, too; its error says how to allow more."""
+    with HostileServer([_endless]) as server:
+        assert model(server.url).max_answer_bytes is not None
+        with pytest.raises(AnswerTooLongError, match="max_answer_bytes"):
+            model(server.url, max_answer_bytes=10_000).invoke("Hi")
+
+
+def test_tool_calls_are_counted() -> None:
+    """One event with thousands of them is refused."""
+    calls = [{"index": i, "id": f"c{i}", "function": {"name": "f"}} for i in range(12_000)]
+    with (
+        HostileServer([sends(chunk(tool_calls=calls))]) as server,
+        pytest.raises(MalformedAnswerError, match="tool calls"),
+    ):
+        model(server.url).invoke("Hi")
+    with pytest.raises(TooManyCallsError):
+        list(ChunkReader().read(Chunk.model_validate(chunk(tool_calls=calls))))
+
+
+def test_a_call_in_many_parts_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it repeats its name, each character of its arguments is looked at once."""
+    from nodespan.model._openai import chunks  # noqa: PLC0415
+
+    looked_at = 0
+    feed = chunks._ObjectInTheMaking.feed
+
+    def counting(self: Any, text: str) -> None:
+        nonlocal looked_at
+        looked_at += len(text)
+        feed(self, text)
+
+    monkeypatch.setattr(chunks._ObjectInTheMaking, "feed", counting)
+    reader = ChunkReader()
+    parts = ['{"a":"', *["}"] * 4_000]
+    for part in parts:
+        delta = {"index": 0, "function": {"name": "f", "arguments": part}}
+        list(reader.read(Chunk.model_validate(chunk(tool_calls=[delta]))))
+    assert looked_at == sum(map(len, parts))
+
+
+def test_numbers_out_of_range_are_none() -> None:
+    """Neither a wait nor a count of thousands of digits is one."""
+    with (
+        HostileServer([refuses(429, "slow", Retry_After="9" * 5_000)]) as server,
+        pytest.raises(RateLimitError) as caught,
+    ):
+        model(server.url).invoke("Hi")
+    assert caught.value.retry_after is None
+    assert "inf" not in str(caught.value)
+    usage = '{"choices":[],"usage":{"prompt_tokens":%s,"completion_tokens":-5}}' % ("9" * 4_000)
+    assert parse_chunk(usage).usage == parse_chunk('{"usage": {}}').usage
+
+
+def _frames(error: BaseException | None, seen: set[int]) -> Iterator[str]:
+    if error is None or id(error) in seen:
+        return
+    seen.add(id(error))
+    yield repr(error)
+    frame = error.__traceback__
+    while frame is not None:
+        if "test_" not in frame.tb_frame.f_code.co_filename:  # the tests' own plant the key
+            yield from (repr(value) for value in frame.tb_frame.f_locals.values())
+        frame = frame.tb_next
+    yield from _frames(error.__cause__, seen)
+    yield from _frames(error.__context__, seen)
+
+
+async def _says_it_in_another_protocol(wire: Wire) -> None:
+    await wire.send(f"{KEY}\r\n\r\n".encode())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        refuses(401, {"error": {"message": f"bad key {KEY}"}}, X_Request_Id=KEY),
+        refuses(500, KEY),
+        sends(f"no chunk {KEY}"),
+        sends(chunk("a"), {"error": {"message": f"no {KEY}"}}),
+        sends(chunk("a")),
+        _says_it_in_another_protocol,
+    ],
+)
+def test_no_frame_of_an_error_shows_the_key(reply: Any) -> None:
+    """Tools that show the variables of each frame show no secret in ours, nor beneath them."""
+    with HostileServer([reply]) as server:
+        asked = model(server.url, headers={"X-Gateway-Key": "gw-planted-987"})
+        with pytest.raises(ModelError) as caught:
+            asked.invoke("Hi")
+    shown = "".join(_frames(caught.value, set()))
+    assert "planted" not in shown
+
+
+def test_no_frame_of_a_constructor_shows_the_key() -> None:
+    """Nor where a model cannot be made."""
+    key = f"{KEY}\n"
+    with pytest.raises(ValidationError) as caught:
+        model("http://127.0.0.1:1/v1", api_key=key)
+    frames = []
+    frame = caught.value.__traceback__
+    while frame is not None:
+        if "nodespan" in str(frame.tb_frame.f_globals.get("__name__")):
+            frames.append(repr(frame.tb_frame.f_locals))
+        frame = frame.tb_next
+    assert frames
+    assert "planted" not in "".join(frames)
+
+
+def test_a_copy_sends_no_key_that_the_model_would_not_have_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A loaded model asks for the key that it had, and takes no other for it."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
+    given = model(ELSEWHERE, headers={"X-Gateway-Key": "gw-planted-987"})
+    pickled = pickle.dumps(given)
+    assert b"planted" not in pickled
+    loaded = pickle.loads(pickled)  # noqa: S301 - it is ours
+    assert not loaded._secret_headers
+    for copy in (loaded, loaded.model_copy(), pickle.loads(pickle.dumps(loaded))):  # noqa: S301
+        with pytest.raises(AuthenticationError, match="api_key, headers again"):
+            copy.invoke("Hi")
+    found = model(ELSEWHERE, api_key=None).model_copy()
+    assert not found._secret_headers
+
+
+def test_a_key_of_the_environment_stays_one_in_every_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where LangChain makes the model anew, with another address."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    found = OpenAICompatibleChatModel(base_url="http://127.0.0.1:1/v1", model_name="tiny")
+    assert found._secret_headers
+    configurable: Any = found.configurable_fields(base_url=ConfigurableField(id="url"))
+    moved, _ = configurable._prepare({"configurable": {"url": ELSEWHERE}})
+    assert moved.base_url == ELSEWHERE
+    assert not moved._secret_headers
+    assert not found.model_copy(update={"base_url": ELSEWHERE})._secret_headers
+
+
+def test_bound_arguments_keep_secrets() -> None:
+    """Neither print nor pickle of what is bound has them; who loads it is asked for them."""
+    secrets: dict[str, Any] = {"api_key": KEY, "headers": {"X-Other": "gw-planted-987"}}
+    for bound in (
+        model(ELSEWHERE).bind(**secrets),
+        model(ELSEWHERE).with_config(tags=["a"]).bind(**secrets),
+    ):
+        assert "planted" not in repr(bound)
+        pickled = pickle.dumps(bound)
+        assert b"planted" not in pickled
+        with pytest.raises(AuthenticationError, match="again"):
+            pickle.loads(pickled).invoke("Hi")  # noqa: S301 - it is ours
