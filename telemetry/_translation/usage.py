@@ -30,7 +30,7 @@ def usage_attributes(
 
     Args:
         usages: LangChain's usage metadata of each choice; all choices of a request repeat it.
-        sources: what the answer tells otherwise, where there is no usage metadata.
+        sources: what else the answer reports, where there is no usage metadata.
         edition: of the conventions.
     """
     return _of_metadata(usages[0], edition) if usages else _of_provider(sources)
@@ -39,7 +39,7 @@ def usage_attributes(
 def _of_metadata(usage: Mapping[str, Any], edition: semconv.Edition) -> Attributes:
     inputs = _mapping(usage.get("input_token_details"))
     outputs = _mapping(usage.get("output_token_details"))
-    told: dict[str, object] = {
+    counts: dict[str, object] = {
         semconv.USAGE_INPUT_TOKENS: usage.get("input_tokens"),
         semconv.USAGE_OUTPUT_TOKENS: usage.get("output_tokens"),
         semconv.USAGE_CACHE_READ: inputs.get("cache_read"),
@@ -48,9 +48,9 @@ def _of_metadata(usage: Mapping[str, Any], edition: semconv.Edition) -> Attribut
     }
     if edition.is_newest:
         for kind in _MODALITIES:
-            told[f"gen_ai.usage.{kind}.input_tokens"] = inputs.get(kind)
-            told[f"gen_ai.usage.{kind}.output_tokens"] = outputs.get(kind)
-    return drop_none({name: as_int(count) for name, count in told.items()})
+            counts[f"gen_ai.usage.{kind}.input_tokens"] = inputs.get(kind)
+            counts[f"gen_ai.usage.{kind}.output_tokens"] = outputs.get(kind)
+    return drop_none({name: as_int(count) for name, count in counts.items()})
 
 
 def _of_provider(sources: Sequence[Mapping[str, Any]]) -> Attributes:

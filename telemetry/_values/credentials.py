@@ -1,4 +1,4 @@
-"""Credentials, told by the names that they have and by the shapes that they come in (pure)."""
+"""Credentials, known by the names that they have and by the shapes that they come in (pure)."""
 
 from __future__ import annotations
 
@@ -116,8 +116,8 @@ def _is_credential_key(key: str) -> bool:
 
 
 def _may_name_credential(text: str) -> bool:
-    is_told = "=" in text or (":" in text and ('"' in text or "'" in text))
-    return is_told and _holds_hint(text.lower())
+    has_assignment = "=" in text or (":" in text and ('"' in text or "'" in text))
+    return has_assignment and _holds_hint(text.lower())
 
 
 def _holds_hint(lowered: str) -> bool:
