@@ -26,7 +26,7 @@ class Diagnostics(Locked):
     """Counts what went wrong inside telemetry, and says so once a minute a kind.
 
     Attributes:
-        listener: is told of every trouble, where there is one.
+        listener: called with the name of every trouble; None where nobody listens.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Diagnostics(Locked):
 
         Args:
             trouble: what went wrong, in fixed words.
-            error: its cause; only its class is told, since its message may be content.
+            error: its cause; only its class is logged, since its message may be content.
         """
         with self._lock:
             self._counts[trouble] += 1

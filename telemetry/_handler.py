@@ -299,7 +299,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
 
     @guarded
     def on_cached_node(self, task: Any, manager: Any) -> None:
-        """Record a node that LangGraph did not run; `instrument` has it told."""
+        """Record a node that LangGraph took from its cache; `instrument` makes this call."""
         metadata = {**manager.metadata, **config_of(task).get("metadata", {})}
         start = Start(None, task.name, manager.tags, metadata)
         marked = {semconv.CACHED: True}
@@ -355,5 +355,5 @@ def _writer(
 def _answer_attributes(
     response: LLMResult, edition: semconv.Edition, prices: PriceTable, start: Start
 ) -> Attributes:
-    told = response_attributes(response, edition, start)
-    return told | prices.attributes(told, model_name(start), edition)
+    attributes = response_attributes(response, edition, start)
+    return attributes | prices.attributes(attributes, model_name(start), edition)

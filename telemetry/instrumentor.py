@@ -33,7 +33,11 @@ class NodespanInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # as above
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Return what must be installed for the instrumentation to make sense."""
-        return [told for told in requires("nodespan") or () if told.startswith(_INSTRUMENTED)]
+        return [
+            requirement
+            for requirement in requires("nodespan") or ()
+            if requirement.startswith(_INSTRUMENTED)
+        ]
 
     def _instrument(self, **kwargs: Any) -> None:
         instrument(**kwargs)

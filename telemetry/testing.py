@@ -102,7 +102,7 @@ def span_tree(
 ) -> list[str]:
     """Return a line for each span, indented by two spaces beneath its parent's.
 
-    A line has the span's name and, in brackets, what is worth telling: how the run ended where
+    A line has the span's name and, in brackets, what is worth showing: how the run ended where
     it did not simply end, with the `error.type` of a failure, and the *attributes* asked for.
     There are no ids and no times in it. A span whose parent is not among the *spans* is a root.
 
@@ -143,8 +143,8 @@ def _blocks(
 
 
 def _line(span: SpanRecord, attributes: Sequence[str]) -> str:
-    told = [_outcome(span), *(_shown(span, name) for name in attributes)]
-    brackets = ", ".join(text for text in told if text)
+    details = [_outcome(span), *(_shown(span, name) for name in attributes)]
+    brackets = ", ".join(text for text in details if text)
     return f"{span.name} [{brackets}]" if brackets else span.name
 
 

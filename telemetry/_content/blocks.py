@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from .._values.plain import Made
+from .._values.plain import LazySequence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -53,7 +53,7 @@ def text_part(text: object) -> Part:
 def tool_response_part(call_id: object, response: object) -> Part:
     """Return what a tool answered."""
     if isinstance(response, list):
-        response = Made(response, block_part)
+        response = LazySequence(response, block_part)
     return {"type": "tool_call_response", "id": call_id, "response": response}
 
 
@@ -137,7 +137,7 @@ def _payload(carriers: tuple[Mapping[str, Any], ...]) -> Part:
 
 
 def _blob(data: str | bytes) -> Part:
-    """Return what tells of inline data: measured, not copied."""
+    """Return what stands for inline data: its size, not a copy."""
     blob: Part = {"type": "blob", "content": "", "size": len(data)}
     if isinstance(data, bytes):
         return blob
@@ -148,8 +148,8 @@ def _blob(data: str | bytes) -> Part:
 
 
 def _modality(kind: str, mime_type: str | None) -> str:
-    told = f"{kind} {mime_type or ''}"
-    return next((name for name in _MODALITIES if name in told), _DOCUMENT)
+    description = f"{kind} {mime_type or ''}"
+    return next((name for name in _MODALITIES if name in description), _DOCUMENT)
 
 
 def _values(carriers: tuple[Mapping[str, Any], ...], keys: tuple[str, ...]) -> Iterator[Any]:
@@ -171,8 +171,8 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 def _other(block: Mapping[str, Any]) -> Part:
     """Read a block that only its provider knows: as it is, but for inline data."""
-    told = {key: _measured(value) if key in _DATA_KEYS else value for key, value in block.items()}
-    return told | {"type": _text(block.get("type")) or "unknown"}
+    part = {key: _measured(value) if key in _DATA_KEYS else value for key, value in block.items()}
+    return part | {"type": _text(block.get("type")) or "unknown"}
 
 
 def _measured(value: object) -> object:

@@ -55,5 +55,5 @@ def _newest(messages: Sequence[object], reader: Reader) -> deque[Plain]:
 
 
 def _stand_in(left_out: int) -> Plain:
-    told = f"{left_out:,} messages left out"
-    return {"role": _STAND_IN_ROLE, "parts": [{"type": "text", "content": told}]}
+    text = f"{left_out:,} messages left out"
+    return {"role": _STAND_IN_ROLE, "parts": [{"type": "text", "content": text}]}

@@ -148,7 +148,7 @@ class ContentDoor:
         redact: called with the attribute's name and the content as plain data; what it
             returns is recorded instead, and nothing where it returns None or raises.
         max_characters: how long one attribute may be.
-        report: is told, in fixed words and with its cause, of content that could not be read.
+        report: called in fixed words, and with the cause, when content could not be read.
     """
 
     capture: CaptureContent = CaptureContent.NO_CONTENT

@@ -22,7 +22,7 @@ from langchain_core.messages import (
 
 from .._values.attributes import drop_none
 from .._values.numbers import as_float
-from .._values.plain import Made
+from .._values.plain import LazySequence
 from .blocks import Part, block_part, repeats_call, text_part, tool_response_part
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ _FINISH_REASONS: Final = {
 _SCORES: Final = ("score", "relevance_score", "similarity_score", "_score")
 
 
-def conversation(messages: Sequence[BaseMessage]) -> Made:
+def conversation(messages: Sequence[BaseMessage]) -> LazySequence:
     """Return messages as the conventions' own, each made when it is read."""
-    return Made(messages, message_part)
+    return LazySequence(messages, message_part)
 
 
 def system_instructions(messages: Iterable[BaseMessage]) -> list[object]:
@@ -58,7 +58,7 @@ def system_instructions(messages: Iterable[BaseMessage]) -> list[object]:
     return [part for message in takewhile(_is_system, messages) for part in _parts(message)]
 
 
-def after_instructions(messages: Sequence[BaseMessage]) -> Made:
+def after_instructions(messages: Sequence[BaseMessage]) -> LazySequence:
     """Return the conversation without the system messages that come before it."""
     opening = sum(1 for _ in takewhile(_is_system, messages))
     return conversation(messages[opening:] if opening else messages)
@@ -137,8 +137,8 @@ def _definition(tool: Mapping[str, Any]) -> Part:
         kind = kind if isinstance(kind, str) else "unknown"
         return {**tool, "type": kind, "name": kind}
     parameters = function.get("parameters", function.get("input_schema"))
-    told = {"description": function.get("description"), "parameters": parameters}
-    return {"type": "function", "name": name, **drop_none(told)}
+    details = {"description": function.get("description"), "parameters": parameters}
+    return {"type": "function", "name": name, **drop_none(details)}
 
 
 def _role(message: BaseMessage) -> str:
@@ -157,8 +157,8 @@ def _parts(message: BaseMessage) -> Sequence[object]:
     if isinstance(message, FunctionMessage):
         return [tool_response_part(message.name, message.content)]
     if isinstance(message, AIMessage):
-        return Made([*_thoughts(message), *_said(message), *_calls(message)], block_part)
-    return Made(_blocks(message), block_part)
+        return LazySequence([*_thoughts(message), *_said(message), *_calls(message)], block_part)
+    return LazySequence(_blocks(message), block_part)
 
 
 def _blocks(message: BaseMessage) -> list[Any]:
@@ -175,8 +175,8 @@ def _said(message: AIMessage) -> list[Any]:
 def _thoughts(message: AIMessage) -> list[Any]:
     """Return the reasoning that providers give beside the content."""
     thoughts = message.additional_kwargs.get("reasoning_content")
-    is_told = isinstance(thoughts, str) and thoughts != ""
-    return [{"type": "reasoning", "reasoning": thoughts}] if is_told else []
+    has_text = isinstance(thoughts, str) and thoughts != ""
+    return [{"type": "reasoning", "reasoning": thoughts}] if has_text else []
 
 
 def _calls(message: AIMessage) -> list[Any]:

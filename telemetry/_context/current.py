@@ -29,7 +29,7 @@ class Body:
 
     Args:
         waiting: a task that only waits for the body, which other tasks execute.
-        starter: the frame that has started the run, where LangChain does not tell the run to
+        starter: the frame that has started the run, where LangChain does not pass the run on to
             what its body calls.
     """
 
@@ -162,7 +162,7 @@ def attach_body(
         span: of the run; all else that is current stays visible.
         waiting: see `Body`.
         reserved: the place that was kept for it, if one was.
-        is_leaf: whether LangChain does not tell the run to what its body calls.
+        is_leaf: whether LangChain does not pass the run on to what its body calls.
     """
     beneath = current()
     starter = starting_frame() if is_leaf else None

@@ -1,4 +1,4 @@
-"""What callbacks are not told, and the stack shows: who is calling, and what is being told."""
+"""What LangChain's callbacks leave out, and the stack shows: who calls, and what is reported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # These start a run in the task that calls them, and its body in tasks of their own; the last
 # when the consumer of a stream of events asks for the first.
 _WAITING: Final = frame_names(langchain.WAITING)
-# These tell a model's events; those make events of chunks.
+# These report a model's events; those make events of chunks.
 _TELLING: Final = frame_names(langchain.TELLING)
 _BRIDGES: Final = frame_names(langchain.BRIDGES)
 _GRAPHS: Final = frame_names(langgraph.GRAPHS)
@@ -29,7 +29,7 @@ _MANAGERS: Final = f"{_CORE}callbacks."
 _RUNNABLES: Final = f"{_CORE}runnables."
 
 
-def is_told_by_manager() -> bool:
+def is_reported_by_manager() -> bool:
     """Say whether it is a callback manager of LangChain that reports a start.
 
     It keeps the id of the run for as long as it means to report the end; others may not.
@@ -40,20 +40,20 @@ def is_told_by_manager() -> bool:
 
 def waits_for_body() -> bool:
     """Say whether the task in which LangChain reports a start only waits for the run's body."""
-    frame = _teller()
+    frame = _reporting_frame()
     # By name: to import the classes takes as long as all of this package.
     return frame is not None and frame.f_code.co_qualname in _WAITING and _is_in(frame, _CORE)
 
 
 def starting_frame() -> int | None:
     """Return the identity of the frame in which LangChain starts a run, for as long as it lives."""
-    frame = _teller()
+    frame = _reporting_frame()
     return id(frame) if frame is not None else None
 
 
 def is_called_by(frame_id: int) -> bool:
     """Say whether what starts a run now is called, however far away, by a frame."""
-    frame = _teller()
+    frame = _reporting_frame()
     frame = frame.f_back if frame is not None else None
     while frame is not None and id(frame) != frame_id:
         frame = frame.f_back
@@ -62,7 +62,7 @@ def is_called_by(frame_id: int) -> bool:
 
 def is_called_by_function() -> bool:
     """Say whether what starts a run now is called by a function that is run as a runnable."""
-    frame = _teller()
+    frame = _reporting_frame()
     while frame is not None:
         if _is_in(frame, _RUNNABLES):
             name = frame.f_code.co_qualname
@@ -75,9 +75,9 @@ def is_called_by_function() -> bool:
 def started_graph() -> Any:
     """Return the graph whose run LangGraph starts; None for a run of anything else.
 
-    A graph inside a graph inherits what the callback would tell it by; the stack has the graph.
+    A graph inside a graph inherits the metadata that would identify it; the stack has the graph.
     """
-    frame = _teller()
+    frame = _reporting_frame()
     if frame is None or frame.f_code.co_qualname not in _GRAPHS or not _is_in(frame, _PREGEL):
         return None
     return langgraph.graph_in(frame)
@@ -88,19 +88,19 @@ def is_handled_failure() -> bool:
 
     Where no model has called the tool, the result is plain text, and only the stack tells.
     """
-    frame = _teller()
+    frame = _reporting_frame()
     if frame is None or frame.f_code.co_qualname not in _TOOLS or not _is_in(frame, _CORE):
         return False
     return langchain.tool_status_in(frame) == "error"
 
 
-def told_in_events() -> tuple[Any, Any]:
-    """Return the chunk of which LangChain is telling in events, and the block that it is at.
+def chunk_in_events() -> tuple[Any, Any]:
+    """Return the chunk that LangChain is reporting in events, and the block that it is at.
 
-    The callback is given one event of several; the stack has the chunk. Where a model itself
-    tells, both are None.
+    The callback is given one event of several; the stack has the chunk. Where a model reports
+    its own events, both are None.
     """
-    frame = _teller()
+    frame = _reporting_frame()
     if frame is None or frame.f_code.co_qualname not in _TELLING:
         return None, None
     events = langchain.events_in(frame)
@@ -110,8 +110,8 @@ def told_in_events() -> tuple[Any, Any]:
     return langchain.chunk_and_block_in(bridge)
 
 
-def _teller() -> FrameType | None:
-    """Return the frame that has its callback manager tell the handler."""
+def _reporting_frame() -> FrameType | None:
+    """Return the frame whose callback manager is calling the handler."""
     return _caller_beyond((_OWN, _MANAGERS))
 
 

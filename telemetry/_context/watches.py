@@ -13,7 +13,7 @@ from weakref import ref
 
 from .._upstream.standard_library import running_loop
 from .callers import current_task
-from .stack import is_told_by_manager
+from .stack import is_reported_by_manager
 
 if TYPE_CHECKING:
     import asyncio
@@ -79,7 +79,7 @@ class IdWatch(ref["UUID"]):
 
 def watch_id(run_id: UUID, on_gone: Callable[[IdWatch], None]) -> IdWatch | None:
     """Watch a run's id, where LangChain's own managers report the run; None elsewhere."""
-    if not is_told_by_manager():
+    if not is_reported_by_manager():
         return None
     watch = IdWatch(run_id, on_gone)
     watch.run_id = run_id.int

@@ -1,6 +1,6 @@
 """Nodes and tasks that LangGraph does not run, since a cache has what they would write.
 
-No callback tells of them: what does is what LangGraph's loop finds in its cache.
+No callback reports them: they are seen in what LangGraph's loop finds in its cache.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def wrap_match(original: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(original)
     def match(*args: Any, **kwargs: Any) -> Any:
         matched = original(*args, **kwargs)
-        _tell(matched)
+        _report(matched)
         return matched
 
     return match
@@ -33,13 +33,13 @@ def wrap_async_match(original: Callable[..., Awaitable[Any]]) -> Callable[..., A
     @wraps(original)
     async def match(*args: Any, **kwargs: Any) -> Any:
         matched = await original(*args, **kwargs)
-        _tell(matched)
+        _report(matched)
         return matched
 
     return match
 
 
-def _tell(tasks: Iterable[Any]) -> None:
+def _report(tasks: Iterable[Any]) -> None:
     for task in tasks:
         manager = manager_of(task)
         for handler in getattr(manager, "handlers", ()):

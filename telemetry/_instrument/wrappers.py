@@ -1,4 +1,4 @@
-"""Wrappers for LangChain's own calls, for what no callback tells.
+"""Wrappers for LangChain's own calls, for what no callback reports.
 
 A whole call: nothing but the model's body executes between its start and its end, and when
 an exception leaves it, it is over. A stream: each step executes the model's body, and between

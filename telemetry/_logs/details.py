@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .._runs.run import Run
     from .._translation.ending import Ending
 
-    Told: TypeAlias = dict[str, AnyValue]
+    RecordAttributes: TypeAlias = dict[str, AnyValue]
 
 
 class InferenceEvents:
@@ -40,7 +40,7 @@ class InferenceEvents:
     def __init__(self, logger: Logger, door: ContentDoor) -> None:
         self._logger = logger
         self._door = door
-        self._inputs: dict[int, Told] = {}
+        self._inputs: dict[int, RecordAttributes] = {}
 
     def opened(self, run: Run, content: Content) -> None:
         """Keep what a model is given until it ends: the application may change it meanwhile."""
@@ -48,7 +48,7 @@ class InferenceEvents:
             self._inputs[run.run_id] = self._passed(content, semconv.INPUT_DROPPED)
 
     def closed(self, run: Run, ending: Ending) -> None:
-        """Tell all of a model call that has ended."""
+        """Emit the record of a model call that has ended."""
         inputs = self._inputs.pop(run.run_id, None)
         if inputs is None or run.span is None:
             return
@@ -66,14 +66,20 @@ class InferenceEvents:
         """Forget every call: this is a forked child, and they are its parent's."""
         self._inputs.clear()
 
-    def _passed(self, content: Content, dropped_name: str) -> Told:
+    def _passed(self, content: Content, dropped_name: str) -> RecordAttributes:
         passed = dict(self._door.all_on_event(content))
         dropped = sum(one.dropped for one in passed.values())
-        told: Told = {name: one.value for name, one in passed.items() if one.value is not None}
-        return told | ({dropped_name: dropped} if dropped else {})
+        values: RecordAttributes = {
+            name: one.value for name, one in passed.items() if one.value is not None
+        }
+        return values | ({dropped_name: dropped} if dropped else {})
 
 
-def _span_attributes(run: Run, ending: Ending) -> Told:
+def _span_attributes(run: Run, ending: Ending) -> RecordAttributes:
     """Return the attributes of a run's span, or those that it would have without a tracer."""
     recorded = getattr(run.span, "attributes", None)
-    return dict(recorded) if recorded is not None else {**run.attributes, **ending.told(run.start)}
+    return (
+        dict(recorded)
+        if recorded is not None
+        else {**run.attributes, **ending.result_attributes(run.start)}
+    )

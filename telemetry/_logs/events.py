@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .._values.attributes import Attributes, AttributeValue
 
 LOOK_EVERY: Final = 1.0
-# A look tells of no more streams; those that it leaves out come first the next time.
+# A look reports no more streams; those that it leaves out come first the next time.
 MAX_RECORDS_A_LOOK: Final = 256
 
 _NS: Final = 1e9
@@ -44,7 +44,7 @@ class LogEvents:
     """Emits a record when a model starts, once a second while it streams, and when it ends.
 
     And one when a stream has stalled, while it is still waited for. Nothing of it is on the
-    token path: a thread looks at the streams that are open. The records of a stream tell of each
+    token path: a thread looks at the streams that are open. The records of a stream report each
     of its chunks once, in order, and follow their trace's sampling.
 
     Args:
@@ -60,7 +60,7 @@ class LogEvents:
         self._ticker = Ticker(self._look, lambda: bool(self._followed), LOOK_EVERY)
 
     def opened(self, run: Run, _content: Content) -> None:
-        """Tell that a model has started, and follow its stream."""
+        """Emit the record of a model's start, and follow its stream."""
         if run.span is None or not run.kind.is_model or not is_sampled(run.span):
             return
         context = set_span_in_context(run.span, current())
@@ -70,14 +70,14 @@ class LogEvents:
         self._emit(followed, semconv.EVENT_MODEL_START, run.started_at, {})
 
     def closed(self, run: Run, ending: Ending) -> None:
-        """Tell of the chunks that are left, and how the model has ended."""
+        """Emit the records of the chunks that are left, and of the model's end."""
         followed = self._followed.pop(run.run_id, None)
         if followed is not None:
-            self._tell_chunks(followed)
+            self._emit_chunks(followed)
             outcome = ending.outcome
             severity = SeverityNumber.WARN if outcome in _FAILURES else SeverityNumber.INFO
-            told = _result(run, ending, outcome)
-            self._emit(followed, semconv.EVENT_MODEL_END, ending.at, told, severity)
+            attributes = _result(run, ending, outcome)
+            self._emit(followed, semconv.EVENT_MODEL_END, ending.at, attributes, severity)
 
     def forget(self) -> None:
         """Forget every stream: this is a forked child, and they are its parent's."""
@@ -90,35 +90,35 @@ class LogEvents:
         followed = list(self._followed.values())
         moved = [one for one in followed if one.has_moved]
         stalled = [one for one in followed if one.has_stalled(now)]
-        for one in nsmallest(MAX_RECORDS_A_LOOK, moved, key=lambda one: one.told_at):
-            self._tell(self._tell_chunks, one)
+        for one in nsmallest(MAX_RECORDS_A_LOOK, moved, key=lambda one: one.reported_at):
+            self._emit_safely(self._emit_chunks, one)
         for one in stalled[:MAX_RECORDS_A_LOOK]:
-            self._tell(self._tell_stall, one)
+            self._emit_safely(self._emit_stall, one)
 
-    def _tell(self, tell: Callable[[_Followed], None], followed: _Followed) -> None:
+    def _emit_safely(self, emit: Callable[[_Followed], None], followed: _Followed) -> None:
         try:
-            tell(followed)
-        except Exception as error:  # noqa: BLE001 - the other streams are told of
+            emit(followed)
+        except Exception as error:  # noqa: BLE001 - the other streams are reported
             self._diagnostics.report("LogEvents missed a look", error)
 
-    def _tell_chunks(self, followed: _Followed) -> None:
+    def _emit_chunks(self, followed: _Followed) -> None:
         # The end of a run and a look may meet.
         with self._lock:
-            told, at = followed.advance(), followed.told_at
-        if told:
-            self._emit(followed, semconv.EVENT_MODEL_STREAM, at, told)
+            attributes, at = followed.advance(), followed.reported_at
+        if attributes:
+            self._emit(followed, semconv.EVENT_MODEL_STREAM, at, attributes)
 
-    def _tell_stall(self, followed: _Followed) -> None:
+    def _emit_stall(self, followed: _Followed) -> None:
         now = perf_counter_ns()
-        told = followed.stall(now)
-        self._emit(followed, semconv.EVENT_STALL, now, told, SeverityNumber.WARN)
+        attributes = followed.stall(now)
+        self._emit(followed, semconv.EVENT_STALL, now, attributes, SeverityNumber.WARN)
 
     def _emit(
         self,
         followed: _Followed,
         name: str,
         at: int,
-        told: Mapping[str, AttributeValue],
+        attributes: Mapping[str, AttributeValue],
         severity: SeverityNumber = SeverityNumber.INFO,
     ) -> None:
         self._logger.emit(
@@ -126,29 +126,29 @@ class LogEvents:
             context=followed.context,
             severity_number=severity,
             severity_text=severity.name,
-            attributes={**followed.attributes, **told},
+            attributes={**followed.attributes, **attributes},
             event_name=name,
         )
 
 
 @dataclass(slots=True, eq=False)
 class _Followed:
-    """A model's run, and how much of its stream was told.
+    """A model's run, and how much of its stream has been reported.
 
     Attributes:
         run: of the model.
         context: with its span.
         attributes: of all its records.
-        chunks: how many were told.
-        told_at: when the last of them came, in ns of the monotonic clock.
-        stalled_at: index of the last chunk of which was told that it is waited for.
+        chunks: how many have been reported.
+        reported_at: when the last of them came, in ns of the monotonic clock.
+        stalled_at: index of the last chunk whose lateness was reported.
     """
 
     run: Run
     context: Context
     attributes: Attributes
     chunks: int = 0
-    told_at: int = 0
+    reported_at: int = 0
     stalled_at: int | None = None
 
     @property
@@ -158,16 +158,16 @@ class _Followed:
 
     @property
     def has_moved(self) -> bool:
-        """Whether there are chunks that were not told."""
+        """Whether there are chunks that have not been reported."""
         return self.clock is not None and self.clock.chunks > self.chunks
 
     def has_stalled(self, now: int) -> bool:
-        """Whether a chunk is waited for too long, of which that was not told."""
+        """Whether the next chunk is late, and that has not been reported."""
         clock = self.clock
         return clock is not None and self.stalled_at != clock.chunks and clock.is_stalled(now)
 
     def stall(self, now: int) -> Attributes:
-        """Return which chunk is waited for, and how long it is by now, and take it as told."""
+        """Return which chunk is late, and by how much, and note that it is reported."""
         clock = self.clock
         if clock is None:
             return {}
@@ -176,19 +176,19 @@ class _Followed:
         return {semconv.STALL_CHUNK: self.stalled_at, semconv.STALL_DURATION: waited / _NS}
 
     def advance(self) -> Attributes:
-        """Return what is new, as attributes, and take it as told; nothing where nothing is."""
+        """Return what is new as attributes, and note that it is reported; nothing if nothing is."""
         clock = self.clock
         last = clock.last_chunk_at if clock is not None else None
         if clock is None or last is None or not self.has_moved:
             return {}
         first, chunks = self.chunks, clock.chunks
-        since = self.told_at or clock.first_chunk_at or last
+        since = self.reported_at or clock.first_chunk_at or last
         # While another thread sorts its chunks in, the clock may be a moment behind.
-        self.chunks, self.told_at = chunks, max(last, since)
+        self.chunks, self.reported_at = chunks, max(last, since)
         return {
             semconv.WINDOW_FIRST_CHUNK: first,
             semconv.WINDOW_CHUNKS: chunks - first,
-            semconv.WINDOW_DURATION: (self.told_at - since) / _NS,
+            semconv.WINDOW_DURATION: (self.reported_at - since) / _NS,
             semconv.STREAM_CHUNKS: chunks,
         }
 
@@ -200,14 +200,14 @@ def is_sampled(span: Span) -> bool:
 
 
 def _result(run: Run, ending: Ending, outcome: Outcome | None) -> Attributes:
-    told: Attributes = {semconv.RUN_DURATION: (ending.at - run.started_at) / _NS}
+    attributes: Attributes = {semconv.RUN_DURATION: (ending.at - run.started_at) / _NS}
     if outcome is not None:
-        told[semconv.OUTCOME] = outcome.value
+        attributes[semconv.OUTCOME] = outcome.value
     if outcome in _FAILURES:
-        told[semconv.ERROR_TYPE] = ending.error_type or outcome.value
-    answer = ending.told(run.start)
+        attributes[semconv.ERROR_TYPE] = ending.error_type or outcome.value
+    answer = ending.result_attributes(run.start)
     clock = run.chunks.clock if run.chunks is not None else None
     if clock is None:
-        return {**told, **answer}
+        return {**attributes, **answer}
     tokens = answer.get(semconv.USAGE_OUTPUT_TOKENS)
-    return {**told, **stream_attributes(clock, tokens), **answer}
+    return {**attributes, **stream_attributes(clock, tokens), **answer}

@@ -1,4 +1,4 @@
-"""Lines of a log: what they tell, as text, and where it is written."""
+"""Lines of a log: their fields as text, and where they are written."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ class Line:
         self.fields = fields
 
     def __str__(self) -> str:
-        told = (f"{name}={value!r}" for name, value in self.fields.items())
-        return " ".join([self.event, *told])
+        fields = (f"{name}={value!r}" for name, value in self.fields.items())
+        return " ".join([self.event, *fields])
 
 
-class ExceptionTeller:
-    """Tells the exception of a line by its class and frames: a processor for structlog.
+class ExceptionFormatter:
+    """Shows the exception of a line by its class and frames: a processor for structlog.
 
     Args:
-        messages: whether its message, which may be content, is told too.
+        messages: whether its message, which may be content, is shown too.
     """
 
     def __init__(self, *, messages: bool) -> None:
@@ -105,8 +105,8 @@ def add_logger_name(logger: Any, _method_name: str, event_dict: EventDict) -> Ev
 
 def as_plain(_logger: Any, _method_name: str, event_dict: EventDict) -> EventDict:
     """Make a line plain data, of bounded size and without credentials."""
-    told = Reader(_MAX_CHARACTERS).read({name: event_dict[name] for name in _in_order(event_dict)})
-    return told if isinstance(told, dict) else {}
+    plain = Reader(_MAX_CHARACTERS).read({name: event_dict[name] for name in _in_order(event_dict)})
+    return plain if isinstance(plain, dict) else {}
 
 
 def as_visible(_logger: Any, _method_name: str, event_dict: EventDict) -> EventDict:
@@ -190,8 +190,8 @@ class LineWriter(logging.Handler):
         try:
             stream.write(f"{line}\n")
         except UnicodeEncodeError as error:
-            told = line.encode(error.encoding, "backslashreplace").decode(error.encoding)
-            stream.write(f"{told}\n")
+            escaped = line.encode(error.encoding, "backslashreplace").decode(error.encoding)
+            stream.write(f"{escaped}\n")
         stream.flush()
 
 

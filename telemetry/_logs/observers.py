@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LogObserver(RunObserver, Protocol):
-    """Emits records of the runs that it is told of."""
+    """Emits records of the runs that are reported to it."""
 
     def forget(self) -> None:
         """Forget every run: this is a forked child, and they are its parent's."""

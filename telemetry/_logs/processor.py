@@ -50,7 +50,7 @@ class OpenTelemetryLogProcessor:
 
     The event is the record's body, the logger its scope, all else its attributes, as plain data
     without credentials. It is in the span in which the line is written, and has its run. An
-    exception is told by its class and frames: the processor stands before those that make text
+    exception is shown by its class and frames: the processor stands before those that make text
     of `exc_info`, and before the renderer.
 
     Args:
@@ -67,7 +67,7 @@ class OpenTelemetryLogProcessor:
         from opentelemetry._logs import SeverityNumber, get_logger_provider  # noqa: PLC0415
 
         self._provider = logger_provider or get_logger_provider()
-        self._severities = {name: SeverityNumber[told] for name, told in _SEVERITIES.items()}
+        self._severities = {name: SeverityNumber[number] for name, number in _SEVERITIES.items()}
         self._info = SeverityNumber.INFO
         self._suppression = suppression_key()
 
@@ -107,14 +107,14 @@ class OpenTelemetryLogProcessor:
 
 
 def _attributes(event_dict: EventDict, ids: Mapping[str, str], run: Run | None) -> dict[str, Any]:
-    told: dict[str, Any] = run_fields(run) if run is not None else {}
-    told |= {name: event_dict[name] for name in event_dict.keys() - _NOT_ATTRIBUTES}
+    fields: dict[str, Any] = run_fields(run) if run is not None else {}
+    fields |= {name: event_dict[name] for name in event_dict.keys() - _NOT_ATTRIBUTES}
     error = error_of(event_dict.get("exc_info"))
     if error is not None:
-        told |= {"exception_type": full_name(type(error)), "exception": stack_trace(error)}
+        fields |= {"exception_type": full_name(type(error)), "exception": stack_trace(error)}
     # The record is in its span; what else a line may say under these names is its own.
-    told = {name: value for name, value in told.items() if ids.get(name) != value}
-    plain = _plain(told)
+    fields = {name: value for name, value in fields.items() if ids.get(name) != value}
+    plain = _plain(fields)
     found = plain.items() if isinstance(plain, dict) else ()
     return {_ATTRIBUTES.get(name, name): value for name, value in found if value is not None}
 

@@ -51,7 +51,7 @@ _USAGE: Final = {
 class RunLog:
     """Logs starts, first chunks and ends of runs.
 
-    Graphs, models and tools are told at level INFO, nodes and other steps at DEBUG; a failure
+    Graphs, models and tools are logged at level INFO, nodes and other steps at DEBUG; a failure
     is a WARNING where it arose and at the root that it has reached.
 
     Args:
@@ -97,7 +97,7 @@ class FirstChunk:
     Args:
         run: whose chunks are counted.
         counter: counts them.
-        log: is told of the first.
+        log: called with the first chunk.
     """
 
     __slots__ = ("_counter", "_log", "_run")
@@ -123,13 +123,13 @@ class FirstChunk:
             self._log.first_chunk(self._run, self._counter, first)
 
 
-def _log(level: int, event: str, run: Run, told: Fields) -> None:
+def _log(level: int, event: str, run: Run, details: Fields) -> None:
     if run.span is None:
         return
     name = getattr(run.span, "name", None) or span_start(run.kind, run.start).name
     ids = span_fields(run.span.get_span_context()) | run_fields(run)
     attempt = {"attempt": run.attempt} if run.attempt is not None else {}
-    fields = {"run": name, **attempt, **told, **ids}
+    fields = {"run": name, **attempt, **details, **ids}
     token = attach(set_span_in_context(run.span, current()))
     try:
         LOGGER.log(level, Line(event, fields), extra=fields)
@@ -146,32 +146,32 @@ def _arose_in(run: Run, ending: Ending) -> bool:
 
 
 def _result(run: Run, ending: Ending, outcome: Outcome | None) -> Fields:
-    told: Fields = {
+    fields: Fields = {
         "outcome": outcome.value if outcome is not None else "ok",
         "duration": _seconds(ending.at - run.started_at),
     }
     if outcome in _FAILURES and outcome is not None:
-        told["error_type"] = ending.error_type or outcome.value
+        fields["error_type"] = ending.error_type or outcome.value
     clock = run.chunks.clock if run.chunks is not None else None
-    return told | (_stream(clock) if clock is not None else {}) | _usage(run, ending)
+    return fields | (_stream(clock) if clock is not None else {}) | _usage(run, ending)
 
 
 def _stream(clock: StreamClock) -> Fields:
     first = clock.first_chunk_at
     if first is None:
         return {}
-    told: Fields = {
+    fields: Fields = {
         "time_to_first_chunk": _seconds(first - clock.started_at),
         "chunks": clock.chunks,
     }
     gaps = clock.gaps
     if gaps.count:
-        told |= {"gap_p95": _seconds(gaps.quantile(0.95)), "gap_max": _seconds(gaps.maximum)}
-    return told
+        fields |= {"gap_p95": _seconds(gaps.quantile(0.95)), "gap_max": _seconds(gaps.maximum)}
+    return fields
 
 
 def _usage(run: Run, ending: Ending) -> Fields:
-    attributes = ending.told(run.start)
+    attributes = ending.result_attributes(run.start)
     return {name: attributes[key] for name, key in _USAGE.items() if key in attributes}
 
 

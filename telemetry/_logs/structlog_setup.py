@@ -11,7 +11,7 @@ from .._process import Locked, process_wide
 from .._runs.current import add_run_context
 from .._settings.checks import capable_of
 from .lines import (
-    ExceptionTeller,
+    ExceptionFormatter,
     LineWriter,
     add_logger_name,
     as_json,
@@ -47,14 +47,14 @@ def configure_logging(  # noqa: PLR0913 - keywords, each with a default
     exception_messages: bool = False,
     logger_provider: LoggerProvider | None = None,
 ) -> None:
-    """Set structlog up, so that each line tells the run in which it is written.
+    """Set structlog up, so that each line names the run in which it is written.
 
     `structlog.get_logger()` then gives lines with time, level, event, and with `trace_id`,
     `span_id`, `run_id`, `thread_id` and `node` of the run. nodespan's own lines are among them:
-    which runs have started, streamed and ended, how, and in numbers. Values are told as plain
+    which runs have started, streamed and ended, how, and in numbers. Values are logged as plain
     data, without credentials, and no line is longer than some 100,000 characters.
 
-    Nobody else's logging changes unasked. To be called again replaces what was set up before.
+    Nobody else's logging changes unasked. A second call replaces the first.
 
     Args:
         format: of the lines; by default `console` for a terminal, and `json` otherwise.
@@ -64,12 +64,12 @@ def configure_logging(  # noqa: PLR0913 - keywords, each with a default
         standard_library: whether the lines of the standard library's loggers are written too,
             beside whatever handlers these have. The root logger's level is lowered to *level*
             for that, where it is higher, and never raised.
-        exception_messages: whether an exception is told with its message and source lines,
+        exception_messages: whether an exception is logged with its message and source lines,
             which may be content, and not by its class and frames alone.
         logger_provider: gets each line as an OpenTelemetry log record too.
 
     Raises:
-        ConfigurationError: the format, the level or the provider is none.
+        ConfigurationError: the format or the level is unknown, or the provider has no loggers.
 
     Source: https://www.structlog.org/en/stable/configuration.html
     """
@@ -110,19 +110,19 @@ def _processors(
         TimeStamper(fmt="iso", utc=True),
         StackInfoRenderer(),
         add_run_context,
-        ExceptionTeller(messages=exception_messages),
+        ExceptionFormatter(messages=exception_messages),
         *sender,
         as_plain,
         *renderers,
     ]
 
 
-def _renderers(told: str | None, writer: LineWriter) -> Sequence[Processor]:
-    if told is None:
-        told = "console" if writer.is_terminal else "json"
-    if told not in _FORMATS:
-        raise ConfigurationError(f"format is {told!r}; use one of {', '.join(_FORMATS)}")
-    if told == "json":
+def _renderers(format_name: str | None, writer: LineWriter) -> Sequence[Processor]:
+    if format_name is None:
+        format_name = "console" if writer.is_terminal else "json"
+    if format_name not in _FORMATS:
+        raise ConfigurationError(f"format is {format_name!r}; use one of {', '.join(_FORMATS)}")
+    if format_name == "json":
         return [as_json]
     from structlog.dev import ConsoleRenderer, plain_traceback  # noqa: PLC0415 - as above
 
@@ -131,10 +131,10 @@ def _renderers(told: str | None, writer: LineWriter) -> Sequence[Processor]:
     return [as_visible, console]
 
 
-def _level(told: str | int) -> int:
-    level = _LEVELS.get(told.lower()) if isinstance(told, str) else told
+def _level(named: str | int) -> int:
+    level = _LEVELS.get(named.lower()) if isinstance(named, str) else named
     if level is None or isinstance(level, bool) or level not in _LEVELS.values():
-        raise ConfigurationError(f"level is {told!r}; use one of {', '.join(_LEVELS)}")
+        raise ConfigurationError(f"level is {named!r}; use one of {', '.join(_LEVELS)}")
     return level
 
 

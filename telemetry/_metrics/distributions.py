@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Exemplar:
-    """A value that is told together with the span in which it was measured."""
+    """A value that is exported together with the span in which it was measured."""
 
     value: int
     span: SpanContext
@@ -40,7 +40,7 @@ class Distribution:
 
     @property
     def exemplars(self) -> Iterable[Exemplar]:
-        """The values that are told with their spans; the sketch does not count them."""
+        """The values that are exported with their spans; the sketch does not count them."""
         return self._exemplars.values()
 
     def add(self, value: int, span: SpanContext | None) -> None:

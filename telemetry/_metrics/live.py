@@ -38,7 +38,7 @@ class LiveRuns:
         self._runs: dict[int, LiveRun] = {}
         self._kinds: set[Series] = set()
         self._ended: Counts[Series] = Counts()
-        self._told: Counts[Series] = Counts()
+        self._reported: Counts[Series] = Counts()
 
     def open(self, run_id: int, run: LiveRun) -> None:
         """Take note that a run has started."""
@@ -79,9 +79,9 @@ class LiveRuns:
         for run in runs:
             if run.stream is not None and run.clock is not None:
                 chunks[run.stream] += run.clock.chunks
-        # A clock that is read in mid-fold tells too few: no sum may seem to shrink.
-        self._told |= chunks
-        return dict(self._told)
+        # A clock that is read in mid-fold counts too few: no sum may seem to shrink.
+        self._reported |= chunks
+        return dict(self._reported)
 
     def _snapshot(self) -> tuple[list[LiveRun], Counts[Series]]:
         with self._lock:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .._values.attributes import AttributeValue
     from .series import Value
 
-    Told: TypeAlias = Mapping[str, AttributeValue]
+    SpanAttributes: TypeAlias = Mapping[str, AttributeValue]
     MetricAttributes: TypeAlias = dict[str, Value]
 
 _MILLI: Final = 10**3
@@ -76,8 +76,8 @@ def kind_attributes(run: Run) -> MetricAttributes:
 
 @cache  # of a dozen kinds
 def _of_kind(kind: str, operation: AttributeValue | None) -> MetricAttributes:
-    told = {} if operation is None else {semconv.OPERATION_NAME: operation}
-    return {semconv.RUN_KIND: kind, **_picked(told, tuple(told))}
+    attributes = {} if operation is None else {semconv.OPERATION_NAME: operation}
+    return {semconv.RUN_KIND: kind, **_picked(attributes, tuple(attributes))}
 
 
 def request_attributes(run: Run) -> MetricAttributes:
@@ -86,17 +86,17 @@ def request_attributes(run: Run) -> MetricAttributes:
 
 
 def run_measurements(
-    run: Run, ending: Ending, told: Told, edition: Edition
+    run: Run, ending: Ending, result: SpanAttributes, edition: Edition
 ) -> Iterator[Recorded | Counted]:
     """Give all that is measured of a run.
 
     Args:
         run: that has ended.
         ending: how it ended.
-        told: what its result says, as span attributes.
+        result: what its result says, as span attributes.
         edition: of the conventions.
     """
-    answer = _answer_attributes(run, told) if run.kind.is_model else {}
+    answer = _answer_attributes(run, result) if run.kind.is_model else {}
     measure, keys = _DURATIONS.get(run.attributes.get(semconv.OPERATION_NAME), (None, ()))
     if measure is not None:
         attributes = answer or _picked(run.attributes, keys)
@@ -107,18 +107,18 @@ def run_measurements(
         yield Recorded(Measure.AGENT_INFERENCE_CALLS, agent, run.inference_calls)
         yield Recorded(Measure.AGENT_TOOL_CALLS, agent, run.tool_calls)
     if run.chunks is not None:
-        yield from _of_stream(run.chunks.clock, answer, told)
+        yield from _of_stream(run.chunks.clock, answer, result)
     if answer:
-        yield from _of_usage(answer, told, edition)
+        yield from _of_usage(answer, result, edition)
 
 
-def _answer_attributes(run: Run, told: Told) -> MetricAttributes:
-    """Return the attributes of a request, and those that its answer has told."""
-    return request_attributes(run) | _picked(told, (semconv.RESPONSE_MODEL,))
+def _answer_attributes(run: Run, result: SpanAttributes) -> MetricAttributes:
+    """Return the attributes of a request, and those that its answer reports."""
+    return request_attributes(run) | _picked(result, (semconv.RESPONSE_MODEL,))
 
 
 def _of_stream(
-    clock: StreamClock, answer: MetricAttributes, told: Told
+    clock: StreamClock, answer: MetricAttributes, result: SpanAttributes
 ) -> Iterator[Recorded | Counted]:
     first = clock.first_chunk_at
     if first is None:
@@ -129,34 +129,34 @@ def _of_stream(
         yield Recorded(Measure.TIME_PER_OUTPUT_CHUNK, answer, clock.gaps)
     if clock.stall_count:
         yield Counted(instruments.STALLS, answer, clock.stall_count)
-    speed = tokens_per_second(clock, told.get(semconv.USAGE_OUTPUT_TOKENS))
+    speed = tokens_per_second(clock, result.get(semconv.USAGE_OUTPUT_TOKENS))
     if speed is not None:
         yield Recorded(Measure.TOKENS_PER_SECOND, answer, round(speed * _MILLI))
 
 
 def _of_usage(
-    answer: MetricAttributes, told: Told, edition: Edition
+    answer: MetricAttributes, result: SpanAttributes, edition: Edition
 ) -> Iterator[Recorded | Counted]:
     for side, measure in (("input", Measure.INPUT_TOKENS), ("output", Measure.OUTPUT_TOKENS)):
-        tokens = _tokens(told, f"gen_ai.usage.{side}_tokens")
+        tokens = _tokens(result, f"gen_ai.usage.{side}_tokens")
         if tokens is not None:
             kind: MetricAttributes = {} if edition.is_newest else {semconv.TOKEN_TYPE: side}
             yield Recorded(measure, answer | kind, tokens)
     for counter, name in instruments.token_counters(edition):
-        for modality, amount in _by_modality(told, name):
+        for modality, amount in _by_modality(result, name):
             yield Counted(counter, answer | {semconv.TOKEN_MODALITY: modality}, amount)
-    cost, currency = told.get(semconv.COST), told.get(semconv.CURRENCY)
+    cost, currency = result.get(semconv.COST), result.get(semconv.CURRENCY)
     if isinstance(cost, float) and isinstance(currency, str):
         yield Counted(instruments.COST, answer | {semconv.CURRENCY: currency}, cost)
 
 
-def _by_modality(told: Told, name: str) -> Iterator[tuple[str, int]]:
-    """Give the tokens of each modality that is told apart, and then the others."""
-    unknown = _tokens(told, name)
+def _by_modality(result: SpanAttributes, name: str) -> Iterator[tuple[str, int]]:
+    """Give the tokens of each modality that is reported by itself, and then the others."""
+    unknown = _tokens(result, name)
     if unknown is None:
         return
     for modality in _MODALITIES:
-        tokens = _tokens(told, name.replace("usage.", f"usage.{modality}."))
+        tokens = _tokens(result, name.replace("usage.", f"usage.{modality}."))
         if tokens:
             yield modality, tokens
             unknown -= tokens
@@ -164,8 +164,8 @@ def _by_modality(told: Told, name: str) -> Iterator[tuple[str, int]]:
         yield _UNKNOWN_MODALITY, unknown
 
 
-def _tokens(told: Told, name: str) -> int | None:
-    tokens = told.get(name)
+def _tokens(result: SpanAttributes, name: str) -> int | None:
+    tokens = result.get(name)
     return tokens if isinstance(tokens, int) and tokens >= 0 else None
 
 
@@ -179,6 +179,6 @@ def _how_it_ended(ending: Ending) -> MetricAttributes:
     return {semconv.OUTCOME: outcome.value, semconv.ERROR_TYPE: failure}
 
 
-def _picked(attributes: Told, keys: tuple[str, ...]) -> MetricAttributes:
+def _picked(attributes: SpanAttributes, keys: tuple[str, ...]) -> MetricAttributes:
     found = ((key, attributes.get(key)) for key in keys)
     return {key: value for key, value in found if isinstance(value, str | int)}

@@ -62,7 +62,7 @@ class RunMeter:
         _observe(meter, instruments.CHUNKS, self._live.chunks)
         for counter in instruments.counters_of(edition):
             _observe(meter, counter, self._totals_of(counter))
-        # Its parent has measured what there is, and tells it itself.
+        # Its parent has measured what there is, and reports it itself.
         in_forked_child(self.clear)
 
     def open(self, run_id: int, kind: Attributes) -> None:

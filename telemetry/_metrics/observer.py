@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Metrics:
-    """Measures every run that a handler is told of; a run that two are told of, once.
+    """Measures every run that is reported to a handler; a run that is reported to two, once.
 
     Args:
         provider: of meters; by default the global one, once there is one. Without one, or with
@@ -80,11 +80,11 @@ class Metrics:
             self._measure(self._meter, run, ending)
 
     def _measure(self, meter: RunMeter, run: Run, ending: Ending) -> None:
-        told = ending.told(run.start)
-        if _is_call(run, told):
+        result = ending.result_attributes(run.start)
+        if _is_call(run, result):
             self._runs.count_call(run)
         span = _sampled(run)
-        for measured in run_measurements(run, ending, told, self._edition):
+        for measured in run_measurements(run, ending, result, self._edition):
             if isinstance(measured, Recorded):
                 meter.record(measured.measure, measured.attributes, measured.value, span)
             else:
@@ -112,12 +112,12 @@ class Metrics:
         return run_meter_of(provider, meter, self._edition)
 
 
-def _is_call(run: Run, told: Mapping[str, AttributeValue]) -> bool:
+def _is_call(run: Run, result: Mapping[str, AttributeValue]) -> bool:
     """Say whether a run counts as a call that its agent has made; what a cache answers is none."""
-    return run.kind is RunKind.TOOL or (run.kind.is_model and semconv.CACHED not in told)
+    return run.kind is RunKind.TOOL or (run.kind.is_model and semconv.CACHED not in result)
 
 
 def _sampled(run: Run) -> SpanContext | None:
-    """Return the span context that exemplars of a run are told with; None for one not sampled."""
+    """Return the span context that exemplars of a run carry; None for one not sampled."""
     context = run.span.get_span_context() if run.span is not None else None
     return context if context is not None and context.trace_flags.sampled else None

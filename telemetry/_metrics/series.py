@@ -36,8 +36,8 @@ _MAX_SERIES: Final = 2_000
 class SeriesLimit:
     """Keeps the number of series bounded, whatever names an application makes up.
 
-    Of each attribute the first 100 values are told; all others are `_OTHER`. Of all series that
-    such values can make together, the first 2,000 are told; in others every name is `_OTHER`.
+    Of each attribute the first 100 values are kept; all others are `_OTHER`. Of all series that
+    such values can make together, the first 2,000 are kept; in others every name is `_OTHER`.
     """
 
     def __init__(self) -> None:
@@ -51,12 +51,12 @@ class SeriesLimit:
         known = self._series.get(series)
         if known is not None:
             return known
-        series = tuple((name, self._told(name, value)) for name, value in series)
+        series = tuple((name, self._bounded(name, value)) for name, value in series)
         if series not in self._series and len(self._series) >= _MAX_SERIES:
             return tuple((name, _other(name, value)) for name, value in series)
         return self._series.setdefault(series, series)
 
-    def _told(self, name: str, value: Value) -> Value:
+    def _bounded(self, name: str, value: Value) -> Value:
         known = self._values.get(name)
         if known is None or value in known:
             return value

@@ -31,7 +31,7 @@ current_call: Final[ContextVar[Call | None]] = ContextVar("nodespan-call", defau
 
 
 def claim_call(run: Run) -> None:
-    """Tell the call that is being made here, if it has no run yet, that this is its run."""
+    """Give the call that is being made here, if it has no run yet, this run."""
     call = current_call.get()
     if call is not None and call.run is None:
         call.run = run

@@ -62,14 +62,14 @@ def run_context() -> tuple[Context, Run | None]:
     """Return the OpenTelemetry context of the code that asks, and the open run that it is in.
 
     Most bodies have their run's context. That of a runnable which is a root has none, by
-    design, but LangChain's own context tells its run.
+    design, but LangChain's own context names its run.
     """
     context = current()
     run = find_open_run(run_id_in(context))
     if run is not None:
         return context, run
-    told = find_open_run(_run_id_told())
-    run = told.nearest_with_span if told is not None else None
+    enclosing = find_open_run(_run_id_around())
+    run = enclosing.nearest_with_span if enclosing is not None else None
     if run is None or run.span is None:
         return context, None
     return set_span_in_context(run.span, context), run
@@ -87,12 +87,12 @@ def span_fields(span: SpanContext) -> dict[str, str]:
 
 def run_fields(run: Run) -> dict[str, str]:
     """Return LangChain's id of a run, and its place in LangGraph: thread and node."""
-    told = {"run_id": str(UUID(int=run.run_id))}
+    fields = {"run_id": str(UUID(int=run.run_id))}
     for name, key in _PLACES.items():
         value = run.start.metadata.get(key)
         if value is not None:
-            told[name] = _shown(value) if type(value) is str else attribute_text(value)
-    return told
+            fields[name] = _shown(value) if type(value) is str else attribute_text(value)
+    return fields
 
 
 def run_attributes(run: Run) -> Attributes:
@@ -100,11 +100,11 @@ def run_attributes(run: Run) -> Attributes:
     return {FIELD_ATTRIBUTES[name]: value for name, value in run_fields(run).items()}
 
 
-# Line after line tells the same few.
+# Line after line has the same few.
 _shown = lru_cache(maxsize=1_024)(attribute_text)
 
 
-def _run_id_told() -> int | None:
+def _run_id_around() -> int | None:
     config = config_around()
     callbacks = config.get("callbacks") if config else None
     run_id = getattr(callbacks, "parent_run_id", None)

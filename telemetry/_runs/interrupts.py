@@ -44,7 +44,7 @@ class InterruptedRuns:
 class Interrupts:
     """Marks interrupted runs, and links each resumed run to the one that it resumes.
 
-    LangGraph tells both with the same checkpoint id.
+    LangGraph reports both with the same checkpoint id.
 
     Args:
         interrupted: the runs that may be resumed.
@@ -77,7 +77,7 @@ class Interrupts:
     def _attributes(self, event: GraphInterruptEvent) -> dict[str, AttributeValue]:
         name = semconv.LANGGRAPH_INTERRUPT_VALUES
         values = self._door.on_span(name, lambda: [item.value for item in event.interrupts])
-        # A task of the functional API and the entrypoint around it tell of the same interrupt.
+        # A task of the functional API and the entrypoint around it report the same interrupt.
         ids = dict.fromkeys(str(attribute_value(item.id)) for item in event.interrupts)
         identity: dict[str, AttributeValue] = {
             semconv.LANGGRAPH_CHECKPOINT_ID: event.checkpoint_id,

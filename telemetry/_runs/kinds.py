@@ -71,7 +71,7 @@ def is_attempt_beside(around: Run, parent_run_id: int, start: Start) -> bool:
 
 
 def _shows_attempts(child: Run, above: Run) -> bool:
-    """Say whether a run is that of `with_retry` or `with_fallbacks`, told from its first child.
+    """Say whether a run is that of `with_retry` or `with_fallbacks`, judged by its first child.
 
     `with_retry` runs under the name of what it retries, and hands its own input on; so does
     `with_fallbacks` where it was given a name. A function may do so, too, but it is on the stack.

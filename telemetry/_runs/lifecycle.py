@@ -58,14 +58,14 @@ class SpanWriter(Protocol):
         """Write to the span of a run that has started what no sampler needs."""
 
     def rename(self, run: Run) -> Traced:
-        """Tell the span of a run that is open what the run has turned out to be."""
+        """Write on the span of a run that is open what the run has turned out to be."""
 
     def close(self, run: Run, ending: Ending, *, records_exception: bool) -> None:
         """End the span of a run, if it has one."""
 
 
 class RunObserver(Protocol):
-    """Is told of every run that has a span, beside the span's writer: metrics and logs."""
+    """Observes every run that has a span, beside the span's writer: metrics and logs."""
 
     def opened(self, run: Run, content: Content) -> None:
         """Take note of a run whose span has started; *content* is what the run is given."""
@@ -81,7 +81,7 @@ class Lifecycle:
         runs: the open runs.
         writer: of their spans.
         diagnostics: counts what gave way.
-        observers: are told of starts and ends.
+        observers: called at starts and ends.
         shows_all: whether every run has a span.
     """
 
@@ -199,7 +199,7 @@ class Lifecycle:
         failure = signature(ending.error) if ending.error is not None else None
         is_known = failure in run.failures
         self._writer.close(run, ending, records_exception=not is_known)
-        self._tell_closed(run, ending)
+        self._notify_closed(run, ending)
         if failure is not None and run.parent is not None and (run.span is not None or is_known):
             run.parent.add_failure(failure)
         if ending.outcome is Outcome.ABANDONED and run.parent is not None:
@@ -208,12 +208,12 @@ class Lifecycle:
             self._runs.remember(run)
 
     def _parent(self, parent_run_id: UUID | None, start: Start) -> Run | None:
-        told = self._told_parent(parent_run_id, start)
+        reported = self._reported_parent(parent_run_id, start)
         around = run_id_around()
         inside = self._runs.find(around) if around is not None else None
-        return inside if inside is not None and inside.is_beneath(told) else told
+        return inside if inside is not None and inside.is_beneath(reported) else reported
 
-    def _told_parent(self, parent_run_id: UUID | None, start: Start) -> Run | None:
+    def _reported_parent(self, parent_run_id: UUID | None, start: Start) -> Run | None:
         config = config_around()
         around_id = getattr(config.get("callbacks") if config else None, "parent_run_id", None)
         if parent_run_id is None or around_id is None or around_id is parent_run_id:
@@ -274,7 +274,7 @@ class Lifecycle:
             except Exception as error:  # noqa: BLE001 - the run and the other observers go on
                 self.diagnostics.report(f"{type(observer).__name__} missed a start", error)
 
-    def _tell_closed(self, run: Run, ending: Ending) -> None:
+    def _notify_closed(self, run: Run, ending: Ending) -> None:
         for observer in self._observers if run.span is not None else ():
             try:
                 observer.closed(run, ending)

@@ -1,4 +1,4 @@
-"""How a run ended that nobody reports the end of, told from what ended above it (pure)."""
+"""How a run ended that nobody reports the end of, judged by what ended above it (pure)."""
 
 from __future__ import annotations
 

@@ -56,8 +56,8 @@ class _Ended:
     def of(cls, run: Run) -> _Ended:
         nearest = run.nearest_with_span
         span = nearest.span.get_span_context() if nearest and nearest.span else None
-        told = run.start.metadata
-        metadata = {key: told[key] for key in _INHERITED if key in told}
+        known = run.start.metadata
+        metadata = {key: known[key] for key in _INHERITED if key in known}
         return cls(run.kind, run.start.name, metadata, run.epoch, span)
 
     def as_run(self, run_id: int, owner: Owner) -> Run:
@@ -196,7 +196,7 @@ def _ancestors(run: Run | None) -> Iterator[Run]:
 def open_runs_of(provider: object, limit: int) -> OpenRuns:
     """Return the open runs of a tracer provider, which all its handlers share.
 
-    So a run that two handlers are told of has one span, and a run that one of them is told of
+    So a run that is reported to two handlers has one span, and one that is reported to one of them
     finds its parent that another has started.
 
     Args:

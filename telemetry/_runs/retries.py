@@ -23,7 +23,7 @@ class NodeAttempts:
     """The attempts of the nodes of one run of a graph.
 
     LangGraph reports a node that it timed out as cancelled, and does so before or after the
-    next attempt starts. Why a node was cancelled is told by what its graph does next.
+    next attempt starts. What its graph does next shows why a node was cancelled.
     """
 
     __slots__ = ("_latest", "_undecided")
@@ -123,5 +123,5 @@ def _step(node: Run) -> int:
 
 
 def _timed_out(ending: Ending) -> Ending:
-    told = NodeTimeoutError.__qualname__
-    return replace(ending, outcome=Outcome.ERROR, error_type=told)
+    error_type = NodeTimeoutError.__qualname__
+    return replace(ending, outcome=Outcome.ERROR, error_type=error_type)

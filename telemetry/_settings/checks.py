@@ -120,8 +120,8 @@ def headers(name: str, value: _T) -> _T:
         raise ConfigurationError(f"{name} is a {type(value).__name__}; use a dict of texts")
     for key, text in value.items():
         if not isinstance(key, str) or not isinstance(text, str):
-            told = key if isinstance(key, str) else type(key).__name__
-            raise ConfigurationError(f"{name} has no text under {told!r}; use a dict of texts")
+            shown = key if isinstance(key, str) else type(key).__name__
+            raise ConfigurationError(f"{name} has no text under {shown!r}; use a dict of texts")
     return value
 
 
@@ -130,7 +130,7 @@ def _takes_two(function: object) -> bool:
         inspect.signature(function).bind("name", None)  # type: ignore[arg-type]  # it is callable
     except TypeError:
         return False
-    except ValueError:  # what is written in C may tell nothing of its arguments
+    except ValueError:  # what is written in C may say nothing of its arguments
         return True
     return True
 

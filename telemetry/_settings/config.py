@@ -116,8 +116,8 @@ def checked(config: TelemetryConfig | None, environ: Mapping[str, str]) -> Telem
     Raises:
         ConfigurationError: a value cannot work, or it is no config.
     """
-    told = of_kind("the config", config, TelemetryConfig, "a TelemetryConfig")
-    return (told if told is not None else TelemetryConfig()).checked(environ)
+    given = of_kind("the config", config, TelemetryConfig, "a TelemetryConfig")
+    return (given if given is not None else TelemetryConfig()).checked(environ)
 
 
 def emits_inference_details(capture: CaptureContent, environ: Mapping[str, str]) -> bool:
@@ -126,10 +126,10 @@ def emits_inference_details(capture: CaptureContent, environ: Mapping[str, str])
     Raises:
         ConfigurationError: the variable has a value that is neither `true` nor `false`.
     """
-    told = environ.get(EMIT_EVENT_VARIABLE, "").strip().lower()
-    if told not in ("", "true", "false"):
-        raise ConfigurationError(f"{EMIT_EVENT_VARIABLE} is {told!r}; use true or false")
-    return capture.on_events if not told else told == "true"
+    value = environ.get(EMIT_EVENT_VARIABLE, "").strip().lower()
+    if value not in ("", "true", "false"):
+        raise ConfigurationError(f"{EMIT_EVENT_VARIABLE} is {value!r}; use true or false")
+    return capture.on_events if not value else value == "true"
 
 
 def sends_otlp(signal: Signal, config: TelemetryConfig, environ: Mapping[str, str]) -> bool:
@@ -140,5 +140,5 @@ def sends_otlp(signal: Signal, config: TelemetryConfig, environ: Mapping[str, st
 
 
 def otlp_endpoint(signal: Signal, config: TelemetryConfig) -> str | None:
-    """Return the URL that a config sends a signal to; None where the variables tell it."""
+    """Return the URL that a config sends a signal to; None where the variables set it."""
     return f"{config.endpoint.rstrip('/')}/v1/{signal.lower()}" if config.endpoint else None

@@ -84,8 +84,8 @@ def _made(
         return record(*args, **keywords)
     except TypeError as error:
         name = function.__qualname__.removesuffix(".__init__")
-        told = str(error).replace(f"{record.__name__}.__init__", name)
-        raise TypeError(told) from None
+        message = str(error).replace(f"{record.__name__}.__init__", name)
+        raise TypeError(message) from None
 
 
 def _show(call: Any, record: Any, first: tuple[str, ...]) -> None:

@@ -88,16 +88,16 @@ class Usage:
     output: int
 
     @classmethod
-    def told(cls, told: Mapping[str, AttributeValue], edition: Edition) -> Usage | None:
-        """Return the usage that a result has told, as span attributes; None without any."""
+    def of_result(cls, result: Mapping[str, AttributeValue], edition: Edition) -> Usage | None:
+        """Return the usage that a result reports in its span attributes; None without any."""
         names = (semconv.USAGE_INPUT_TOKENS, semconv.USAGE_OUTPUT_TOKENS)
-        if not any(name in told for name in names):
+        if not any(name in result for name in names):
             return None
-        given, output = (_count(told, name) for name in names)
-        # What the conventions tell as input includes what went through a cache.
-        cached = min(_count(told, semconv.USAGE_CACHE_READ), given)
-        written = min(_count(told, edition.usage_cache_write), given - cached)
-        long_lived = min(_count(told, semconv.USAGE_CACHE_WRITE_1H), written)
+        given, output = (_count(result, name) for name in names)
+        # What the conventions call input includes what went through a cache.
+        cached = min(_count(result, semconv.USAGE_CACHE_READ), given)
+        written = min(_count(result, edition.usage_cache_write), given - cached)
+        long_lived = min(_count(result, semconv.USAGE_CACHE_WRITE_1H), written)
         return cls(given - cached - written, cached, written, long_lived, output)
 
 
@@ -113,7 +113,7 @@ class PriceTable:
 
     @classmethod
     def checked(cls, _name: str, source: Prices | None) -> PriceTable:
-        """Return the table of a setting: what is wrong in it is told with its own place."""
+        """Return the table of a setting: an error in it names its own place."""
         return cls.of(source)
 
     @classmethod
@@ -133,26 +133,26 @@ class PriceTable:
         return cls({name: _price(place, name, models[name], currency) for name in models})
 
     def attributes(
-        self, told: Mapping[str, AttributeValue], model: str, edition: Edition
+        self, result: Mapping[str, AttributeValue], model: str, edition: Edition
     ) -> Attributes:
         """Return the cost of a call, as span attributes; none where it is not known.
 
         Args:
-            told: what the call's result says, as span attributes.
+            result: what the call's result says, as span attributes.
             model: that was asked for.
             edition: of the conventions.
         """
         if not self._prices:
             return {}
-        price = self._prices.get(str(told.get(semconv.RESPONSE_MODEL))) or self._prices.get(model)
-        usage = Usage.told(told, edition)
+        price = self._prices.get(str(result.get(semconv.RESPONSE_MODEL))) or self._prices.get(model)
+        usage = Usage.of_result(result, edition)
         if price is None or usage is None:
             return {}
         return {semconv.COST: price.cost(usage), semconv.CURRENCY: price.currency}
 
 
-def _count(told: Mapping[str, AttributeValue], name: str) -> int:
-    count = told.get(name, 0)
+def _count(result: Mapping[str, AttributeValue], name: str) -> int:
+    count = result.get(name, 0)
     return count if isinstance(count, int) and count > 0 else 0
 
 
@@ -168,9 +168,9 @@ def _entries(source: Mapping[str, Any] | str | PathLike[str]) -> tuple[str, Mapp
 
     try:
         with Path(source).open("rb") as file:
-            told = file.read(_MAX_BYTES + 1).decode()
-        _check_shape(told)
-        return f"{source}", tomllib.loads(told)
+            text = file.read(_MAX_BYTES + 1).decode()
+        _check_shape(text)
+        return f"{source}", tomllib.loads(text)
     except OSError as error:
         raise ConfigurationError(
             f"prices file {str(source)!r} cannot be read: {error.strerror}"
@@ -179,15 +179,15 @@ def _entries(source: Mapping[str, Any] | str | PathLike[str]) -> tuple[str, Mapp
         raise ConfigurationError(f"prices file {str(source)!r} is no TOML: {error}") from error
 
 
-def _check_shape(told: str) -> None:
+def _check_shape(text: str) -> None:
     """Refuse what takes the parser long, or deep: no table of prices looks like it.
 
     Raises:
         ValueError: it is too long, or too deep.
     """
-    if len(told) > _MAX_BYTES:
+    if len(text) > _MAX_BYTES:
         raise ValueError(f"it is longer than {_MAX_BYTES:,} bytes, as no table of prices is")
-    bare = _NO_STRUCTURE.sub("_", told)
+    bare = _NO_STRUCTURE.sub("_", text)
     depth = 0
     for mark in _STRUCTURE.findall(bare):
         depth = depth + 1 if mark in "[{" else max(depth - 1, 0) if mark in "]}" else depth

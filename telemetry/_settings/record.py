@@ -45,7 +45,7 @@ class Variable:
         name: of the variable; an empty one says nothing.
         otherwise: what the setting is where neither says anything.
         parse: makes of the variable's text what an argument would be; a `ValueError` of it, and
-            what the setting's check refuses, is told with the variable's name.
+            what the setting's check refuses, is reported with the variable's name.
     """
 
     name: str
@@ -108,8 +108,8 @@ def setting(
     """
     if variable is not None and default is not None:
         raise TypeError(f"{variable.name} would never be read: the default is {default!r}")
-    told = {_ABOUT: Setting(text, check, variable)}
-    made: _T = field(default=default, metadata=told, repr=not is_secret)
+    about = {_ABOUT: Setting(text, check, variable)}
+    made: _T = field(default=default, metadata=about, repr=not is_secret)
     return made
 
 
@@ -128,9 +128,10 @@ class Record:
         Raises:
             ConfigurationError: a value cannot work.
         """
-        told = settings_of(type(self)).items()
+        known = settings_of(type(self)).items()
         return replace(
-            self, **{name: each.value(name, getattr(self, name), environ) for name, each in told}
+            self,
+            **{name: each.value(name, getattr(self, name), environ) for name, each in known},
         )
 
 

@@ -67,7 +67,7 @@ class Signal(StrEnum):
         return f"OTEL_{self}_EXPORTER"
 
     def otlp_variables(self, name: str) -> tuple[str, str]:
-        """Return the variables that tell *name* of the OTLP exporter: the signal's, and all's."""
+        """Return the variables that set *name* of the OTLP exporter: the signal's, and all's."""
         return f"OTEL_EXPORTER_OTLP_{self}_{name}", f"OTEL_EXPORTER_OTLP_{name}"
 
 
@@ -109,9 +109,9 @@ def check_endpoint(source: str, value: _T) -> _T:
         ConfigurationError: it is not.
     """
     if value is not None and not _is_url(value):
-        told = value.rpartition("@")[2] if isinstance(value, str) else value
+        shown = value.rpartition("@")[2] if isinstance(value, str) else value
         raise ConfigurationError(
-            f"{source} is {told!r}; use the URL of an OTLP/HTTP receiver, "
+            f"{source} is {shown!r}; use the URL of an OTLP/HTTP receiver, "
             "for example http://localhost:4318"
         )
     return value
@@ -135,15 +135,15 @@ def _check_signal(signal: Signal, environ: Mapping[str, str]) -> None:
         _check_choice(variable, environ.get(variable) or _PROTOCOL, (_PROTOCOL,))
     for variable in signal.otlp_variables("TIMEOUT"):
         if not 0 < _number(environ.get(variable) or "1") < float("inf"):
-            told = environ[variable]
-            raise ConfigurationError(f"{variable} is {told!r}; use a number of seconds above 0")
+            value = environ[variable]
+            raise ConfigurationError(f"{variable} is {value!r}; use a number of seconds above 0")
     for name in exporter_names(signal, environ):
         known = _METRICS_EXPORTERS if signal is Signal.METRICS else _EXPORTERS
         _check_choice(signal.exporter_variable, name, known)
 
 
 def _check_headers(variable: str, value: str) -> None:
-    # The value may hold credentials: the message tells the place only.
+    # The value may hold credentials: the message names the place only.
     for place, header in enumerate(filter(None, value.split(",")), start=1):
         name, equals, _ = header.partition("=")
         if not equals or not name.strip():

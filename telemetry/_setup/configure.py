@@ -184,7 +184,7 @@ class Telemetry(Locked):
         """End open runs, send what is waiting, and stop; a provider of the application goes on.
 
         Args:
-            timeout: how long sending may take, in seconds; `unsent` tells what was not taken.
+            timeout: how long sending may take, in seconds; `unsent` says what was not taken.
         """
         if self._handler is not None:
             self._handler.close()

@@ -35,7 +35,7 @@ _EXPORTER_LOG: Final = "opentelemetry.exporter.otlp.proto.http.metric_exporter"
 _NOT_HERE: Final = (404, 405, 501)
 
 
-class WhereTaken(MetricExporter):
+class OptionalMetricExporter(MetricExporter):
     """Passes metrics on to another exporter, until the receiver says that it takes none.
 
     Many receivers take traces only: an endpoint that was given for all signals shall not fill
@@ -52,7 +52,7 @@ class WhereTaken(MetricExporter):
         self._exporter = exporter
         self._is_refused = False
         self._is_shut_down = False
-        # The exporter tells its log alone why it failed.
+        # The exporter says only in its log why it failed.
         logging.getLogger(_EXPORTER_LOG).addFilter(self._passes)
 
     def export(
@@ -193,4 +193,4 @@ def _otlp_exporters(
     own_variable, _ = Signal.METRICS.otlp_variables("ENDPOINT")
     is_asked_for = environ.get(own_variable) or exporter_names(Signal.METRICS, environ)
     preferred = preferences_of(exporter) if not is_asked_for else None
-    yield WhereTaken(exporter, *preferred) if preferred is not None else exporter
+    yield OptionalMetricExporter(exporter, *preferred) if preferred is not None else exporter

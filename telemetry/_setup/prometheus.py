@@ -26,10 +26,10 @@ def scrape_address(
     """Return where a scrape endpoint listens, from arguments, variables and the standard.
 
     Raises:
-        ConfigurationError: the port is none.
+        ConfigurationError: the port is not a whole number in the range of ports.
     """
-    told = environ.get(PORT_VARIABLE) or _DEFAULT_PORT
-    source, value = ("prometheus_port", port) if port is not None else (PORT_VARIABLE, told)
+    default = environ.get(PORT_VARIABLE) or _DEFAULT_PORT
+    source, value = ("prometheus_port", port) if port is not None else (PORT_VARIABLE, default)
     return host or environ.get(HOST_VARIABLE) or _DEFAULT_HOST, _port(source, value)
 
 

@@ -70,7 +70,7 @@ def stream_events(
 
     Args:
         clock: of the stream.
-        text: of the stream, where that may be told.
+        text: of the stream, where that may be recorded.
     """
     events = [
         (started_at, semconv.EVENT_MODEL_STREAM, partial(_window, clock, place, text))

@@ -6,7 +6,7 @@ from math import inf
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from .._context.stack import told_in_events
+from .._context.stack import chunk_in_events
 from .clock import FOLD_EVERY, StreamClock
 from .pieces import (
     carries_content,
@@ -42,11 +42,11 @@ class ChunkCounter:
     __slots__ = (
         "_chunk",
         "_counts_events",
+        "_deltas_left",
         "_is_plain",
         "_on_begin",
         "_reporters",
         "_reports",
-        "_told_deltas",
         "begun",
         "clock",
         "text",
@@ -68,7 +68,7 @@ class ChunkCounter:
         self._reports = 0
         self._is_plain = False
         self._chunk: Any = None
-        self._told_deltas = 0
+        self._deltas_left = 0
 
     def add_reporter(self) -> None:
         """Say that one handler more reports each chunk: a handler may be given twice."""
@@ -89,10 +89,10 @@ class ChunkCounter:
             if len(pending) >= FOLD_EVERY:
                 self.clock.fold()
         else:
-            self._unusual(token, chunk)
+            self._take_slowly(token, chunk)
 
-    def _unusual(self, token: Any, chunk: Any) -> None:
-        """Take any other: the first, one without text, reported twice, or with its text kept."""
+    def _take_slowly(self, token: Any, chunk: Any) -> None:
+        """Take any other token: the first, or where its text is empty, kept or reported twice."""
         now = perf_counter_ns()
         if self._reporters > 1 and self._is_repeated():
             return
@@ -122,7 +122,7 @@ class ChunkCounter:
         if kind == "content-block-start":
             self._start_block(now, event)
         elif kind == "content-block-delta":
-            if self._told_deltas:
+            if self._deltas_left:
                 self._go_on(event)
             elif delta_carries_content(event):
                 self._tick(now, event_text, event)
@@ -132,24 +132,24 @@ class ChunkCounter:
 
         The events of one chunk follow each other like those of two, so the chunk itself is asked.
         """
-        chunk, block = told_in_events()
+        chunk, block = chunk_in_events()
         if chunk is not None and chunk is self._chunk:
             return
         self._chunk = chunk
-        before, self._told_deltas = deltas_around(chunk, block) if chunk is not None else (0, 0)
-        if not before and (self._told_deltas or start_carries_content(event)):
+        before, self._deltas_left = deltas_around(chunk, block) if chunk is not None else (0, 0)
+        if not before and (self._deltas_left or start_carries_content(event)):
             self._tick(now, event_text, event)
 
     def _go_on(self, event: Mapping[str, Any]) -> None:
         """Take a delta of a chunk that counts already."""
-        self._told_deltas -= 1
+        self._deltas_left -= 1
         if self.text is not None:
             self.text.extend(event_text(event))
 
-    def _tick(self, now: int, text_of: Callable[[Any], str], told: Any) -> None:
+    def _tick(self, now: int, text_of: Callable[[Any], str], source: Any) -> None:
         self.clock.tick(now)
         if self.text is not None:
-            self.text.add(text_of(told))
+            self.text.add(text_of(source))
 
     def _is_repeated(self) -> bool:
         self._reports += 1

@@ -50,7 +50,7 @@ def start_carries_content(event: Mapping[str, Any]) -> bool:
 
 
 def deltas_around(chunk: Any, block: Any) -> tuple[int, int]:
-    """Return in how many deltas LangChain tells a chunk in events: before a block, and from it on.
+    """Return in how many deltas LangChain reports a chunk: before a block, and from it on.
 
     Args:
         chunk: LangChain's chunk.

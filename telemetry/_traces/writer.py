@@ -113,7 +113,7 @@ class SpanWriter:
             span.add_event(semconv.EVENT_MODEL_START, timestamp=run.time(run.started_at))
 
     def rename(self, run: Run) -> Traced:
-        """Tell the span of a run that is open what the run has turned out to be."""
+        """Write on the span of a run that is open what the run has turned out to be."""
         start = span_start(run.kind, run.start)
         span = run.span or INVALID_SPAN
         if span.is_recording():
@@ -145,20 +145,23 @@ class SpanWriter:
 
     def _write_result(self, run: Run, span: Span, ending: Ending) -> None:
         try:
-            told = ending.told(run.start)
+            attributes = ending.result_attributes(run.start)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a result of any shape must not keep a span open
             self._diagnostics.report("result could not be read", error)
-            told = {}
+            attributes = {}
         content = self._content(ending.content)
         if run.chunks is not None:
             clock = run.chunks.clock
-            told = {**told, **stream_attributes(clock, told.get(semconv.USAGE_OUTPUT_TOKENS))}
+            attributes = {
+                **attributes,
+                **stream_attributes(clock, attributes.get(semconv.USAGE_OUTPUT_TOKENS)),
+            }
             events = stream_events(clock, self._passed(run.chunks.text, content))
             add_events(span, ((run.time(at), name, make) for at, name, make in events))
-        if told:
-            span.set_attributes(told)
+        if attributes:
+            span.set_attributes(attributes)
         _write_content(span, content, semconv.OUTPUT_DROPPED)
 
     def _counter(self, run: Run, span: Span) -> ChunkCounter:
@@ -200,9 +203,9 @@ class SpanWriter:
             attributes = exception_attributes(ending.error, self._door)
             span.add_event(semconv.EXCEPTION_EVENT, attributes, at)
         if outcome in _FAILURES:
-            told = ending.error_type or outcome.value
-            span.set_attribute(semconv.ERROR_TYPE, told)
-            span.set_status(Status(StatusCode.ERROR, told))
+            error_type = ending.error_type or outcome.value
+            span.set_attribute(semconv.ERROR_TYPE, error_type)
+            span.set_status(Status(StatusCode.ERROR, error_type))
 
 
 def _context_above(run: Run) -> Context:

@@ -25,7 +25,7 @@ class Ending:
         error: what left the run's body, where that is a failure.
         error_type: of that failure; known at times where the exception is not.
         is_torn_down: whether it was cancelled because something beside it failed.
-        attributes: makes what the run's result says, of its start; `told` calls it once.
+        attributes: makes the attributes of the run's result from its start; called once.
         content: makes the result's content, by attribute; called only where it may pass.
     """
 
@@ -36,7 +36,7 @@ class Ending:
     is_torn_down: bool = False
     attributes: Callable[[Start], Mapping[str, AttributeValue]] = lambda _start: {}
     content: Content = dict
-    _told: list[Mapping[str, AttributeValue]] = field(
+    _result: list[Mapping[str, AttributeValue]] = field(
         default_factory=list, init=False, repr=False, compare=False
     )
 
@@ -51,12 +51,12 @@ class Ending:
             return cls(at, outcome)
         return cls(at, outcome, error, error_type(error))
 
-    def told(self, start: Start) -> Mapping[str, AttributeValue]:
+    def result_attributes(self, start: Start) -> Mapping[str, AttributeValue]:
         """Return what the run's result says, as attributes; made for the first who asks.
 
         Where it cannot be read, the first who asks gets the exception, and the others nothing.
         """
-        if not self._told:
-            self._told.append({})
-            self._told[0] = self.attributes(start)
-        return self._told[0]
+        if not self._result:
+            self._result.append({})
+            self._result[0] = self.attributes(start)
+        return self._result[0]

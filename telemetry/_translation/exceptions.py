@@ -24,7 +24,7 @@ Signature: TypeAlias = "tuple[int, str, CodeType | None, int]"
 
 
 def signature(error: BaseException) -> Signature:
-    """Return what tells an exception apart without keeping it, and its frames, alive.
+    """Return what identifies an exception without keeping it, and its frames, alive.
 
     An id alone may be used again; the place where the exception arose stays the innermost
     one of its traceback however far it travels.
@@ -72,9 +72,9 @@ def stack_trace(error: BaseException) -> str:
     frames = traceback.walk_tb(error.__traceback__)
     summary = traceback.StackSummary.extract(frames, limit=-_MAX_FRAMES, lookup_lines=False)
     lines = [f'  File "{f.filename}", line {f.lineno}, in {f.name}' for f in summary]
-    told = ["Traceback (most recent call last):", *lines, full_name(type(error))]
+    trace = ["Traceback (most recent call last):", *lines, full_name(type(error))]
     # Names of files may have half characters in them.
-    return clean_text("\n".join(told))
+    return clean_text("\n".join(trace))
 
 
 def full_name(kind: type[BaseException]) -> str:

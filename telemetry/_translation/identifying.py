@@ -40,8 +40,8 @@ def identifying_attributes(params: Mapping[Any, Any]) -> Attributes:
     Args:
         params: LangChain's `invocation_params`: identifying parameters and call arguments.
     """
-    told = ((key, value) for key, value in params.items() if value is not None)
-    named = ((name, key, value) for key, value in told if (name := _name(key)) is not None)
+    given = ((key, value) for key, value in params.items() if value is not None)
+    named = ((name, key, value) for key, value in given if (name := _name(key)) is not None)
     attributes: Attributes = {}
     dropped = 0
     for name, _, value in islice(named, _MAX_OWN_ATTRIBUTES):
@@ -63,18 +63,18 @@ def _read(value: object) -> tuple[AttributeValue, int]:
 
 
 def _name(key: object) -> str | None:
-    """Return the name of a parameter's attribute; None where it is not told."""
+    """Return the name of a parameter's attribute; None where it is not recorded."""
     if type(key) is str and len(key) <= _MAX_CACHED_CHARACTERS:
         return _name_of_text(key)
-    if isinstance(key, str) and not _is_told(key):
+    if isinstance(key, str) and not _is_recorded(key):
         return None
     return f"{semconv.IDENTIFYING_PARAMS}.{short_name(key)}"
 
 
 @lru_cache(maxsize=1_024)
 def _name_of_text(key: str) -> str | None:
-    return f"{semconv.IDENTIFYING_PARAMS}.{short_name(key)}" if _is_told(key) else None
+    return f"{semconv.IDENTIFYING_PARAMS}.{short_name(key)}" if _is_recorded(key) else None
 
 
-def _is_told(key: str) -> bool:
+def _is_recorded(key: str) -> bool:
     return key not in _NOT_IDENTIFYING and not is_content_key(key) and not is_credential_key(key)

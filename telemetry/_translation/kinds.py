@@ -1,4 +1,4 @@
-"""What a run is, told from what LangChain reports at its start (pure)."""
+"""What a run is, judged by what LangChain reports at its start (pure)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class RunKind(StrEnum):
 
     @property
     def is_leaf(self) -> bool:
-        """Whether LangChain does not tell it to what its body calls."""
+        """Whether LangChain does not pass it on to what its body calls."""
         return self in _LEAVES
 
     @property
@@ -72,7 +72,7 @@ _WITHOUT_BODY: Final = (
 def chain_kind(start: Start, above: Start | None) -> RunKind:
     """Say what a chain run is: a graph, a node, a root of another kind, or noise.
 
-    A graph inside a graph inherits the metadata that would tell it; it is `HIDDEN` here.
+    A graph inside a graph inherits the metadata that would identify it; it is `HIDDEN` here.
 
     Args:
         start: of the run.
@@ -97,7 +97,7 @@ def is_hidden(start: Start) -> bool:
 def nested_graph_kind(
     graph: Pregel[Any, Any, Any, Any], start: Start, above: Start | None
 ) -> RunKind:
-    """Say what a graph inside another is: of an agent's, its own config tells who has made it."""
+    """Say what a graph inside another is: of an agent's, its own config says who has made it."""
     own = (graph.config or {}).get("metadata", {})
     is_agent = own.get("ls_integration") == _CREATE_AGENT
     return RunKind.AGENT if is_agent else graph_kind(start, above)

@@ -1,4 +1,4 @@
-"""How a run ended, told from what LangChain reports (pure)."""
+"""How a run ended, judged by what LangChain reports (pure)."""
 
 from __future__ import annotations
 

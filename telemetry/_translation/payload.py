@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .._content.blocks import Part
 
 # What has an attribute of its own in the conventions.
-_TOLD_ELSEWHERE = ("messages", "tools", "functions")
+_WITH_OWN_ATTRIBUTE = ("messages", "tools", "functions")
 _MESSAGES = "messages"
 _TOOLS = ("tools", "functions")
 
@@ -54,8 +54,8 @@ def model_output(result: LLMResult) -> dict[str, object]:
 def state_input(state: object) -> dict[str, object]:
     """Return the state that a graph, a node or another runnable is given."""
     messages, rest = _parted(state)
-    told: dict[str, object] = {semconv.INPUT_VALUE: rest} if _is_told(rest) else {}
-    return told | ({semconv.INPUT_MESSAGES: parts.conversation(messages)} if messages else {})
+    content: dict[str, object] = {semconv.INPUT_VALUE: rest} if _says_anything(rest) else {}
+    return content | ({semconv.INPUT_MESSAGES: parts.conversation(messages)} if messages else {})
 
 
 def graph_output(state: object) -> dict[str, object]:
@@ -95,16 +95,16 @@ def _content_params(params: Mapping[str, Any]) -> dict[str, object]:
     return {
         f"{semconv.IDENTIFYING_PARAMS}.{key}": value
         for key, value in params.items()
-        if isinstance(key, str) and is_content_key(key) and key not in _TOLD_ELSEWHERE
+        if isinstance(key, str) and is_content_key(key) and key not in _WITH_OWN_ATTRIBUTE
         if value is not None
     }
 
 
 def _output(messages: Sequence[BaseMessage], rest: object) -> dict[str, object]:
-    told: dict[str, object] = {semconv.OUTPUT_VALUE: rest} if _is_told(rest) else {}
+    content: dict[str, object] = {semconv.OUTPUT_VALUE: rest} if _says_anything(rest) else {}
     if messages:
-        told[semconv.OUTPUT_MESSAGES] = [_said(message) for message in messages]
-    return told
+        content[semconv.OUTPUT_MESSAGES] = [_said(message) for message in messages]
+    return content
 
 
 def _said(message: BaseMessage) -> Part:
@@ -152,5 +152,5 @@ def _is_list(value: object) -> bool:
     return isinstance(value, list | tuple)
 
 
-def _is_told(value: object) -> bool:
+def _says_anything(value: object) -> bool:
     return value is not None and value != {}

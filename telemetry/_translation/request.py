@@ -85,7 +85,7 @@ _STRUCTURED_OUTPUT: Final = "ls_structured_output_format"
 
 
 def model_name(start: Start) -> str:
-    """Return the model that was asked for; a model without a name is told by its class."""
+    """Return the model that was asked for; a model without a name is named by its class."""
     params = start.params
     candidates = (
         *(params.get(key) for key in _MODEL_KEYS),
@@ -101,14 +101,14 @@ def model_name(start: Start) -> str:
 
 def provider_name(start: Start) -> str:
     """Return who provides the model; where nothing says so, the model's `_llm_type`."""
-    told = start.metadata.get("ls_provider")
-    told = told if isinstance(told, str) else ""
-    provider = _PROVIDERS.get(told, told)
+    reported = start.metadata.get("ls_provider")
+    reported = reported if isinstance(reported, str) else ""
+    provider = _PROVIDERS.get(reported, reported)
     if provider in _KNOWN_PROVIDERS:
         return provider
     kind = start.params.get("_type")
     # LangChain makes a provider of the class's name where the model names none.
-    if (not told or told in _made_up_providers(start.class_name)) and isinstance(kind, str):
+    if (not reported or reported in _made_up_providers(start.class_name)) and isinstance(kind, str):
         provider = kind or provider
     return attribute_text(provider or "langchain")
 
@@ -127,16 +127,16 @@ def request_attributes(provider: str, start: Start, edition: semconv.Edition) ->
 
     Args:
         provider: of the model.
-        start: of its run, whose metadata tells what the parameters do not.
+        start: of its run, whose metadata has what the parameters lack.
         edition: of the conventions.
     """
     metadata = start.metadata
-    told = {
+    reported = {
         "temperature": metadata.get("ls_temperature"),
         "max_tokens": metadata.get("ls_max_tokens"),
         "stop": metadata.get("ls_stop"),
     }
-    asked = {**told, **drop_none(start.params)}
+    asked = {**reported, **drop_none(start.params)}
     top_k = as_int if edition.top_k is int else as_float
     numbers = {name: _first(asked, keys, as_float) for name, keys in _FLOATS.items()}
     integers = {name: _first(asked, keys, as_int) for name, keys in _INTEGERS.items()}
@@ -194,11 +194,11 @@ def _output_type(start: Start) -> str | None:
     if start.options.get(_STRUCTURED_OUTPUT) is not None:
         return "json"
     for key in _OUTPUT_FORMATS:
-        told = start.params.get(key)
-        kind = told.get("type") if isinstance(told, dict) else told
+        output_format = start.params.get(key)
+        kind = output_format.get("type") if isinstance(output_format, dict) else output_format
         if isinstance(kind, str) and kind in _OUTPUT_TYPES:
             return _OUTPUT_TYPES[kind]
-        if told is not None and not isinstance(kind, str):
+        if output_format is not None and not isinstance(kind, str):
             return "json"  # a schema
     return _modality(start.params.get("modalities"))
 
@@ -206,19 +206,19 @@ def _output_type(start: Start) -> str | None:
 def _modality(modalities: object) -> str | None:
     if not isinstance(modalities, list | tuple):
         return None
-    told = [_OUTPUT_TYPES.get(str(kind).lower()) for kind in modalities if isinstance(kind, str)]
-    return next((kind for kind in ("speech", "image", "text") if kind in told), None)
+    types = [_OUTPUT_TYPES.get(str(kind).lower()) for kind in modalities if isinstance(kind, str)]
+    return next((kind for kind in ("speech", "image", "text") if kind in types), None)
 
 
 def _newest(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that the newest edition alone has names for."""
     reasoning = asked.get("reasoning")
     effort = reasoning.get("effort") if isinstance(reasoning, dict) else None
-    told = {
+    values = {
         semconv.REQUEST_REASONING_LEVEL: asked.get("reasoning_effort") or effort,
         semconv.REQUEST_PREVIOUS_RESPONSE_ID: asked.get("previous_response_id"),
     }
     return {
         name: attribute_value(value) if isinstance(value, str) and value else None
-        for name, value in told.items()
+        for name, value in values.items()
     }

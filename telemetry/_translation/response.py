@@ -45,17 +45,17 @@ def response_attributes(result: LLMResult, edition: semconv.Edition, start: Star
         start: of the run; the model that was asked has answered, where the answer names none.
     """
     choices = list(_choices(result))
-    told = [_details(choice) for choice in choices]
+    details = [_details(choice) for choice in choices]
     output = _mapping(getattr(result, "llm_output", None))
-    answering = _first_text(_MODEL_KEYS, [*told, output])
+    answering = _first_text(_MODEL_KEYS, [*details, output])
     is_cached = any(_is_from_cache(choice) for choice in choices)
     return drop_none(
         {
             semconv.RESPONSE_MODEL: answering or (model_name(start) if choices else None),
-            semconv.RESPONSE_ID: _response_id(choices, [*told, output]),
+            semconv.RESPONSE_ID: _response_id(choices, [*details, output]),
             semconv.RESPONSE_FINISH_REASONS: _finish_reasons(choices) or None,
             semconv.CACHED: is_cached or None,
-            **({} if is_cached else _used(choices, [*told, output], edition)),
+            **({} if is_cached else _used(choices, [*details, output], edition)),
         }
     )
 
@@ -136,9 +136,9 @@ def _message(choice: object) -> object:
 
 
 def _details(choice: object) -> Mapping[str, Any]:
-    """Return what a choice tells beside its content; its message's own word counts first."""
-    told = _mapping(getattr(_message(choice), "response_metadata", None))
-    return {**_mapping(getattr(choice, "generation_info", None)), **told}
+    """Return what a choice reports beside its content; its message's own word counts first."""
+    metadata = _mapping(getattr(_message(choice), "response_metadata", None))
+    return {**_mapping(getattr(choice, "generation_info", None)), **metadata}
 
 
 def _response_id(choices: list[Any], sources: list[Mapping[str, Any]]) -> str | None:

@@ -103,11 +103,11 @@ def _tool(start: Start) -> SpanStart:
     def details(_edition: Edition) -> Attributes:
         description = _serialized(start, "description")
         call_id = start.tool_call_id
-        told = {
+        values = {
             semconv.TOOL_DESCRIPTION: attribute_text(description) if description else None,
             semconv.TOOL_CALL_ID: attribute_text(call_id) if call_id else None,
         }
-        return _position(start) | drop_none(told)
+        return _position(start) | drop_none(values)
 
     return SpanStart(f"execute_tool {name}", SpanKind.INTERNAL, attributes, details)
 
@@ -120,12 +120,12 @@ def _retriever(start: Start) -> SpanStart:
     }
 
     def details(_edition: Edition) -> Attributes:
-        told = {
+        values = {
             semconv.REQUEST_MODEL: start.metadata.get("ls_embedding_model"),
             semconv.VECTOR_STORE: start.metadata.get("ls_vector_store_provider"),
             semconv.EMBEDDINGS: start.metadata.get("ls_embedding_provider"),
         }
-        texts = {key: attribute_text(value) for key, value in drop_none(told).items()}
+        texts = {key: attribute_text(value) for key, value in drop_none(values).items()}
         return _position(start) | texts
 
     return SpanStart(f"retrieval {name}", SpanKind.CLIENT, attributes, details)
@@ -169,12 +169,12 @@ def _position(start: Start) -> Attributes:
     """Return the attributes that say where in a graph a run is, and in which thread."""
     metadata = start.metadata
     step = metadata.get("langgraph_step")
-    told = {
+    values = {
         semconv.CONVERSATION_ID: metadata.get("thread_id"),
         semconv.LANGGRAPH_NODE: metadata.get("langgraph_node"),
         semconv.LANGGRAPH_CHECKPOINT_NS: metadata.get("langgraph_checkpoint_ns") or None,
     }
-    texts: Attributes = {key: attribute_text(value) for key, value in drop_none(told).items()}
+    texts: Attributes = {key: attribute_text(value) for key, value in drop_none(values).items()}
     return texts | drop_none({semconv.LANGGRAPH_STEP: as_int(step)})
 
 

@@ -19,7 +19,7 @@ class Start:
         tags: of the run.
         metadata: of the run; beside people's own, LangChain's `ls_*` and LangGraph's `langgraph_*`.
         params: a model's `invocation_params`: identifying parameters and the call's arguments.
-        options: a model's options, which tell of structured output.
+        options: a model's options; structured output is among them.
         tool_call_id: of the call that a tool answers.
         given: identity of a chain's input; the input itself is content, and not kept.
     """
@@ -35,6 +35,6 @@ class Start:
 
     @property
     def class_name(self) -> str | None:
-        """The name of the runnable's class, where it is told."""
+        """The name of the runnable's class, where LangChain gives it."""
         identity = (self.serialized or {}).get("id")
         return str(identity[-1]) if isinstance(identity, list | tuple) and identity else None

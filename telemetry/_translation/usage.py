@@ -70,20 +70,20 @@ def usage_attributes(
 
     Args:
         usages: LangChain's usage metadata of each choice; all choices of a request repeat it.
-        sources: what the answer tells otherwise, where there is no usage metadata.
+        sources: what else the answer reports, where there is no usage metadata.
         edition: of the conventions.
     """
-    told = _of_metadata(usages[0], edition) if usages else _of_provider(sources, edition)
-    counts = drop_none({name: as_int(count) for name, count in told.items()})
+    reported = _of_metadata(usages[0], edition) if usages else _of_provider(sources, edition)
+    counts = drop_none({name: as_int(count) for name, count in reported.items()})
     kept: Attributes = {name: count for name, count in counts.items() if 0 <= count <= _MOST}
-    dropped = sum(1 for name, count in told.items() if count is not None and name not in kept)
+    dropped = sum(1 for name, count in reported.items() if count is not None and name not in kept)
     return kept | ({semconv.USAGE_DROPPED: dropped} if dropped else {})
 
 
 def _of_metadata(usage: Mapping[str, Any], edition: semconv.Edition) -> dict[str, object]:
     inputs = _mapping(usage.get("input_token_details"))
     outputs = _mapping(usage.get("output_token_details"))
-    told: dict[str, object] = {
+    counts: dict[str, object] = {
         semconv.USAGE_INPUT_TOKENS: usage.get("input_tokens"),
         semconv.USAGE_OUTPUT_TOKENS: usage.get("output_tokens"),
         semconv.USAGE_CACHE_READ: _of_tiers(inputs, "cache_read"),
@@ -93,9 +93,9 @@ def _of_metadata(usage: Mapping[str, Any], edition: semconv.Edition) -> dict[str
     }
     if edition.is_newest:
         for kind in _MODALITIES:
-            told[f"gen_ai.usage.{kind}.input_tokens"] = inputs.get(kind)
-            told[f"gen_ai.usage.{kind}.output_tokens"] = outputs.get(kind)
-    return told
+            counts[f"gen_ai.usage.{kind}.input_tokens"] = inputs.get(kind)
+            counts[f"gen_ai.usage.{kind}.output_tokens"] = outputs.get(kind)
+    return counts
 
 
 def _of_tiers(details: Mapping[str, Any], name: str) -> object:

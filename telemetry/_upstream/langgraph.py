@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _MAIN: Final = "langgraph.pregel.main"
 _LOOP: Final = "langgraph.pregel._loop"
-_NO_INTERRUPTS: Final = "`instrument` is not told of interrupts and resumptions"
+_NO_INTERRUPTS: Final = "`instrument` does not see interrupts and resumptions"
 _NO_CACHED_NODES: Final = "nodes that a cache answers for have no spans"
 
 GRAPHS: Final = Use(

@@ -67,7 +67,7 @@ class Name:
         except AttributeError:
             return not _is_wrapped(module, outer)
         if code.co_filename != module.__file__:
-            return False  # somebody has wrapped it, and does not tell what
+            return False  # somebody has wrapped it, and does not say what
         if inner:
             code = next((each for each in _codes(code) if each.co_qualname == self.path), None)
         if code is None or code.co_qualname != self.path:
@@ -105,7 +105,7 @@ class Use:
         return not gone and any(name.module not in sys.modules for name in self.names)
 
     def miss(self, error: ImportError | AttributeError | None = None) -> None:
-        """Say once that a name is missing, as an *error* tells where there is one."""
+        """Say once that a name is missing, as an *error* shows where there is one."""
         self._say_gone(next((name for name in self.names if _is_meant(name, error)), None))
 
     def _say_gone(self, name: Name | None) -> None:

@@ -100,8 +100,8 @@ def as_attribute(safe: Plain) -> AttributeValue:
 
 def attribute_text(value: object) -> str:
     """Return *value* as an attribute that must be text."""
-    told = attribute_value(value)
-    return told if isinstance(told, str) else to_json(told)  # type: ignore[arg-type]  # plain
+    attribute = attribute_value(value)
+    return attribute if isinstance(attribute, str) else to_json(attribute)  # type: ignore[arg-type]  # plain
 
 
 def short_name(value: object) -> str:

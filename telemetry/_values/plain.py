@@ -1,7 +1,7 @@
 """Any Python value as plain data that JSON and OTLP can carry (pure).
 
 Nothing is called on a value that its author wrote, except on the well-known kinds named
-here: a `repr` may raise, take long or tell a secret.
+here: a `repr` may raise, take long or show a secret.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ _LEAST_OVERDRAFT: Final = 1_000
 # A credential that the cut would tear must be seen whole to be recognised.
 _SLACK: Final = 1_024
 
-# What tells what a record is, and which: kept whole, where it is short, when longer texts beside
+# What says what a record is, and which: kept whole, where it is short, when longer texts beside
 # it have taken up the room.
-_TELLING: Final = frozenset(("role", "type", "name", "id", "finish_reason", "modality"))
-_MAX_TELLING_CHARACTERS: Final = 64
+_DISTINGUISHING: Final = frozenset(("role", "type", "name", "id", "finish_reason", "modality"))
+_MAX_DISTINGUISHING_CHARACTERS: Final = 64
 
 # What JSON adds to a value: quotes, colons, commas and brackets.
 _TEXT_COST: Final = 3
@@ -75,11 +75,11 @@ def clean_text(text: str) -> str:
 
 def to_json(value: Plain) -> str:
     """Return plain data as compact JSON text, in which what is invisible is escaped."""
-    told = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return escaped_in_json(told)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return escaped_in_json(text)
 
 
-class Made(Sequence[Any]):
+class LazySequence(Sequence[Any]):
     """A list whose items are made when they are read: of a long one, no more than are kept.
 
     Args:
@@ -164,7 +164,7 @@ class Reader:
             return self._scalar(value, kind)
         except KeyboardInterrupt:
             raise
-        except BaseException:  # noqa: BLE001 - a value whose own methods raise is told by its class
+        except BaseException:  # noqa: BLE001 - a value whose own methods raise is shown by its class
             self.dropped += 1
             return self._class_name(kind)
 
@@ -177,24 +177,24 @@ class Reader:
             return self._number(value, kind)
         if issubclass(kind, dict | list | tuple):
             return self._nested(value, kind)
-        told = _brief(value, kind)
-        return self._nested(value, kind) if told is None else self._text(told)
+        text = _brief(value, kind)
+        return self._nested(value, kind) if text is None else self._text(text)
 
     def _text(self, text: str) -> str:
         size = str.__len__(text)
         room = max(self.characters, 0)
         is_whole = size <= room and type(text) is str
-        told = text if is_whole else str.__getitem__(text, slice(0, room + _SLACK))
-        if told[:5] == "data:" and (head := _DATA_URL.match(told)):
+        shortened = text if is_whole else str.__getitem__(text, slice(0, room + _SLACK))
+        if shortened[:5] == "data:" and (head := _DATA_URL.match(shortened)):
             # Measured, not copied.
-            told, size = f"{head[0]}<{size - head.end()} characters>", 0
-        kept = self.rules.clean(clean_text(told))[:room] if room else ""
+            shortened, size = f"{head[0]}<{size - head.end()} characters>", 0
+        kept = self.rules.clean(clean_text(shortened))[:room] if room else ""
         self.dropped += max(size - room, 0)
         self.characters -= len(kept) + _TEXT_COST
         return kept
 
-    def _telling(self, value: object) -> Plain:
-        if type(value) is not str or len(value) > _MAX_TELLING_CHARACTERS:
+    def _distinguishing(self, value: object) -> Plain:
+        if type(value) is not str or len(value) > _MAX_DISTINGUISHING_CHARACTERS:
             return self.read(value)
         kept = self.rules.clean(clean_text(value))
         self.characters -= len(kept) + _TEXT_COST
@@ -230,7 +230,7 @@ class Reader:
         for base in (list, tuple, deque, set, frozenset):
             if issubclass(kind, base):
                 return self._sequence(base.__iter__(value), base.__len__(value))
-        if kind is Made:
+        if kind is LazySequence:
             return self._sequence(iter(value), len(value))
         if kind is MappingProxyType:
             return self._mapping(value.items(), len(value))
@@ -253,9 +253,9 @@ class Reader:
             if issubclass(kind, base):
                 return self.read(adapter(value))
         state = _model_state(value)
-        told = {name: state.get(name) for name in kind.model_fields}
-        told |= model_extra(value) or {}
-        return self._mapping(told.items(), len(told))
+        fields = {name: state.get(name) for name in kind.model_fields}
+        fields |= model_extra(value) or {}
+        return self._mapping(fields.items(), len(fields))
 
     def _mapping(self, items: Iterable[tuple[object, object]], size: int) -> dict[str, Plain]:
         kept: dict[str, Plain] = {}
@@ -269,7 +269,9 @@ class Reader:
             is_withheld = of_credential is not None and type(key) is str and key == of_credential
             name = None if is_withheld else self._key(key)
             if name is not None and name not in kept:
-                kept[name] = self._telling(value) if name in _TELLING else self.read(value)
+                kept[name] = (
+                    self._distinguishing(value) if name in _DISTINGUISHING else self.read(value)
+                )
         self.dropped += size - len(kept)
         return kept
 
@@ -297,8 +299,8 @@ class Reader:
                 return None
             name = key[:_MAX_KEY_CHARACTERS]
         else:
-            told = Reader(_MAX_KEY_CHARACTERS, self.rules).read(key)
-            name = told if isinstance(told, str) else to_json(told)
+            plain = Reader(_MAX_KEY_CHARACTERS, self.rules).read(key)
+            name = plain if isinstance(plain, str) else to_json(plain)
         name = self.rules.clean(clean_text(name))
         self.characters -= len(name) + _TEXT_COST
         return None if self.rules.withholds(name) else name
@@ -328,14 +330,14 @@ def _brief(value: Any, kind: type) -> str | None:
 def _record_state(record: object, kind: type) -> Iterator[tuple[str, object]]:
     """Return a dataclass's fields, without the properties that its author may have written."""
     state = _instance_state(record, kind)
-    for told in dataclasses.fields(kind):
+    for each in dataclasses.fields(kind):
         slot = next(
-            (vars(base)[told.name] for base in kind.__mro__ if told.name in vars(base)), None
+            (vars(base)[each.name] for base in kind.__mro__ if each.name in vars(base)), None
         )
         if isinstance(slot, MemberDescriptorType):
-            yield told.name, slot.__get__(record)
-        elif told.name in state:
-            yield told.name, state[told.name]
+            yield each.name, slot.__get__(record)
+        elif each.name in state:
+            yield each.name, state[each.name]
 
 
 def _instance_state(value: object, kind: type) -> Mapping[str, object]:

@@ -14,7 +14,7 @@ from nodespan.telemetry import CaptureContent, ConfigurationError
 from nodespan.telemetry._content.door import ContentDoor, Passed, within_sdk_limit
 from nodespan.telemetry._content.messages import conversation, output_message
 from nodespan.telemetry._settings.record import Settings
-from nodespan.telemetry._values.plain import Made
+from nodespan.telemetry._values.plain import LazySequence
 from support.values import PLAIN, VALUES
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def passed(value: object, limit: int = 100_000, name: str = "state", **door: Any
     )
 
 
-def talk(*texts: str) -> Made:
+def talk(*texts: str) -> LazySequence:
     """Return a conversation of a person with a model."""
     kinds = (HumanMessage, AIMessage)
     return conversation([kinds[place % 2](text) for place, text in enumerate(texts)])
@@ -125,7 +125,7 @@ class TestSize:
             seen.append(place)
             return {"role": "user", "parts": [{"type": "text", "content": "x" * 100}]}
 
-        passed(Made(range(10_000), make), 5_000, INPUT)
+        passed(LazySequence(range(10_000), make), 5_000, INPUT)
         assert len(set(seen)) < 100
 
 
