@@ -44,7 +44,7 @@ def assign(model: BaseChatModel, name: str, value: Any) -> None:
     kind = type(model)
     names = {*model.model_fields_set, name}
     given = {each: value if each == name else getattr(model, each) for each in names}
-    aliased = {kind.model_fields[each].alias or each: told for each, told in given.items()}
+    aliased = {kind.model_fields[each].alias or each: value for each, value in given.items()}
     model.__dict__[name] = getattr(kind.model_validate(aliased), name)
     model.__pydantic_fields_set__.add(name)
 

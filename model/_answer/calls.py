@@ -75,21 +75,21 @@ class Calls:
 class _Call:
     """One call."""
 
-    __slots__ = ("_arguments", "_held", "_id", "_is_told_invalid", "_name")
+    __slots__ = ("_arguments", "_held", "_id", "_is_invalid", "_name")
 
     def __init__(self) -> None:
         self._id: str | None = None
         self._name = ""
         self._held: str | None = ""
         self._arguments: list[str] = []
-        self._is_told_invalid = False
+        self._is_invalid = False
 
     def take(self, part: ToolCallChunk, is_invalid: bool) -> ToolCallChunk:
         self._id = self._id or part["id"]
         self._name += part["name"] or ""
         arguments = self._read(part["args"] or "")
         if is_invalid:
-            self._is_told_invalid = True
+            self._is_invalid = True
             arguments += _unmendable(arguments, "invalid")
         if arguments or part["args"]:
             part["args"] = arguments
@@ -99,7 +99,7 @@ class _Call:
         new_id = None if self._id else f"call_{uuid.uuid4().hex[:24]}"
         rest = self._rest()
         arguments = "".join(self._arguments) + rest
-        wrong = "" if self._is_told_invalid else cut_off or self._wrong(arguments)
+        wrong = "" if self._is_invalid else cut_off or self._wrong(arguments)
         if not wrong:
             return _part(index, new_id, rest) if new_id or rest else None
         chunk = _part(index, new_id, rest + _unmendable(arguments, wrong))
@@ -147,7 +147,7 @@ def original_arguments(arguments: str) -> str:
     return _END.sub("", arguments)
 
 
-def told_invalid(chunk: AIMessageChunk) -> list[InvalidToolCall]:
+def reported_invalid(chunk: AIMessageChunk) -> list[InvalidToolCall]:
     """List the calls that a chunk says are invalid; a part of one is only not complete yet."""
     return [call for call in chunk.invalid_tool_calls if call.get("error")]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models.chat_models import generate_from_stream
 
-from .calls import original_arguments, told_invalid
+from .calls import original_arguments, reported_invalid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,11 +25,15 @@ def whole(chunks: Sequence[ChatGenerationChunk]) -> ChatResult:
     message.name = next((chunk.message.name for chunk in chunks if chunk.message.name), None)
     if message.invalid_tool_calls:
         messages: Any = (chunk.message for chunk in chunks)
-        told = {call["id"]: call for each in messages for call in told_invalid(each)}
-        message.invalid_tool_calls = [_original(call, told) for call in message.invalid_tool_calls]
+        originals = {call["id"]: call for each in messages for call in reported_invalid(each)}
+        message.invalid_tool_calls = [
+            _original(call, originals) for call in message.invalid_tool_calls
+        ]
     return result
 
 
-def _original(call: InvalidToolCall, told: dict[str | None, InvalidToolCall]) -> InvalidToolCall:
+def _original(
+    call: InvalidToolCall, originals: dict[str | None, InvalidToolCall]
+) -> InvalidToolCall:
     arguments = call["args"] and original_arguments(call["args"])
-    return told.get(call["id"]) or {**call, "args": arguments}
+    return originals.get(call["id"]) or {**call, "args": arguments}

@@ -150,8 +150,8 @@ class ChunkReader:
         for choice in chunk.choices or ():
             if not choice.index:
                 yield from self._read_choice(choice, chunk)
-        if told := _more(chunk):
-            yield AIMessageChunk(content="", response_metadata=told)
+        if metadata := _more(chunk):
+            yield AIMessageChunk(content="", response_metadata=metadata)
         if chunk.usage is not None:
             yield from self._read_usage(chunk.usage)
 
@@ -159,16 +159,16 @@ class ChunkReader:
         """Give what is known only when the answer is complete."""
         if self._logprobs:
             yield AIMessageChunk(content="", response_metadata={"logprobs": self._logprobs})
-        if kept := self._fields.told(self._server):
+        if kept := self._fields.metadata(self._server):
             yield AIMessageChunk(content="", response_metadata={KEY: kept})
 
     def _read_usage(self, usage: Usage) -> Iterator[Piece]:
-        if usage.tells_counts:
+        if usage.has_counts:
             yield AIMessageChunk(content="", usage_metadata=self._new_usage(usage))
         counted = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
         if usage.total_tokens and usage.total_tokens != counted:
-            told = {"total_tokens": usage.total_tokens}
-            yield AIMessageChunk(content="", response_metadata=told)
+            metadata = {"total_tokens": usage.total_tokens}
+            yield AIMessageChunk(content="", response_metadata=metadata)
 
     def _delta_of(self, choice: Choice) -> Delta | None:
         """Find what a choice brings; a message behind deltas only repeats them."""
@@ -205,8 +205,8 @@ class ChunkReader:
         if refusal := self._joined("refusal", delta.refusal):
             yield AIMessageChunk(content="", additional_kwargs={"refusal": refusal})
         if delta.annotations:
-            told = {"annotations": delta.annotations}
-            yield AIMessageChunk(content="", response_metadata=told)
+            metadata = {"annotations": delta.annotations}
+            yield AIMessageChunk(content="", response_metadata=metadata)
         given = delta.tool_calls or []
         if delta.function_call is not None and not given:
             given = [ToolCall(index=0, function=delta.function_call)]
@@ -365,24 +365,24 @@ class _ObjectInTheMaking:
 
 def _more(chunk: Chunk) -> dict[str, Any]:
     """Tell what else a server says of its answer."""
-    told = {
+    metadata = {
         "service_tier": chunk.service_tier,
         "citations": chunk.citations,
         "search_results": chunk.search_results,
     }
     if not chunk.choices:
-        told["system_fingerprint"] = chunk.system_fingerprint
-    return {name: value for name, value in told.items() if value}
+        metadata["system_fingerprint"] = chunk.system_fingerprint
+    return {name: value for name, value in metadata.items() if value}
 
 
 def _identity(chunk: Chunk) -> dict[str, Any]:
     """Name the answer and its model, as the server does."""
-    told = {
+    metadata = {
         "id": chunk.id,
         "model_name": chunk.model,
         "system_fingerprint": chunk.system_fingerprint,
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in metadata.items() if value}
 
 
 def _usage_metadata(usage: Usage) -> dict[str, Any]:

@@ -56,8 +56,8 @@ class ProviderFields:
         """Remember what the server calls its reasoning, whose text is among the blocks."""
         self._reasoning_as = name
 
-    def told(self, server: str) -> dict[str, Any]:
-        """Tell what there is to keep, if anything."""
+    def metadata(self, server: str) -> dict[str, Any]:
+        """Return what there is to keep, if anything."""
         kept = {
             "message": self._message,
             "tool_calls": self._calls,

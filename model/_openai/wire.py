@@ -69,8 +69,8 @@ class Choice(BaseModel):
     @property
     def ended_by(self) -> str | None:
         """The stop string that ended the answer, where the server says so."""
-        told = (self.stop_reason, self.matched_stop, self.stopping_word)
-        return next((each for each in told if isinstance(each, str) and each), None)
+        reasons = (self.stop_reason, self.matched_stop, self.stopping_word)
+        return next((each for each in reasons if isinstance(each, str) and each), None)
 
 
 class PromptDetails(BaseModel):
@@ -97,14 +97,14 @@ class Usage(BaseModel):
     completion_tokens_details: CompletionDetails | None = None
 
     @property
-    def tells_counts(self) -> bool:
+    def has_counts(self) -> bool:
         """Whether it is a report; a total alone does not say of what."""
         return self.prompt_tokens is not None or self.completion_tokens is not None
 
     def updated(self, report: Usage) -> Usage:
         """Take over what a later report tells, and keep what it leaves out."""
-        told = {name: value for name, value in report if value is not None}
-        return self.model_copy(update=told)
+        reported = {name: value for name, value in report if value is not None}
+        return self.model_copy(update=reported)
 
 
 class _Verbose(BaseModel):

@@ -166,8 +166,10 @@ def response_format_for(
         return {"type": "json_object"}
     json_schema = convert_to_json_schema(schema)
     if (recursive := _recursive_schema(schema)) is not None:
-        told = ("title", "description")
-        json_schema = {name: json_schema[name] for name in told if name in json_schema} | recursive
+        titles = ("title", "description")
+        json_schema = {
+            name: json_schema[name] for name in titles if name in json_schema
+        } | recursive
     return {
         "type": "json_schema",
         "json_schema": {

@@ -78,7 +78,7 @@ def _started(pid: int) -> str | None:
     if (_PROC / "self" / "stat").exists():
         return _started_on_linux(pid)
     try:
-        told = run(  # noqa: S603 - a number
+        answer = run(  # noqa: S603 - a number
             ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)],
             capture_output=True,
             text=True,
@@ -87,8 +87,8 @@ def _started(pid: int) -> str | None:
         ).stdout.strip()
     except (OSError, SubprocessError):
         return ""
-    state, _, started = told.partition(" ")
-    return started.strip() if told and not state.startswith(_ZOMBIE) else None
+    state, _, started = answer.partition(" ")
+    return started.strip() if answer and not state.startswith(_ZOMBIE) else None
 
 
 def _started_on_linux(pid: int) -> str | None:

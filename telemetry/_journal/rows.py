@@ -84,20 +84,20 @@ def rows_of(spans: Sequence[ReadableSpan], run_ids: Mapping[bytes, bytes]) -> It
             del scope.spans[:]
             origin = Origin(resource, scope.SerializeToString())
             for span in encoded:
-                told = attributes[span.span_id] or {}
-                yield _row(span, told, origin, run_ids.get(span.span_id))
+                values = attributes[span.span_id] or {}
+                yield _row(span, values, origin, run_ids.get(span.span_id))
 
 
 def row_of(span: Span, origin: Origin, run_id: bytes | None = None) -> SpanRow:
     """Return the row of a span that is encoded already."""
-    told = {item.key: _value(item.value) for item in span.attributes if item.key in _READ}
-    return _row(span, told, origin, run_id)
+    values = {item.key: _value(item.value) for item in span.attributes if item.key in _READ}
+    return _row(span, values, origin, run_id)
 
 
-def _row(span: Span, told: Mapping[str, Any], origin: Origin, run_id: bytes | None) -> SpanRow:
-    operation = _text(told.get(semconv.OPERATION_NAME))
+def _row(span: Span, values: Mapping[str, Any], origin: Origin, run_id: bytes | None) -> SpanRow:
+    operation = _text(values.get(semconv.OPERATION_NAME))
     # Each look into the attributes of the SDK's spans costs as much as all else here.
-    model = _model(span, told) if operation in _MODELS else _NO_MODEL
+    model = _model(span, values) if operation in _MODELS else _NO_MODEL
     return SpanRow(
         trace_id=span.trace_id,
         span_id=span.span_id,
@@ -108,10 +108,10 @@ def _row(span: Span, told: Mapping[str, Any], origin: Origin, run_id: bytes | No
         operation=operation,
         started_at=span.start_time_unix_nano,
         ended_at=span.end_time_unix_nano or None,
-        outcome=_outcome(span, told),
-        error=_error(span, told),
-        agent=_text(told.get(semconv.AGENT_NAME)) if operation else None,
-        conversation=_text(told.get(semconv.CONVERSATION_ID)),
+        outcome=_outcome(span, values),
+        error=_error(span, values),
+        agent=_text(values.get(semconv.AGENT_NAME)) if operation else None,
+        conversation=_text(values.get(semconv.CONVERSATION_ID)),
         origin=origin,
         span=span.SerializeToString(),
         **model,
@@ -143,19 +143,19 @@ _NO_MODEL: Final[_OfModel] = {
 }
 
 
-def _model(span: Span, told: Mapping[str, Any]) -> _OfModel:
-    first = _number(told.get(semconv.RESPONSE_TIME_TO_FIRST_CHUNK))
+def _model(span: Span, values: Mapping[str, Any]) -> _OfModel:
+    first = _number(values.get(semconv.RESPONSE_TIME_TO_FIRST_CHUNK))
     at = span.start_time_unix_nano + int(first * 1e9) if first is not None else None
-    cost = _number(told.get(semconv.COST))
+    cost = _number(values.get(semconv.COST))
     return {
-        "model": _text(told.get(semconv.RESPONSE_MODEL) or told.get(semconv.REQUEST_MODEL)),
-        "input_tokens": _count(told.get(semconv.USAGE_INPUT_TOKENS)),
-        "output_tokens": _count(told.get(semconv.USAGE_OUTPUT_TOKENS)),
+        "model": _text(values.get(semconv.RESPONSE_MODEL) or values.get(semconv.REQUEST_MODEL)),
+        "input_tokens": _count(values.get(semconv.USAGE_INPUT_TOKENS)),
+        "output_tokens": _count(values.get(semconv.USAGE_OUTPUT_TOKENS)),
         "cost": cost,
-        "currency": _text(told.get(semconv.CURRENCY)) if cost is not None else None,
+        "currency": _text(values.get(semconv.CURRENCY)) if cost is not None else None,
         "first_chunk_at": at,
-        "chunks": _count(told.get(semconv.STREAM_CHUNKS)),
-        "stalls": _count(told.get(semconv.STREAM_STALLS)),
+        "chunks": _count(values.get(semconv.STREAM_CHUNKS)),
+        "stalls": _count(values.get(semconv.STREAM_STALLS)),
     }
 
 
@@ -197,18 +197,18 @@ _READ: Final = frozenset(
 )
 
 
-def _outcome(span: Span, told: Mapping[str, Any]) -> str | None:
+def _outcome(span: Span, values: Mapping[str, Any]) -> str | None:
     if not span.end_time_unix_nano:
         return None
-    outcome = _text(told.get(semconv.OUTCOME))
+    outcome = _text(values.get(semconv.OUTCOME))
     return outcome or (ERROR if span.status.code == Status.STATUS_CODE_ERROR else OK)
 
 
-def _error(span: Span, told: Mapping[str, Any]) -> str | None:
+def _error(span: Span, values: Mapping[str, Any]) -> str | None:
     if span.status.code != Status.STATUS_CODE_ERROR:
         return None
     # Not the status's text: what others write there is content.
-    return _text(told.get(semconv.ERROR_TYPE)) or "_OTHER"
+    return _text(values.get(semconv.ERROR_TYPE)) or "_OTHER"
 
 
 def _value(value: Any) -> Any:

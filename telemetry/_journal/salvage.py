@@ -71,14 +71,14 @@ def _bounds(old: sqlite3.Connection) -> tuple[int, int]:
         (pages,) = old.execute("PRAGMA page_count").fetchone()
     except sqlite3.Error:
         return 0, -1
-    told = []
+    numbers = []
     for query, otherwise in (("min", 0), ("max", pages * _MOST_IN_A_PAGE)):
         try:
             (number,) = old.execute(f"SELECT {query}(id) FROM spans").fetchone()  # noqa: S608 - ours
         except sqlite3.Error:
             number = otherwise
-        told.append(number if number is not None else -1)
-    return max(told[0], 0), told[1]
+        numbers.append(number if number is not None else -1)
+    return max(numbers[0], 0), numbers[1]
 
 
 def _readable(

@@ -173,10 +173,10 @@ class Store:
 
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        told = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return told.st_dev, told.st_ino
+    return status.st_dev, status.st_ino
 
 
 _STORES: Final[WeakSet[Store]] = WeakSet()

@@ -295,7 +295,7 @@ class Writer:
             self.queue.fit(self._mean_bytes)
 
     def _put_progress(self, connection: sqlite3.Connection) -> None:
-        told = [
+        reports = [
             (name, entry.span.get_span_context(), entry.run.progress())
             for name, entry in self._open.items()
             if entry.run is not None and name in self._known
@@ -305,7 +305,7 @@ class Writer:
             "AND trace = (SELECT id FROM traces WHERE trace_id = ?)",
             [
                 (*progress, name, context.trace_id.to_bytes(16, "big"))
-                for name, context, progress in told
+                for name, context, progress in reports
                 if progress is not None and context is not None
             ],
         )

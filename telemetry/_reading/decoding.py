@@ -82,33 +82,33 @@ def as_json(request: ExportTraceServiceRequest) -> str:
 
     Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
     """
-    told = MessageToDict(request, use_integers_for_enums=True)
-    for group in told.get("resourceSpans", ()):
+    document = MessageToDict(request, use_integers_for_enums=True)
+    for group in document.get("resourceSpans", ()):
         for scope in group.get("scopeSpans", ()):
             for span in scope.get("spans", ()):
                 _write_ids(span)
                 for link in span.get("links", ()):
                     _write_ids(link)
-    return json.dumps(told, ensure_ascii=False)
+    return json.dumps(document, ensure_ascii=False)
 
 
-def _write_ids(told: dict[str, Any]) -> None:
+def _write_ids(fields: dict[str, Any]) -> None:
     """Write ids as hexadecimal digits: protobuf's own JSON has Base64."""
     for name in _IDS:
-        if name in told:
-            told[name] = b64decode(told[name]).hex()
+        if name in fields:
+            fields[name] = b64decode(fields[name]).hex()
 
 
 def _value(value: Any) -> Value:
     kind = value.WhichOneof("value")
     if kind is None:
         return None
-    told = getattr(value, kind)
+    plain = getattr(value, kind)
     if kind == "array_value":
-        return [_value(item) for item in told.values]
+        return [_value(item) for item in plain.values]
     if kind == "kvlist_value":
-        return {item.key: _value(item.value) for item in told.values}
-    return told.hex() if kind == "bytes_value" else told  # type: ignore[no-any-return]  # a plain value
+        return {item.key: _value(item.value) for item in plain.values}
+    return plain.hex() if kind == "bytes_value" else plain  # type: ignore[no-any-return]  # a plain value
 
 
 def says(span: Span, text: str) -> bool:
@@ -116,5 +116,7 @@ def says(span: Span, text: str) -> bool:
     found: list[Mapping[str, Value]] = [attributes_of(span.attributes)]
     found += [event.attributes for event in events_of(span)]
     texts = [span.name, *(event.name for event in span.events)]
-    texts += [value for told in found for value in told.values() if isinstance(value, str)]
+    texts += [
+        value for attributes in found for value in attributes.values() if isinstance(value, str)
+    ]
     return any(text in each.casefold() for each in texts)

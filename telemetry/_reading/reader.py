@@ -212,12 +212,12 @@ class Journal:
     def is_sound(self) -> bool:
         """Say whether every page of it can be read; this reads the whole file."""
         try:
-            ((told,),) = self._all("PRAGMA quick_check(1)")
+            ((verdict,),) = self._all("PRAGMA quick_check(1)")
         except sqlite3.DatabaseError as error:
             if not is_broken(error):
                 raise
             return False
-        return bool(told == "ok")
+        return bool(verdict == "ok")
 
     def _all(self, query: str, *arguments: object) -> list[Any]:
         with self._lock:
@@ -243,9 +243,9 @@ class Journal:
                 "ORDER BY t.started_at DESC LIMIT ?",
                 (*arguments, _MOST_SEARCHED),
             )
-            for number, span, *told in rows:
+            for number, span, *columns in rows:
                 if number not in found and says(Span.FromString(span), text):
-                    found[number] = _trace(told)
+                    found[number] = _trace(columns)
                     if len(found) >= limit:
                         break
         return list(found.values())
@@ -287,9 +287,9 @@ class _Origins:
     def of(self, resource: bytes, scope: bytes) -> tuple[dict[str, Any], str]:
         known = self._known.get((resource, scope))
         if known is None:
-            told: Resource = ResourceSpans.FromString(resource).resource
+            decoded: Resource = ResourceSpans.FromString(resource).resource
             name = ScopeSpans.FromString(scope).scope.name
-            known = self._known[resource, scope] = (attributes_of(told.attributes), name)
+            known = self._known[resource, scope] = (attributes_of(decoded.attributes), name)
         return known
 
 

@@ -38,16 +38,16 @@ def journal(name: str, value: object) -> bool | Path | None:
     return _file(text)
 
 
-def journal_path(told: bool | os.PathLike[str] | str | None, *, by_default: bool) -> Path | None:
+def journal_path(setting: bool | os.PathLike[str] | str | None, *, by_default: bool) -> Path | None:
     """Return the file of the journal; None where there is to be none.
 
     Args:
-        told: what `journal` has returned.
+        setting: what `journal` has returned.
         by_default: whether there is one where nothing is said.
     """
-    if isinstance(told, str | os.PathLike):
-        return Path(told)
-    return default_path() if told or (told is None and by_default) else None
+    if isinstance(setting, str | os.PathLike):
+        return Path(setting)
+    return default_path() if setting or (setting is None and by_default) else None
 
 
 def default_path() -> Path:

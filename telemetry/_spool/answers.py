@@ -66,10 +66,10 @@ def answer_of(status: int, headers: Mapping[str, str], body: bytes, now: datetim
         body: of the response.
         now: the time, against which a date to wait for is held.
     """
-    told = {name.lower(): value for name, value in headers.items()}
+    by_name = {name.lower(): value for name, value in headers.items()}
     reason = f"HTTP {status}"
     if status in _SUCCESS:
-        rejected = _rejected(told.get("content-type", ""), body)
+        rejected = _rejected(by_name.get("content-type", ""), body)
         if rejected is None:
             return Answer(Fate.LATER, f"{reason} with an answer that is not OTLP's")
         return Answer(Fate.TAKEN, reason, rejected)
@@ -77,7 +77,7 @@ def answer_of(status: int, headers: Mapping[str, str], body: bytes, now: datetim
         return Answer(Fate.TOO_LARGE, reason)
     if status in _CLIENT_ERRORS and status not in _LATER:
         return Answer(Fate.REFUSED, reason)
-    return Answer(Fate.LATER, reason, wait=_wait(told.get("retry-after", ""), now))
+    return Answer(Fate.LATER, reason, wait=_wait(by_name.get("retry-after", ""), now))
 
 
 def _wait(text: str, now: datetime) -> float | None:
@@ -110,10 +110,10 @@ def _rejected(content_type: str, body: bytes) -> int | None:
 
 def _rejected_in_json(body: bytes) -> int | None:
     try:
-        told = json.loads(body)
+        document = json.loads(body)
     except ValueError:
         return None
-    partial = told.get("partialSuccess") if isinstance(told, dict) else None
+    partial = document.get("partialSuccess") if isinstance(document, dict) else None
     if not isinstance(partial, dict):
         return 0
     text = str(partial.get("rejectedSpans") or partial.get("rejectedLogRecords") or 0)

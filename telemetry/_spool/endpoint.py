@@ -70,22 +70,22 @@ def endpoint_of(
     Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
     """
 
-    def told(name: str) -> str | None:
+    def setting(name: str) -> str | None:
         own, common = signal.otlp_variables(name)
         return environ.get(own) or environ.get(common) or None
 
     own_url = environ.get(signal.otlp_variables("ENDPOINT")[0])
     base = endpoint or environ.get(signal.otlp_variables("ENDPOINT")[1]) or ""
     all_headers = {"user-agent": f"nodespan/{VERSION}", "content-type": "application/x-protobuf"}
-    all_headers |= parse_env_headers(told("HEADERS") or "", liberal=True)
+    all_headers |= parse_env_headers(setting("HEADERS") or "", liberal=True)
     all_headers |= {name.lower(): value for name, value in (headers or {}).items()}
-    certificate, key = told("CLIENT_CERTIFICATE"), told("CLIENT_KEY")
+    certificate, key = setting("CLIENT_CERTIFICATE"), setting("CLIENT_KEY")
     return Endpoint(
         own_url if own_url and not endpoint else f"{base.rstrip('/')}/v1/{signal.lower()}",
         all_headers,
-        float(told("TIMEOUT") or _DEFAULT_TIMEOUT),
-        (told("COMPRESSION") or "none").strip().lower(),
-        told("CERTIFICATE") or True,
+        float(setting("TIMEOUT") or _DEFAULT_TIMEOUT),
+        (setting("COMPRESSION") or "none").strip().lower(),
+        setting("CERTIFICATE") or True,
         (certificate, key) if certificate and key else certificate,
     )
 

@@ -193,13 +193,13 @@ class Forwarder:
             self._set_aside(batch, answer)
         return answer.fate is not Fate.LATER
 
-    def _deliver_stripped(self, batch: Batch, told: Answer) -> bool:
+    def _deliver_stripped(self, batch: Batch, refusal: Answer) -> bool:
         answer = self._connections[batch.signal].send(batch.without_content().request())
         if answer.fate is Fate.LATER:
             self._wait(answer)
             return False
         if answer.fate is not Fate.TAKEN:
-            self._set_aside(batch, told)
+            self._set_aside(batch, refusal)
             return True
         self._diagnostics.report(STRIPPED)
         self._settle(batch, answer)

@@ -43,7 +43,7 @@ def _is_free(connection: sqlite3.Connection, forwarder: int | None, heartbeat: i
     # A clock that was set back makes a heartbeat of the future.
     if forwarder is None or abs(time_ns() - heartbeat) > _STALE:
         return True
-    told = connection.execute(
+    holder = connection.execute(
         "SELECT namespace, pid, started, heartbeat, lost_at FROM owners WHERE id = ?", (forwarder,)
     ).fetchone()
-    return told is None or told[4] is not None or Owner(*told[:3]).is_dead(told[3])
+    return holder is None or holder[4] is not None or Owner(*holder[:3]).is_dead(holder[3])

@@ -75,8 +75,8 @@ def clean_text(text: str) -> str:
 
 def to_json(value: Plain) -> str:
     """Return plain data as compact JSON text, in which what is invisible is escaped."""
-    told = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return escaped_in_json(told)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return escaped_in_json(text)
 
 
 class LazySequence(Sequence[Any]):

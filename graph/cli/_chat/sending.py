@@ -54,8 +54,8 @@ def sending(collector: SpanCollector, note: Callable[[str], None]) -> Iterator[T
         _quiet(_SDK)
         telemetry.shutdown(timeout=_SECONDS)
         if telemetry.unsent:
-            told = reason.text or "no answer in time"
-            note(_not_sent(telemetry.unsent, _endpoint(os.environ), told))
+            why = reason.text or "no answer in time"
+            note(_not_sent(telemetry.unsent, _endpoint(os.environ), why))
 
 
 def _quiet(log: str) -> None:
