@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from threading import Thread
 from time import monotonic
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
 
 # Of the time that it has, a shutdown gives this part to exporters that were told to give up.
 _GRACE: Final = 0.1
+
+# Who is told to give up, and tries once more, says so: of that the application is told otherwise.
+_LOGGERS: Final = tuple(
+    f"opentelemetry.exporter.otlp.proto.http.{name}"
+    for name in ("trace_exporter", "_log_exporter", "metric_exporter")
+)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "already shutdown" not in str(record.msg)
 
 
 class CountingExporter(SpanExporter):
@@ -117,6 +128,8 @@ def shut_down(
     deadline = monotonic() + timeout
     threads = [_started(stop) for stop in stops]
     if not _are_done(threads, deadline - timeout * _GRACE):
+        for name in _LOGGERS:  # a filter that is there already is not added again
+            logging.getLogger(name).addFilter(_is_news)
         threads += [_started(stop) for stop in give_up]
         _are_done(threads, deadline)
 

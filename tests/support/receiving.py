@@ -110,6 +110,8 @@ class PlayingReceiver:
         """Take a request, or not."""
         self.requests += 1
         self.headers.append({name.lower(): value for name, value in headers.items()})
+        if path.endswith("/v1/metrics"):
+            return (404, {}, b"")
         if path.endswith("/v1/logs"):
             for group in ExportLogsServiceRequest.FromString(body).resource_logs:
                 for scope in group.scope_logs:
