@@ -91,7 +91,7 @@ def is_handled_failure() -> bool:
     frame = _reporting_frame()
     if frame is None or frame.f_code.co_qualname not in _TOOLS or not _is_in(frame, _CORE):
         return False
-    return langchain.tool_status_in(frame) == "error"
+    return bool(langchain.tool_status_in(frame) == "error")
 
 
 def chunk_in_events() -> tuple[Any, Any]:
