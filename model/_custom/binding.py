@@ -59,8 +59,7 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):
 class Bindable(SecretKeeping):
     """A chat model whose bound arguments are as secret as its own parameters."""
 
-    # Core's own return type has a private name, which older releases do not have.
-    def bind(self, **kwargs: Any) -> Any:
+    def bind(self, **kwargs: Any) -> ModelBinding:  # type: ignore[override]  # core's has no name
         """Bind arguments to the model, as LangChain does."""
         return ModelBinding(bound=self, kwargs=kwargs, config={})
 
