@@ -223,7 +223,8 @@ class CustomChatModel(ToolCalling):
         # Callbacks and caches are told what a call is made with, but for its secrets.
         secret = spec_of(type(self)).secrets
         reported = {name: value for name, value in kwargs.items() if name not in secret}
-        return upstream.invocation_params(super(), self, stop, without_secrets(reported))
+        public_stop = without_secrets(stop)
+        return upstream.invocation_params(super(), self, public_stop, without_secrets(reported))
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         # Core's own is taken from the model as it was when it was first serialized.
