@@ -28,7 +28,7 @@ invoke_agent forecaster
     chat scripted
 {} 0
 """
-# These make spans of runs too, current ones: in one trace ours are beneath theirs.
+# These make spans of runs too, current ones: in one trace ours may be beneath theirs.
 TREES: Final = {
     "traceloop": """\
 invoke_agent forecaster
@@ -41,32 +41,32 @@ invoke_agent forecaster
         chat scripted
     execute_task model
       ScriptedChatModel.chat
-      execute_task tools_condition
+      execute_task _after_model
     execute_task tools
       execute_tool weather
         execute_tool weather
     execute_task model
       ScriptedChatModel.chat
-      execute_task tools_condition
+      execute_task _after_model
 {} 0
 """,
     "langfuse": """\
 forecaster
   invoke_agent forecaster
     node model
+      chat scripted
     node tools
     node model
+      chat scripted
   model
     ScriptedChatModel
-      chat scripted
-    tools_condition
+    _after_model
   tools
     weather
       execute_tool weather
   model
     ScriptedChatModel
-      chat scripted
-    tools_condition
+    _after_model
 {} 0
 """,
 }
