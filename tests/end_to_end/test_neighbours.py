@@ -74,8 +74,8 @@ INSTRUMENTATIONS: Final = (
     *("httpx", "requests", "starlette", "fastapi", "asgi", "sqlalchemy", "logging"),
 )
 
-# What is installed beside nodespan. One that cannot be resolved for a reason that is not ours
-# would stand here with the reason; at present there is none.
+# What is installed beside nodespan, the newest but where theirs do not go together: the adapters
+# 0.3.1 import names that mcp 2 has not, and SQLAlchemy 2.1 is beyond its instrumentation's range.
 NEIGHBOURS: Final = {
     "langgraph_server": ("langgraph-cli[inmem]", "langgraph-api"),
     "langchain": ("langchain", "langchain-openai", "langchain-anthropic", "deepagents"),
@@ -89,7 +89,7 @@ NEIGHBOURS: Final = {
     ),
     "mlflow": ("mlflow-skinny",),
     "traceloop": ("traceloop-sdk",),
-    "mcp": ("mcp", "langchain-mcp-adapters"),
+    "mcp": ("mcp<2", "langchain-mcp-adapters"),
     "temporal": ("temporalio[opentelemetry]", "temporalio-langgraph"),
 }
 
