@@ -140,10 +140,10 @@ class _AgentGraph(CompiledStateGraph[MessagesState, None, MessagesState, Message
         return super().astream(input, self._marked(config), **options)
 
     def _marked(self, config: RunnableConfig | None) -> RunnableConfig:
-        """*config* with the name that the root run will have: nobody else's run has it."""
+        """*config* with the agent's own name, by which its runs are known as an agent's."""
         config = config or {}
-        name = config.get("run_name") or (self.config or {}).get("run_name") or self.name
-        return {**config, "metadata": {**(config.get("metadata") or {}), AGENT_NAME_KEY: name}}
+        metadata = {**(config.get("metadata") or {}), AGENT_NAME_KEY: self.name}
+        return {**config, "metadata": metadata}
 
 
 def _add_tool_loop(builder: _Builder, tools: Sequence[BaseTool]) -> None:

@@ -97,7 +97,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         )
         observers: list[RunObserver] = [
             RunLog(self._runs, self.diagnostics),
-            Metrics(settings.meter_provider, edition, self.diagnostics, self._runs),
+            Metrics(settings.meter_provider, edition, self.diagnostics),
             *self._log_observers,
         ]
         writer = _writer(settings, door, edition, self.diagnostics)

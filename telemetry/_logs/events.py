@@ -172,7 +172,7 @@ class _Followed:
         if clock is None:
             return {}
         self.stalled_at = clock.chunks
-        waited = now - (clock.last_chunk_at or now)
+        waited = now - clock.waiting_since
         return {semconv.STALL_CHUNK: self.stalled_at, semconv.STALL_DURATION: waited / _NS}
 
     def advance(self) -> Attributes:

@@ -104,8 +104,8 @@ def run_measurements(
         yield Recorded(measure, attributes | _how_it_ended(ending), took)
     if run.kind.is_agent:
         agent = _picked(run.attributes, (semconv.AGENT_NAME,))
-        yield Recorded(Measure.AGENT_INFERENCE_CALLS, agent, run.inference_calls)
-        yield Recorded(Measure.AGENT_TOOL_CALLS, agent, run.tool_calls)
+        yield Recorded(Measure.AGENT_INFERENCE_CALLS, agent, run.totals.own_inference_calls)
+        yield Recorded(Measure.AGENT_TOOL_CALLS, agent, run.totals.own_tool_calls)
     if run.chunks is not None:
         yield from _of_stream(run.chunks.clock, answer, result)
     if answer:
@@ -120,6 +120,8 @@ def _answer_attributes(run: Run, result: SpanAttributes) -> MetricAttributes:
 def _of_stream(
     clock: StreamClock, answer: MetricAttributes, result: SpanAttributes
 ) -> Iterator[Recorded | Counted]:
+    if clock.stall_count:
+        yield Counted(instruments.STALLS, answer, clock.stall_count)
     first = clock.first_chunk_at
     if first is None:
         return
@@ -127,8 +129,6 @@ def _of_stream(
     yield Recorded(Measure.TIME_TO_FIRST_CHUNK, answer, waited)
     if clock.gaps.count:
         yield Recorded(Measure.TIME_PER_OUTPUT_CHUNK, answer, clock.gaps)
-    if clock.stall_count:
-        yield Counted(instruments.STALLS, answer, clock.stall_count)
     speed = tokens_per_second(clock, result.get(semconv.USAGE_OUTPUT_TOKENS))
     if speed is not None:
         yield Recorded(Measure.TOKENS_PER_SECOND, answer, round(speed * _MILLI))

@@ -10,7 +10,6 @@ from .._diagnostics import RUN_EVICTED
 from .._providers import is_stand_in, was_shut_down
 from .._semconv import metrics as instruments
 from .._semconv import names as semconv
-from .._translation.kinds import RunKind
 from .._version import VERSION
 from .measurements import (
     Recorded,
@@ -20,18 +19,14 @@ from .measurements import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import SpanContext
 
     from .._content.door import Content
     from .._diagnostics import Diagnostics
-    from .._runs.registry import OpenRuns
     from .._runs.run import Run
     from .._semconv.names import Edition
     from .._translation.ending import Ending
-    from .._values.attributes import AttributeValue
     from .meter import RunMeter
 
 
@@ -43,7 +38,6 @@ class Metrics:
             one that measures nothing, runs cost nothing.
         edition: of the conventions.
         diagnostics: whose counts are measured too.
-        runs: the open ones.
     """
 
     def __init__(
@@ -51,9 +45,7 @@ class Metrics:
         provider: MeterProvider | None,
         edition: Edition,
         diagnostics: Diagnostics,
-        runs: OpenRuns,
     ) -> None:
-        self._runs = runs
         self._provider = provider
         self._edition = edition
         self._is_settled = False
@@ -81,8 +73,6 @@ class Metrics:
 
     def _measure(self, meter: RunMeter, run: Run, ending: Ending) -> None:
         result = ending.result_attributes(run.start)
-        if _is_call(run, result):
-            self._runs.count_call(run)
         span = _sampled(run)
         for measured in run_measurements(run, ending, result, self._edition):
             if isinstance(measured, Recorded):
@@ -110,11 +100,6 @@ class Metrics:
         from .meter import run_meter_of  # noqa: PLC0415
 
         return run_meter_of(provider, meter, self._edition)
-
-
-def _is_call(run: Run, result: Mapping[str, AttributeValue]) -> bool:
-    """Say whether a run counts as a call that its agent has made; what a cache answers is none."""
-    return run.kind is RunKind.TOOL or (run.kind.is_model and semconv.CACHED not in result)
 
 
 def _sampled(run: Run) -> SpanContext | None:

@@ -12,6 +12,7 @@ from .._translation.kinds import (
     is_graph_step,
     is_hidden,
     nested_graph_kind,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ def kind_of_chain(start: Start, parent: Run | None, *, shows_all: bool) -> RunKi
         shows_all: whether noise has spans, too.
     """
     above = parent.start_around if parent is not None else None
+    # What hides a root hides all of a call, and is inherited: then there is nothing to tell apart.
+    if is_hidden(start) and (parent is None or is_hidden(parent.root.start)):
+        start = shown(start)
     kind = chain_kind(start, above)
     if kind is not RunKind.HIDDEN:
         return kind

@@ -12,19 +12,21 @@ from uuid import uuid4
 
 from .._context.callers import Caller
 from .._context.current import run_id_around
-from .._context.stack import waits_for_body
+from .._context.stack import started_graph, waits_for_body
 from .._context.watches import watch_current_task, watch_id
 from .._diagnostics import RUN_EVICTED, guarded
 from .._translation.ending import Ending
 from .._translation.exceptions import signature
 from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
+from .._translation.spans import own_agent_name, own_name
 from .._upstream.frames import look_at_frames
 from .._upstream.langchain import config_around
 from .calls import claim_call
 from .kinds import is_attempt_beside, kind_of_chain, kind_of_shown_graph, kind_shown_by
 from .orphans import ending_of, outlives_parent, was_abandoned
 from .run import Run
+from .totals import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,16 +133,18 @@ class Lifecycle:
         parent = self._parent(parent_run_id, start)
         if parent is None:
             look_at_frames()
-        run = self._new_run(run_id, start, parent, kind)
+        run = self._new_run(run_id, _named(start, parent, kind), parent, kind)
         if parent is not None:
-            self._revise(parent, kind_shown_by(run, parent))
+            self._show(parent, kind_shown_by(run, parent))
             self._number(run, parent)
+            if run.kind is not RunKind.HIDDEN or parent.started:
+                self._open_attempts(parent)
         for evicted in self._runs.add(run):
             self.diagnostics.report(RUN_EVICTED)
             evicted.owner.close(evicted, Ending(run.started_at, Outcome.ABANDONED))
         if run.kind in _CALLS:
             claim_call(run)
-        if run.kind is not RunKind.HIDDEN:
+        if run.kind is not RunKind.HIDDEN and not _waits_for_attempts(run):
             self._open(run, content)
         elif self._writer.wants_content:
             run.keep(content)
@@ -196,9 +200,13 @@ class Lifecycle:
         for node, cancelled in self._runs.retries.close(run).items():
             node.owner.close(node, ending_of(node, ending, cancelled.at))
         run.leave_body()
+        if run.chunks is not None:
+            run.chunks.clock.end(ending.at)
         failure = signature(ending.error) if ending.error is not None else None
         is_known = failure in run.failures
         self._writer.close(run, ending, records_exception=not is_known)
+        if run.span is not None and run.parent is not None:
+            self._add_up(run, ending, has_failed=ending.outcome is Outcome.ERROR and not is_known)
         self._notify_closed(run, ending)
         if failure is not None and run.parent is not None and (run.span is not None or is_known):
             run.parent.add_failure(failure)
@@ -206,6 +214,18 @@ class Lifecycle:
             run.parent.note_abandoned()
         if not run.kind.is_leaf:
             self._runs.remember(run)
+
+    def _add_up(self, run: Run, ending: Ending, *, has_failed: bool) -> None:
+        stalls = run.chunks.clock.stall_count if run.chunks is not None else 0
+        result = self._result(run, ending)
+        self._runs.add_up(run, Totals.of(run.kind, result, stalls=stalls, has_failed=has_failed))
+
+    def _result(self, run: Run, ending: Ending) -> Mapping[str, AttributeValue]:
+        try:
+            return ending.result_attributes(run.start)
+        except Exception as error:  # noqa: BLE001 - a result may be of any shape
+            self.diagnostics.report("result could not be read", error)
+            return {}
 
     def _parent(self, parent_run_id: UUID | None, start: Start) -> Run | None:
         reported = self._reported_parent(parent_run_id, start)
@@ -251,6 +271,20 @@ class Lifecycle:
         if run.kind is not RunKind.NODE or graph is None or graph not in self._runs:
             return ending
         return self._runs.retries.end(graph, run, ending)
+
+    def _show(self, run: Run, kind: RunKind | None) -> None:
+        """Take a run for what one beneath it shows it to be."""
+        if kind is RunKind.ATTEMPTS and run.parent is not None and run.span is None:
+            run.revise(kind)
+        else:
+            self._revise(run, kind)
+
+    def _open_attempts(self, run: Run) -> None:
+        """Start the spans of attempts of which there is something to see: there are several."""
+        if run.parent is not None and run.parent.span is None:
+            self._open_attempts(run.parent)
+        if _waits_for_attempts(run) and run in self._runs:
+            self._open(run, run.given)
 
     def _revise(self, run: Run, kind: RunKind | None) -> None:
         """Take a run for what it has shown itself to be, and give it a span, or a new name."""
@@ -310,6 +344,23 @@ class Lifecycle:
         run = self._runs.find(run_id)
         if run is not None:
             self.end_run(run, ending_of(run, Ending(at), at))
+
+
+def _named(start: Start, parent: Run | None, kind: RunKind | None) -> Start:
+    """Return the start of a run with its own name, and that of the agent that it belongs to."""
+    if kind is None and (graph := started_graph()) is not None:
+        start = start.called(graph.get_name())
+    elif kind is not None and (own := own_name(kind, start)) is not None:
+        start = start.called(own)
+    elif kind is not None and kind.is_model and start.name not in (None, start.class_name):
+        start = replace(start, run_name=start.name)
+    agent = parent if parent is None or parent.kind.is_agent else parent.nearest_agent
+    return start if agent is None else replace(start, agent=own_agent_name(agent.start) or "")
+
+
+def _waits_for_attempts(run: Run) -> bool:
+    """Say whether a run is of attempts beneath which nothing is to be seen yet."""
+    return run.kind is RunKind.ATTEMPTS and run.span is None and run.parent is not None
 
 
 def _with_interrupt(run: Run, ending: Ending) -> Ending:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from .._translation.kinds import RunKind
     from .run import Owner
+    from .totals import Totals
 
 _MAX_REMEMBERED: Final = 1_024
 # What is inherited from a run, or tells what its children are.
@@ -140,13 +141,11 @@ class OpenRuns:
         with self._lock:
             return list(self._taken(run, outlives_parent)) if run in self else []
 
-    def count_call(self, run: Run) -> None:
-        """Count the run of a model or a tool for the agent that has made the call, if one has."""
-        agent = run.nearest_agent
-        if agent is None:
-            return
+    def add_up(self, run: Run, used: Totals) -> None:
+        """Add what a run has used to the sums of the agents above it, and of its root."""
         with self._lock:  # an agent calls its tools in threads
-            agent.count_call(is_inference=run.kind.is_model)
+            for above, is_own in _summed_above(run):
+                above.totals.add(used, is_own=is_own)
 
     def remember(self, run: Run) -> None:
         """Remember a run that has ended; of these the last 1,024."""
@@ -191,6 +190,14 @@ def _ancestors(run: Run | None) -> Iterator[Run]:
     while run is not None:
         yield run
         run = run.parent
+
+
+def _summed_above(run: Run) -> Iterator[tuple[Run, bool]]:
+    """Give the agents above a run, and its root; each with whether the run is the agent's own."""
+    nearest = run.nearest_agent
+    for above in _ancestors(run.parent):
+        if above.kind.is_agent or above.parent is None:
+            yield above, above is nearest
 
 
 def open_runs_of(provider: object, limit: int) -> OpenRuns:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from .._context.starting import Progress
+from .totals import Totals
 
 if TYPE_CHECKING:
     import asyncio
@@ -88,8 +89,7 @@ class Run:
         failures: the exceptions that runs beneath it have recorded.
         had_abandoned: whether a run right beneath it was abandoned.
         started: how many runs have started of which it is the parent.
-        inference_calls: how many an agent itself has made; answers of a cache are none.
-        tool_calls: how many an agent itself has made.
+        totals: what was used beneath it, where it is a root or an agent.
         children: those of the runs beneath it that are open.
     """
 
@@ -117,8 +117,7 @@ class Run:
     failures: tuple[Signature, ...] = ()
     had_abandoned: bool = False
     started: int = 0
-    inference_calls: int = 0
-    tool_calls: int = 0
+    totals: Totals = field(default_factory=Totals)
     children: dict[int, Run] = field(default_factory=dict)
 
     @property
@@ -134,6 +133,14 @@ class Run:
         """The nearest run above it that is an agent's."""
         run = self.parent
         while run is not None and not run.kind.is_agent:
+            run = run.parent
+        return run
+
+    @property
+    def root(self) -> Run:
+        """The run above all others."""
+        run = self
+        while run.parent is not None:
             run = run.parent
         return run
 
@@ -249,10 +256,3 @@ class Run:
     def note_abandoned(self) -> None:
         """Say that a run right beneath it was abandoned."""
         self.had_abandoned = True
-
-    def count_call(self, *, is_inference: bool) -> None:
-        """Count a call that an agent has made."""
-        if is_inference:
-            self.inference_calls += 1
-        else:
-            self.tool_calls += 1

@@ -188,7 +188,9 @@ OUTPUT_TOKENS: Final = Counter(
     "gen_ai.client.inference.usage.output_tokens", "{token}", "Output tokens used."
 )
 STALLS: Final = Counter(
-    "nodespan.stream.stalls", "{stall}", "Waits for a chunk, in mid-stream, above the threshold."
+    "nodespan.stream.stalls",
+    "{stall}",
+    "Waits for a chunk, or a whole answer, above the threshold.",
 )
 COST: Final = Counter("nodespan.cost", "{currency}", "Cost of model calls, by the price table.")
 EVICTED_RUNS: Final = Counter(

@@ -170,7 +170,7 @@ class Settings(Record):
     )
     stall_threshold: float = setting(
         DEFAULT_STALL_THRESHOLD,
-        "how long a chunk may be waited for in mid-stream, in seconds, before the stream counts "
+        "how long a chunk, or a whole answer, may be waited for, in seconds, before it counts "
         "as stalled",
         seconds,
     )

@@ -19,7 +19,7 @@ _NS: Final = 1e9
 
 
 def stream_attributes(clock: StreamClock, output_tokens: object = None) -> Attributes:
-    """Return the attributes of a stream as a whole; none where no chunk has come.
+    """Return the attributes of a stream as a whole; where no chunk has come, of its wait alone.
 
     Args:
         clock: of the stream.
@@ -27,7 +27,7 @@ def stream_attributes(clock: StreamClock, output_tokens: object = None) -> Attri
     """
     first, last = clock.first_chunk_at, clock.last_chunk_at
     if first is None or last is None:
-        return {}
+        return {semconv.STREAM_STALLS: clock.stall_count} if clock.stall_count else {}
     attributes: Attributes = {
         semconv.REQUEST_STREAM: True,
         semconv.RESPONSE_TIME_TO_FIRST_CHUNK: (first - clock.started_at) / _NS,

@@ -21,11 +21,11 @@ FOLD_EVERY: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """A wait in mid-stream that was longer than it should be.
+    """A wait for a chunk, or for a whole answer, that was longer than it should be.
 
     Attributes:
         chunk: index of the chunk that was waited for.
-        started_at: when the chunk before it came, in ns.
+        started_at: when the chunk before it came, or the run started, in ns.
         duration: of the wait, in ns.
     """
 
@@ -121,7 +121,7 @@ class StreamClock:
 
     @property
     def stall_count(self) -> int:
-        """How many waits in mid-stream were longer than the threshold."""
+        """How many waits were longer than the threshold."""
         self.fold()
         return self._stall_count
 
@@ -133,8 +133,18 @@ class StreamClock:
 
     def is_stalled(self, now: int) -> bool:
         """Say whether the next chunk is waited for too long at *now*. In any thread, as above."""
+        return now - self.waiting_since > self._stall_threshold
+
+    @property
+    def waiting_since(self) -> int:
+        """When the wait for the next chunk began, in ns. May be asked in any thread."""
         last = self.last_chunk_at
-        return last is not None and now - last > self._stall_threshold
+        return last if last is not None else self.started_at
+
+    def end(self, at: int) -> None:
+        """Say that the run has ended: where no chunk has come, it has waited *at* once for all."""
+        if self.first_chunk_at is None and at - self.started_at > self._stall_threshold:
+            self._note_stall(Stall(0, self.started_at, at - self.started_at))
 
     def fold(self) -> None:
         """Take the times that are pending into the timeline and the sketch of gaps."""
@@ -150,6 +160,8 @@ class StreamClock:
         if ordered[0] < 0:
             gaps = [max(gap, 0) for gap in gaps]
             ordered = sorted(gaps)
+        if last is None and times[0] - self.started_at > self._stall_threshold:
+            self._note_stall(Stall(0, self.started_at, times[0] - self.started_at))
         if ordered[-1] > self._stall_threshold:
             self._note_stalls(times, gaps)
         self._gaps.add_ordered(ordered if last is not None else ordered[1:])
@@ -158,7 +170,11 @@ class StreamClock:
     def _note_stalls(self, times: list[int], gaps: list[int]) -> None:
         for place, gap in enumerate(gaps):
             if gap > self._stall_threshold:
-                self._stall_count += 1
-                self._stalls.append(Stall(self._timeline.chunks + place, times[place] - gap, gap))
-                if len(self._stalls) > MAX_STALLS:
-                    self._stalls.remove(min(self._stalls, key=lambda stall: stall.duration))
+                chunk = self._timeline.chunks + place
+                self._note_stall(Stall(chunk, times[place] - gap, gap))
+
+    def _note_stall(self, stall: Stall) -> None:
+        self._stall_count += 1
+        self._stalls.append(stall)
+        if len(self._stalls) > MAX_STALLS:
+            self._stalls.remove(min(self._stalls, key=lambda stall: stall.duration))

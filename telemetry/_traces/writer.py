@@ -158,6 +158,8 @@ class SpanWriter:
             attributes = {**attributes, **stream_attributes(clock, tokens)}
             events = stream_events(clock, self._passed(run.chunks.text, content))
             add_events(span, ((run.time(at), name, make) for at, name, make in events))
+        if run.parent is None or run.kind.is_agent:
+            attributes = {**attributes, **run.totals.attributes()}
         if attributes:
             span.set_attributes(attributes)
         _write_content(span, content, semconv.OUTPUT_DROPPED)

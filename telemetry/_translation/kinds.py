@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,8 @@ _WITH_FALLBACKS: Final = "RunnableWithFallbacks"
 _HIDDEN_TAG: Final = "langsmith:hidden"
 _CREATE_AGENT: Final = "langchain_create_agent"
 _GRAPH_INTEGRATIONS: Final = ("langgraph", _CREATE_AGENT)
+# LangGraph's name for a graph to which nobody has given one.
+NAME_OF_NAMELESS: Final = "LangGraph"
 AGENT_NAME_KEYS: Final = ("nodespan_agent_name", "lc_agent_name", "agent_name")
 
 
@@ -92,6 +95,11 @@ def chain_kind(start: Start, above: Start | None) -> RunKind:
 def is_hidden(start: Start) -> bool:
     """Say whether a run is marked as one that nobody wants to see."""
     return _HIDDEN_TAG in start.tags
+
+
+def shown(start: Start) -> Start:
+    """Return the start of a run without the mark that nobody wants to see it."""
+    return replace(start, tags=[tag for tag in start.tags if tag != _HIDDEN_TAG])
 
 
 def nested_graph_kind(

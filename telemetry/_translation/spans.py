@@ -12,7 +12,7 @@ from .._values.attributes import attribute_text, attribute_value, drop_none, sho
 from .._values.credentials import is_credential_key
 from .._values.numbers import as_int
 from .identifying import identifying_attributes
-from .kinds import AGENT_NAME_KEYS, RunKind
+from .kinds import AGENT_NAME_KEYS, NAME_OF_NAMELESS, RunKind
 from .request import model_name, provider_name, request_attributes, server_attributes
 
 if TYPE_CHECKING:
@@ -58,12 +58,11 @@ def metadata_attributes(start: Start, keys: Collection[str]) -> Attributes:
 
 
 def _agent(start: Start) -> SpanStart:
-    name = short_name(start.name or "agent")
-    attributes: Attributes = {
-        semconv.OPERATION_NAME: semconv.Operation.INVOKE_AGENT.value,
-        semconv.AGENT_NAME: name,
-    }
-    return _internal(f"invoke_agent {name}", start, attributes)
+    attributes: Attributes = {semconv.OPERATION_NAME: semconv.Operation.INVOKE_AGENT.value}
+    name = own_agent_name(start)
+    if name is None:
+        return _internal("invoke_agent", start, attributes)
+    return _internal(f"invoke_agent {name}", start, attributes | {semconv.AGENT_NAME: name})
 
 
 def _workflow(start: Start) -> SpanStart:
@@ -91,7 +90,7 @@ def _runnable(start: Start) -> SpanStart:
 
 
 def _tool(start: Start) -> SpanStart:
-    name = short_name(start.name or _serialized(start, "name") or "tool")
+    name = short_name(_serialized(start, "name") or start.name or "tool")
     attributes: Attributes = {
         semconv.OPERATION_NAME: semconv.Operation.EXECUTE_TOOL.value,
         semconv.TOOL_NAME: name,
@@ -171,6 +170,7 @@ def _position(start: Start) -> Attributes:
     step = metadata.get("langgraph_step")
     values = {
         semconv.CONVERSATION_ID: metadata.get("thread_id"),
+        semconv.RUN_NAME: start.run_name,
         semconv.LANGGRAPH_NODE: metadata.get("langgraph_node"),
         semconv.LANGGRAPH_CHECKPOINT_NS: metadata.get("langgraph_checkpoint_ns") or None,
     }
@@ -178,8 +178,32 @@ def _position(start: Start) -> Attributes:
     return texts | drop_none({semconv.LANGGRAPH_STEP: as_int(step)})
 
 
+def own_agent_name(start: Start) -> str | None:
+    """Return the name of an agent; None for one to which nobody has given any."""
+    is_marked = start.name in (start.metadata.get(key) for key in AGENT_NAME_KEYS)
+    is_named = start.name is not None and (start.name != NAME_OF_NAMELESS or is_marked)
+    return short_name(start.name) if is_named else None
+
+
+def own_name(kind: RunKind, start: Start) -> str | None:
+    """Return the name of a tool or a retriever, whatever this run of it is called; None of others.
+
+    Of a retriever LangChain tells its own name in lower case, without the word itself.
+    """
+    name = _serialized(start, "name")
+    if kind is RunKind.RETRIEVER and not name:
+        name = start.metadata.get("ls_retriever_name")
+        called = start.name or ""
+        bare = called.removeprefix("Retriever") if called[:9] == "Retriever" else called
+        if isinstance(name, str) and bare.removesuffix("Retriever").lower() == name:
+            return called
+    return name if kind in (RunKind.TOOL, RunKind.RETRIEVER) and isinstance(name, str) else None
+
+
 def _agent_name(start: Start) -> str | None:
-    """Return the agent that a run belongs to, as its agent has marked what is beneath it."""
+    """Return the agent that a run belongs to, or by which what is beneath it was marked."""
+    if start.agent is not None:
+        return start.agent or None
     names = (start.metadata.get(key) for key in AGENT_NAME_KEYS)
     return next((short_name(name) for name in names if isinstance(name, str) and name), None)
 

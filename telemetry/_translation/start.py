@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,12 +15,15 @@ class Start:
 
     Attributes:
         serialized: what it says of the runnable's class.
-        name: of the run, where one was given.
+        name: of what runs, or else of the run, where one was given.
         tags: of the run.
         metadata: of the run; beside people's own, LangChain's `ls_*` and LangGraph's `langgraph_*`.
         params: a model's `invocation_params`: identifying parameters and the call's arguments.
         options: a model's options; structured output is among them.
         tool_call_id: of the call that a tool answers.
+        run_name: of this run alone, where a call has given it one.
+        agent: the name of the agent that it belongs to, where one is above it; empty for one that
+            has none.
         given: identity of a chain's input; the input itself is content, and not kept.
     """
 
@@ -31,7 +34,13 @@ class Start:
     params: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     tool_call_id: str | None = None
+    run_name: str | None = None
+    agent: str | None = None
     given: int | None = None
+
+    def called(self, own: str) -> Start:
+        """Return it with the name that what runs has of its own; another is this run's alone."""
+        return self if self.name in (None, own) else replace(self, name=own, run_name=self.name)
 
     @property
     def class_name(self) -> str | None:

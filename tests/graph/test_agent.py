@@ -294,13 +294,15 @@ class TestMark:
         assert marked(run_log) == ["outer", "inner"]
 
     def test_other_run_name(self, played: Any, run_log: Any) -> None:
-        """The mark follows the run's name when the caller gives it another."""
+        """The mark stays the agent's own name when the caller gives the run another."""
         agent = build_agent(played("cat", "dog"), name="sums")
 
         agent.invoke(HI, {"callbacks": [run_log], "run_name": "morning"})
         agent.with_config(run_name="noon").invoke(HI, {"callbacks": [run_log]})
 
-        assert marked(run_log) == ["morning", "noon"]
+        roots = [run for run in run_log.runs if run.parent is None]
+        assert [run.name for run in roots] == ["morning", "noon"]
+        assert {run.metadata["nodespan_agent_name"] for run in roots} == {"sums"}
 
     def test_callers_metadata(self, played: Any, run_log: Any) -> None:
         """The caller's config is not changed, and its metadata stands beside the mark."""

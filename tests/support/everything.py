@@ -120,13 +120,15 @@ def _chunks(reply: AIMessage) -> list[ChatGenerationChunk]:
     return [ChatGenerationChunk(message=message) for message in (first, last)]
 
 
+LONG_LIVED = {"ephemeral_1h_input_tokens": 1}
 USAGE: Any = {
     "input_tokens": 10,
     "output_tokens": 20,
     "total_tokens": 30,
-    "input_token_details": {"cache_read": 4, "cache_creation": 3, "audio": 2},
+    "input_token_details": {"cache_read": 4, "cache_creation": 3, "audio": 2, **LONG_LIVED},
     "output_token_details": {"reasoning": 7, "audio": 1},
 }
+MISCOUNTED: Any = {**USAGE, "output_token_details": {"reasoning": -1}}
 ESTIMATED = {"usage_is_estimated": True}
 CALL: Any = {
     "name": "weather",
@@ -212,13 +214,16 @@ class Scenario:
 
 
 def _agent() -> Any:
-    calling = AIMessage("", tool_calls=[CALL], usage_metadata=USAGE, response_metadata=ESTIMATED)
+    calling = AIMessage(
+        "", tool_calls=[CALL], usage_metadata=MISCOUNTED, response_metadata=ESTIMATED
+    )
     speaker = Speaker(replies=[calling, ANSWER])
     return create_agent(speaker, [weather], system_prompt=CONTENT["system"], name="forecaster")
 
 
 def _model() -> Any:
-    return Speaker(replies=[ANSWER]).bind(
+    named = Speaker(replies=[ANSWER]).with_config(run_name="spoken")
+    return named.bind(
         stop=["END"],
         temperature=0.5,
         context=CONTENT["request-context"],

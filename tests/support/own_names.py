@@ -11,6 +11,8 @@ from nodespan.telemetry._translation.kinds import RunKind
 EVERY_SPAN: Final = tuple(kind.value for kind in RunKind if kind is not RunKind.HIDDEN)
 MODELS: Final = (RunKind.CHAT.value, RunKind.TEXT_COMPLETION.value)
 CHAINS: Final = ("agent", "workflow", "node", "runnable")
+# Of these, those that are roots; and agents.
+ABOVE: Final = tuple(kind for kind in EVERY_SPAN if kind not in MODELS)
 LOG_RECORDS: Final = "log records"
 METRICS: Final = "metrics"
 LINKS: Final = "links"
@@ -89,6 +91,32 @@ OWN_ATTRIBUTES: Final = (
         "string",
         (*MODELS, LOG_RECORDS, METRICS),
         "Of the cost, by the price table: `USD` unless it says another.",
+    ),
+    OwnAttribute(
+        semconv.TOTAL_INFERENCE_CALLS,
+        "int",
+        ABOVE,
+        "Calls of models beneath a root or an agent; answers of a cache are none.",
+    ),
+    OwnAttribute(semconv.TOTAL_TOOL_CALLS, "int", ABOVE, "Calls of tools beneath it."),
+    OwnAttribute(
+        semconv.TOTAL_INPUT_TOKENS, "int", ABOVE, "Input tokens of all models beneath it."
+    ),
+    OwnAttribute(
+        semconv.TOTAL_OUTPUT_TOKENS, "int", ABOVE, "Output tokens of all models beneath it."
+    ),
+    OwnAttribute(semconv.TOTAL_STALLS, "int", ABOVE, "Stalls of all streams beneath it."),
+    OwnAttribute(
+        semconv.TOTAL_ERRORS,
+        "int",
+        ABOVE,
+        "Failures beneath it, each where it arose, those that were retried or answered too.",
+    ),
+    OwnAttribute(
+        f"{semconv.TOTAL_COST}.<key>",
+        "double",
+        ABOVE,
+        "What all models beneath it cost, by the price table, in the currency of the key.",
     ),
     OwnAttribute(
         f"{semconv.IDENTIFYING_PARAMS}.<key>",
@@ -173,6 +201,12 @@ OWN_ATTRIBUTES: Final = (
     ),
     OwnAttribute(semconv.VECTOR_STORE, "string", ("retriever",), "Class of the vector store."),
     OwnAttribute(semconv.EMBEDDINGS, "string", ("retriever",), "Class of its embeddings."),
+    OwnAttribute(
+        semconv.RUN_NAME,
+        "string",
+        EVERY_SPAN,
+        "The `run_name` that the call has given to the run, where what runs has another name.",
+    ),
     OwnAttribute(semconv.RUN_ID, "string", (LOG_RECORDS,), "LangChain's id of the run."),
     OwnAttribute(
         semconv.RUN_DURATION, "double", (LOG_RECORDS,), "How long the run took, in seconds."

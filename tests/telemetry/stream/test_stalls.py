@@ -24,10 +24,10 @@ def clock_of(first: int, waits: list[int]) -> StreamClock:
 
 def stalls_of(first: int, waits: list[int]) -> list[Stall]:
     """Return every wait above the threshold, the simple way."""
-    before = list(accumulate([first, *waits]))
+    before = [0, *accumulate([first, *waits])]
     return [
-        Stall(place + 1, before[place], wait)
-        for place, wait in enumerate(waits)
+        Stall(place, before[place], wait)
+        for place, wait in enumerate([first, *waits])
         if wait > THRESHOLD
     ]
 
@@ -44,10 +44,24 @@ def test_stalls_are_found_where_they_were(first: int, waits: list[int]) -> None:
     assert sorted((stall.duration for stall in clock.stalls), reverse=True) == longest
 
 
-def test_the_wait_for_the_first_chunk_is_no_stall() -> None:
-    """However long a model thinks before it speaks, its stream has not stalled."""
-    clock = clock_of(50 * THRESHOLD, [1, 1])
-    assert (clock.stall_count, clock.stalls) == (0, ())
+def test_the_wait_for_the_first_chunk_is_a_stall_like_any_other() -> None:
+    """It is one while it lasts, and afterwards, once."""
+    clock = StreamClock(0, THRESHOLD)
+    assert not clock.is_stalled(THRESHOLD)
+    assert clock.is_stalled(THRESHOLD + 1)
+    clock.tick(50 * THRESHOLD)
+    assert not clock.is_stalled(50 * THRESHOLD)
+    clock.end(51 * THRESHOLD)
+    assert clock.stalls == (Stall(0, 0, 50 * THRESHOLD),)
+
+
+def test_a_whole_answer_that_takes_long_is_a_stall() -> None:
+    """A call without a stream that was waited for beyond the threshold has stalled."""
+    clock, quick = StreamClock(0, THRESHOLD), StreamClock(0, THRESHOLD)
+    clock.end(2 * THRESHOLD)
+    quick.end(THRESHOLD)
+    assert clock.stalls == (Stall(0, 0, 2 * THRESHOLD),)
+    assert quick.stall_count == 0
 
 
 def test_without_a_threshold_nothing_stalls() -> None:

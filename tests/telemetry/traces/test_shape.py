@@ -362,7 +362,7 @@ CASES = [
             "invoke_agent boss",
             *["  node model", "    chat talker"] * 2,
             *["  node tools", "    execute_tool delegate"],
-            *["      invoke_agent LangGraph", "        node model", "          chat talker"],
+            *["      invoke_agent", "        node model", "          chat talker"],
         ],
         in_order=False,
     ),

@@ -25,7 +25,9 @@ PRICES = {"m-may": {"input": 1, "output": 10}}
 class HttpError(ValueError):
     """Carries a response, as an HTTP client's does."""
 
-    class response:  # noqa: N801, D106 - it stands for an object
+    class response:  # noqa: N801 - it stands for an object
+        """What came."""
+
         headers = {"x-request": "1"}  # noqa: RUF012 - as above
         status_code = 500
         text = "no"

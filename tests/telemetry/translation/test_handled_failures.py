@@ -108,7 +108,7 @@ def test_a_handled_failure_is_one(
 def test_a_failure_that_is_answered_in_text_is_one(
     make: Callable[[], BaseTool], call: Call
 ) -> None:
-    """Where no model has called the tool, the result is plain text, and it has failed all the same."""
+    """Where no model has called the tool its result is plain text; it has failed all the same."""
     with record_signals() as signals:
         call.run(make(), {"city": "Bern"}, signals.config)
         (span,) = signals.spans
