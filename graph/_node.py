@@ -7,9 +7,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from langchain_core.messages import BaseMessage, SystemMessage, convert_to_messages
-from langgraph.utils.runnable import (
-    RunnableCallable,  # type: ignore[attr-defined]  # exported, but for type checkers
-)
+from langgraph.utils.runnable import RunnableCallable  # type: ignore[attr-defined]  # no __all__
 
 from ._calls import checked
 from ._chat_model import ChatModel, require_chat_model

@@ -89,4 +89,4 @@ class Totals:
             semconv.TOTAL_ERRORS: self.errors,
         }
         costs = {f"{semconv.TOTAL_COST}.{name}": amount for name, amount in self.cost.items()}
-        return {name: count for name, count in counts.items() if count} | costs
+        return {**{name: count for name, count in counts.items() if count}, **costs}
