@@ -25,6 +25,7 @@ DOCUMENTS = (
     "graph/README.md",
     "model/README.md",
     "telemetry/README.md",
+    "tests/README.md",
     COSTS,
     ".github/CONTRIBUTING.md",
     ".github/SECURITY.md",

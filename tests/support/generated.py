@@ -6,6 +6,7 @@ its place; a test holds that nothing is out of date. Another section is another 
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from functools import partial
@@ -62,8 +63,26 @@ def cost_table() -> str:
     )
 
 
+def index_of_tests() -> str:
+    """Return which behaviour is held where: each test module, with what its docstring says."""
+    modules = sorted((ROOT / "tests").rglob("test_*.py"))
+    rows = ((_link(path), _first_line(path)) for path in modules)
+    return name_tables.table(("module", "what it holds"), rows)
+
+
+def _link(path: Path) -> str:
+    name = path.relative_to(ROOT / "tests").as_posix()
+    return f"[`{name}`]({name})"
+
+
+def _first_line(path: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+    return docstring.partition("\n\n")[0].replace("\n", " ")
+
+
 SECTIONS: Final[dict[str, dict[str, Callable[[], str]]]] = {
     "README.md": {"costs": cost_table},
+    "tests/README.md": {"index": index_of_tests},
     "graph/README.md": {"reference": partial(reference, "nodespan.graph")},
     "model/README.md": {"reference": partial(reference, "nodespan.model")},
     "telemetry/README.md": {
