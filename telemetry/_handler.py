@@ -349,6 +349,7 @@ def _writer(
         diagnostics,
         stall_threshold=settings.stall_threshold * 1e9,
         metadata_keys=settings.metadata_keys,
+        user_ids=settings.user_ids,
     )
 
 

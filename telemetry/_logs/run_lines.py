@@ -45,6 +45,8 @@ _FAILURES: Final = (Outcome.ERROR, Outcome.LOST)
 _USAGE: Final = {
     "input_tokens": semconv.USAGE_INPUT_TOKENS,
     "output_tokens": semconv.USAGE_OUTPUT_TOKENS,
+    "cost": semconv.COST,
+    "currency": semconv.CURRENCY,
 }
 
 
@@ -157,9 +159,10 @@ def _result(run: Run, ending: Ending, outcome: Outcome | None) -> Fields:
 
 
 def _stream(clock: StreamClock) -> Fields:
+    stalls: Fields = {"stalls": clock.stall_count} if clock.stall_count else {}
     first = clock.first_chunk_at
     if first is None:
-        return {}
+        return stalls
     fields: Fields = {
         "time_to_first_chunk": _seconds(first - clock.started_at),
         "chunks": clock.chunks,
@@ -167,7 +170,7 @@ def _stream(clock: StreamClock) -> Fields:
     gaps = clock.gaps
     if gaps.count:
         fields |= {"gap_p95": _seconds(gaps.quantile(0.95)), "gap_max": _seconds(gaps.maximum)}
-    return fields
+    return fields | stalls
 
 
 def _usage(run: Run, ending: Ending) -> Fields:

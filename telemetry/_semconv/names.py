@@ -19,6 +19,8 @@ PROVIDER_NAME: Final = "gen_ai.provider.name"
 AGENT_NAME: Final = "gen_ai.agent.name"
 WORKFLOW_NAME: Final = "gen_ai.workflow.name"
 CONVERSATION_ID: Final = "gen_ai.conversation.id"
+SESSION_ID: Final = "session.id"
+USER_ID: Final = "user.id"
 DATA_SOURCE_ID: Final = "gen_ai.data_source.id"
 
 REQUEST_MODEL: Final = "gen_ai.request.model"

@@ -189,6 +189,12 @@ class Settings(Record):
         "and when it ends, so that it can be followed while it goes on",
         switch,
     )
+    user_ids: bool = setting(
+        True,  # noqa: FBT003 - the default
+        "whether spans carry `session.id` and `user.id`, from `thread_id`, `conversation_id`, "
+        "`session_id` and `user_id` of a call's metadata",
+        switch,
+    )
     all_runnables: bool = setting(
         False,  # noqa: FBT003 - as above
         "whether every runnable has a span, such as the steps of a chain and what LangGraph runs "

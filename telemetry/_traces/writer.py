@@ -18,7 +18,7 @@ from .._stream.text import StreamText
 from .._translation.exceptions import exception_attributes
 from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
-from .._translation.spans import metadata_attributes, span_start
+from .._translation.spans import metadata_attributes, person_attributes, span_start
 from .lazy_events import add_events
 
 if TYPE_CHECKING:
@@ -47,10 +47,11 @@ class SpanWriter:
         edition: of the conventions.
         diagnostics: counts what could not be written.
         metadata_keys: of the metadata that spans carry.
-        stall_threshold: how long a chunk may be waited for in mid-stream, in ns.
+        stall_threshold: how long a chunk may be waited for, in ns.
+        user_ids: whether spans carry the ids of sessions and users.
     """
 
-    def __init__(  # noqa: PLR0913 - the last two are settings
+    def __init__(  # noqa: PLR0913 - the last three are settings
         self,
         tracer: Tracer,
         door: ContentDoor,
@@ -59,6 +60,7 @@ class SpanWriter:
         *,
         metadata_keys: Collection[str] = (),
         stall_threshold: float = inf,
+        user_ids: bool = True,
     ) -> None:
         self._tracer = tracer
         self._door = door
@@ -66,6 +68,7 @@ class SpanWriter:
         self._diagnostics = diagnostics
         self._metadata_keys = metadata_keys
         self._stall_threshold = stall_threshold
+        self._user_ids = user_ids
 
     @property
     def wants_content(self) -> bool:
@@ -141,7 +144,8 @@ class SpanWriter:
 
     def _details(self, run: Run) -> Attributes:
         attempt = {} if run.attempt is None else {_attempt_name(run): run.attempt}
-        return attempt | metadata_attributes(run.start, self._metadata_keys)
+        people = person_attributes(run.start) if self._user_ids else {}
+        return attempt | people | metadata_attributes(run.start, self._metadata_keys)
 
     def _write_result(self, run: Run, span: Span, ending: Ending) -> None:
         try:

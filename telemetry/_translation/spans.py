@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .start import Start
 
 _IN_PROCESS_KEY: Final = "nodespan_in_process"
+_CONVERSATION_KEYS: Final = ("thread_id", "conversation_id", "session_id")
 _CHAIN: Final = "CHAIN"
 
 
@@ -164,12 +165,27 @@ def _internal(name: str, start: Start, attributes: Attributes) -> SpanStart:
     return SpanStart(name, SpanKind.INTERNAL, attributes, lambda _edition: _position(start))
 
 
+def _conversation_id(start: Start) -> object:
+    """Return the conversation that a run belongs to, by the first of the names that people use."""
+    given = (start.metadata.get(key) for key in _CONVERSATION_KEYS)
+    return next((value for value in given if value not in (None, "")), None)
+
+
+def person_attributes(start: Start) -> Attributes:
+    """Return the session that a run belongs to, and its user, where the metadata have them."""
+    given = {
+        semconv.SESSION_ID: start.metadata.get("session_id") or _conversation_id(start),
+        semconv.USER_ID: start.metadata.get("user_id"),
+    }
+    return {key: attribute_text(value) for key, value in given.items() if value not in (None, "")}
+
+
 def _position(start: Start) -> Attributes:
     """Return the attributes that say where in a graph a run is, and in which thread."""
     metadata = start.metadata
     step = metadata.get("langgraph_step")
     values = {
-        semconv.CONVERSATION_ID: metadata.get("thread_id"),
+        semconv.CONVERSATION_ID: _conversation_id(start),
         semconv.RUN_NAME: start.run_name,
         semconv.LANGGRAPH_NODE: metadata.get("langgraph_node"),
         semconv.LANGGRAPH_CHECKPOINT_NS: metadata.get("langgraph_checkpoint_ns") or None,

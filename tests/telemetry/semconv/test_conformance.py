@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -79,6 +79,10 @@ def newest() -> Conventions:
     return Conventions("newest", types, _by_operation(REGISTRY["spans"]), REGISTRY["metrics"])
 
 
+# Of the general conventions.
+OF_PEOPLE: Final = {"session.id": "string", "user.id": "string"}
+
+
 def released() -> Conventions:
     """Return the last released edition: the newest one, and what differs."""
     latest, legacy = newest(), REGISTRY["legacy"]
@@ -95,7 +99,7 @@ def released() -> Conventions:
             del attributes[added]
         attributes |= {removed: {"level": "recommended"} for removed in changes["removed"]}
     metrics = latest.metrics | legacy["metrics"]
-    types |= RELEASED["types"]
+    types |= RELEASED["types"] | OF_PEOPLE
     return Conventions("released", types, _by_operation(spans), metrics)
 
 
@@ -108,7 +112,10 @@ def _by_operation(spans: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-EDITIONS: Final = (released(), newest())
+EDITIONS: Final = (
+    released(),
+    replace(newest(), attributes=newest().attributes | OF_PEOPLE),
+)
 
 
 class Watching(Sampler):
@@ -499,7 +506,7 @@ ELSEWHERE: Final = {own.LOG_RECORDS, own.METRICS}
 
 # On spans whose definition does not list them: the thread is told on each span of a run, and
 # what a store's own model is called belongs to retrieval in both editions.
-BESIDE: Final = {"gen_ai.conversation.id"}
+BESIDE: Final = {"gen_ai.conversation.id", "session.id", "user.id"}
 
 NOT_TO_BE_HAD: Final = {
     "gen_ai.prompt.name": "LangChain tells of prompts' texts, not of their names",

@@ -149,3 +149,20 @@ def test_a_count_that_can_be_none_is_left_out(count: int) -> None:
     assert kept == {USAGE + "input_tokens": 10}
     assert attributes[DROPPED] == 3
     assert attributes["nodespan.cost"] == pytest.approx(10 / 1e6)
+
+
+def test_the_line_of_a_call_has_its_cost_and_its_stalls(caplog: pytest.LogCaptureFixture) -> None:
+    """They are those of its span."""
+    model = Reporter(
+        params={"model_name": "m"}, replies=[AIMessage("so", usage_metadata=usage(7, 2))]
+    )
+    with (
+        caplog.at_level("INFO", logger="nodespan.telemetry.runs"),
+        capture_spans(prices=PRICES, stall_threshold=1e-9) as captured,
+    ):
+        model.invoke("hello", {"callbacks": [captured.handler]})
+    (span,) = captured.spans
+    line = vars(caplog.records[-1])
+    assert line["cost"] == span.attributes["nodespan.cost"]
+    assert line["currency"] == "USD"
+    assert line["stalls"] == span.attributes["nodespan.stream.stalls"] == 1
