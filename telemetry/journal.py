@@ -20,7 +20,7 @@ from ._reading.records import (
     TraceFilter,
     TraceRecord,
 )
-from ._settings.journal import VARIABLE, default_path, journal_path
+from ._settings.journal import VARIABLE, default_path, journal_path, path_in_use
 
 __all__ = [
     "VARIABLE",
@@ -41,5 +41,6 @@ __all__ = [
     "TraceRecord",
     "default_path",
     "journal_path",
+    "path_in_use",
     "repair",
 ]

@@ -97,8 +97,9 @@ ROOMS: Final[Mapping[str, str]] = {
     "graph/_node": "_calls _chat_model _history",
     "graph/_agent": "_calls _chat_model _node _tools",
     "graph/cli/_terminal": "",
+    "graph/cli/_traces": "cli/_terminal",
     "graph/cli/_chat": "_agent _chat_model cli/_terminal",
-    "graph/cli": "cli/_chat cli/_terminal",
+    "graph/cli": "cli/_chat cli/_terminal cli/_traces",
     "graph": "_agent _node",
 }
 

@@ -10,6 +10,7 @@ import typer
 from ._chat.command import chat
 from ._terminal.exit import ExitCode, report_bad_usage
 from ._terminal.usage_error import CommandLineError
+from ._traces.command import doctor, trace, traces
 
 _NAME: Final = "nodespan"
 
@@ -20,7 +21,8 @@ _app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-_app.command()(chat)
+for _command in (chat, traces, trace, doctor):
+    _app.command()(_command)
 
 
 def run() -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .records import RUNNING
 
 if TYPE_CHECKING:
     from .records import TraceFilter
+
+# Of what SQLite holds as an integer.
+_LATEST: Final = 2**63 - 1
 
 
 def conditions(asked: TraceFilter, now: int) -> tuple[str, list[object]]:
@@ -42,7 +45,7 @@ def _clauses(asked: TraceFilter, now: int) -> list[tuple[str, list[object]]]:
     if asked.stalled:
         clauses.append(("t.stalls > 0", []))
     if asked.since is not None:
-        clauses.append(("t.started_at >= ?", [int(asked.since.timestamp() * 1e9)]))
+        clauses.append(("t.started_at >= ?", [min(int(asked.since.timestamp() * 1e9), _LATEST)]))
     if asked.before is not None:
         clauses.append(("t.started_at < ?", [asked.before]))
     return clauses

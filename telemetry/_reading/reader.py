@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from contextlib import suppress
@@ -15,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from .._errors import AmbiguousTraceError, TraceNotFoundError
 from .._journal.file import is_broken, open_journal, open_to_read
 from .._journal.recovery import end_lost_runs, has_lost_runs
-from .._settings.journal import default_path
+from .._settings.journal import path_in_use
 from .decoding import (
     as_json,
     attributes_of,
@@ -77,7 +78,8 @@ class Journal:
     where it may be written.
 
     Args:
-        path: of its file; by default where `configure` puts it, in the user's state folder.
+        path: of its file; by default the one that `NODESPAN_JOURNAL` names, or else the one in the
+            user's state folder.
 
     Raises:
         JournalMissingError: there is none.
@@ -85,7 +87,7 @@ class Journal:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path if path is not None else default_path()
+        self.path = path if path is not None else path_in_use(os.environ)
         self._lock = RLock()
         self._connection = open_to_read(self.path)
         self.end_lost_runs()

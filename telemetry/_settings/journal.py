@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .._errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 VARIABLE: Final = "NODESPAN_JOURNAL"
 DEFAULT_MAX_BYTES: Final = 512 << 20
@@ -59,6 +62,16 @@ def default_path() -> Path:
     from platformdirs import user_state_path  # noqa: PLC0415
 
     return user_state_path("nodespan", appauthor=False) / _FILE
+
+
+def path_in_use(environ: Mapping[str, str]) -> Path:
+    """Return the file that `NODESPAN_JOURNAL` names, or else the one in the user's state folder.
+
+    Raises:
+        ConfigurationError: the variable has neither a switch nor a path.
+    """
+    named = journal(VARIABLE, environ.get(VARIABLE, "").strip() or None)
+    return named if isinstance(named, Path) else default_path()
 
 
 def _file(text: str) -> Path:

@@ -127,10 +127,15 @@ def _name(guide: str, span: SpanRecord) -> Text:
 
 
 def _outcome(span: SpanRecord) -> Text:
-    outcome = plain(_outcome_of(span))
-    text = Text(outcome, style=_OUTCOME_STYLES.get(outcome, _OTHER_OUTCOME_STYLE))
     error_type = span.attributes.get("error.type")
-    if isinstance(error_type, str):
+    return styled_outcome(_outcome_of(span), error_type if isinstance(error_type, str) else None)
+
+
+def styled_outcome(outcome: str, error_type: str | None) -> Text:
+    """Return how a run ended in its colour, with the type of its error."""
+    outcome = plain(outcome)
+    text = Text(outcome, style=_OUTCOME_STYLES.get(outcome, _OTHER_OUTCOME_STYLE))
+    if error_type is not None:
         text.append(f" {plain(error_type.rpartition('.')[2])}", style="not bold")
     return text
 

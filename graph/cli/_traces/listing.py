@@ -1,0 +1,78 @@
+"""Traces as a table with a line each, for a terminal or a pipe."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from .._terminal.duration import duration
+from .._terminal.plain_text import plain
+from .._terminal.trace_tree import styled_outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+    from ....telemetry.journal import TraceRecord
+
+_SHOWN_DIGITS: Final = 12
+
+
+class TraceList:
+    """Renders traces: when each started, its name, how it ended, how long it took, what it used.
+
+    Args:
+        traces: as the journal has them.
+    """
+
+    def __init__(self, traces: Sequence[TraceRecord]) -> None:
+        self._traces = traces
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield _table(self._traces, ascii_only=options.ascii_only)
+
+
+def _table(traces: Sequence[TraceRecord], *, ascii_only: bool) -> Table:
+    columns = [column for column in _columns(ascii_only=ascii_only) if any(map(column[2], traces))]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("trace", no_wrap=True, style="dim")
+    table.add_column("started", no_wrap=True)
+    table.add_column("name", no_wrap=True, overflow="ellipsis", min_width=12)
+    for header, justify, _ in columns:
+        table.add_column(header, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # rich's literal
+    for trace in traces:
+        table.add_row(
+            trace.trace_id[:_SHOWN_DIGITS],
+            f"{datetime.fromtimestamp(trace.started_at / 1e9).astimezone():%Y-%m-%d %H:%M:%S}",
+            Text(plain(trace.name), no_wrap=True, overflow="ellipsis"),
+            *(of(trace) for _, _, of in columns),
+        )
+    return table
+
+
+def _columns(*, ascii_only: bool) -> list[tuple[str, str, Callable[[TraceRecord], Text | str]]]:
+    def time(seconds: float | None) -> str:
+        return duration(seconds * 1e9, ascii_only=ascii_only) if seconds is not None else ""
+
+    return [
+        ("outcome", "left", lambda one: styled_outcome(one.outcome, one.error)),
+        ("time", "right", lambda one: time(one.duration)),
+        ("first chunk", "right", lambda one: time(one.time_to_first_chunk)),
+        ("tokens in", "right", lambda one: _number(one.input_tokens)),
+        ("out", "right", lambda one: _number(one.output_tokens)),
+        ("cost", "right", _cost),
+        ("stalls", "right", lambda one: _number(one.stalls or None)),
+        ("conversation", "left", lambda one: plain(one.conversation or "")),
+    ]
+
+
+def _number(count: int | None) -> str:
+    return f"{count:,}" if count is not None else ""
+
+
+def _cost(trace: TraceRecord) -> str:
+    return f"{trace.cost:.4g} {plain(trace.currency or '')}" if trace.cost is not None else ""
