@@ -14,6 +14,7 @@ import ssl
 import types
 import weakref
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import httpx
@@ -131,6 +132,7 @@ class LoopClients:
 def _tls() -> ssl.SSLContext:
     """Load the certificates once a process: it takes longer than all else about a client."""
     try:
+        _require_certificates()
         return httpx.create_ssl_context()
     except (OSError, ssl.SSLError) as error:
         named = [f"{name}={os.environ[name]!r}" for name in _CERTIFICATES if name in os.environ]
@@ -138,6 +140,13 @@ def _tls() -> ssl.SSLContext:
             f"the certificates cannot be loaded ({error}): "
             f"correct or unset {' and '.join(named) or 'SSL_CERT_FILE'}"
         ) from error
+
+
+def _require_certificates() -> None:
+    """Find what the environment names: before 0.28 httpx takes its own where there is nothing."""
+    named = next(filter(None, map(os.environ.get, _CERTIFICATES)), None)
+    if named is not None:
+        Path(named).stat()
 
 
 def _client(tls: ssl.SSLContext, limits: httpx.Limits) -> httpx.AsyncClient:
