@@ -14,11 +14,19 @@ from langchain_core.messages import AIMessage, ToolMessage
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
-from nodespan.model import EchoChatModel, LlamaCppChatModel, ScriptedCall, ScriptedChatModel
+from nodespan.model import (
+    AnswerCutOffError,
+    EchoChatModel,
+    LlamaCppChatModel,
+    ScriptedCall,
+    ScriptedChatModel,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from langchain_core.language_models import BaseChatModel
 
     from nodespan.model._scripted.script import ScriptedAnswer
 
@@ -144,3 +152,11 @@ class TestLlamaCppUnit(_LlamaCpp, _Unit, ChatModelUnitTests):
 @pytest.mark.end_to_end  # a minute of a real model's answers; test_llama_cpp.py is the short way
 class TestLlamaCppIntegration(_LlamaCpp, ChatModelIntegrationTests):
     """A model in this process, as it answers."""
+
+    @pytest.mark.xfail(
+        raises=AnswerCutOffError,
+        reason="SmolLM2 repeats itself up to any limit here, and half an answer is no data",
+    )
+    def test_structured_output_optional_param(self, model: BaseChatModel) -> None:
+        """Ask for data with a field that may be left out."""
+        super().test_structured_output_optional_param(model)

@@ -5,13 +5,16 @@ A capability is claimed where the model has it; each one that is not says why.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
-from nodespan.model import OpenAICompatibleChatModel
+from nodespan.model import AnswerCutOffError, OpenAICompatibleChatModel
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 
@@ -99,3 +102,11 @@ class TestSmolLM2Integration(_OpenAICompatible, ChatModelIntegrationTests):
     def standard_chat_model_params(self) -> dict[str, Any]:
         """Ask for short answers: the suite asks for many, and each token takes its time."""
         return {"temperature": 0, "max_tokens": 80, "timeout": 60, "stop": [], "max_retries": 2}
+
+    @pytest.mark.xfail(
+        raises=AnswerCutOffError,
+        reason="SmolLM2 repeats itself up to any limit here, and half an answer is no data",
+    )
+    def test_structured_output_optional_param(self, model: BaseChatModel) -> None:
+        """Ask for data with a field that may be left out."""
+        super().test_structured_output_optional_param(model)
