@@ -159,7 +159,8 @@ def main(name: str) -> None:
         provider = theirs
     elif is_set:
         theirs.add_span_processor(others)
-    handler = instrument(tracer_provider=provider)
+    # `opentelemetry-instrument` has switched us on already, as it does everybody.
+    handler = instrument() if provider is theirs else instrument(tracer_provider=provider)
     provider.add_span_processor(own)
     asked.invoke({"messages": [("user", "Weather?")]})
     tree = span_tree([*own.records(), *others.records()] if "--all" in sys.argv else own)
