@@ -41,18 +41,16 @@ for number in range(1_000_000):
 
 
 @pytest.mark.end_to_end
-@pytest.mark.xfail(
-    strict=False,
-    reason="of 100 kills on a busy machine some lost spans that had ended a second before",
-)
 def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path) -> None:
     """What ended a second before is at the receiver or in the journal; what was open is lost."""
     chance = random.Random(7)  # noqa: S311 - a test's
     receiver = PlayingReceiver()
     victim: list[subprocess.Popen[str]] = []
+    kill_times: list[float] = []
 
     def kill_after_receipt(_: PlayingReceiver, __: list[Span]) -> Reply:
         if victim and chance.random() < 0.02:
+            kill_times.append(time.time())
             victim[0].kill()
         return (200, {}, b"")
 
@@ -74,11 +72,14 @@ def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path) -> None:
             text=True,
         ) as process:
             victim[:] = [process]
+            kill_times.clear()
             assert process.stdout is not None
             process.stdout.readline()
             time.sleep(chance.uniform(0, 1.8))
+            kill_times.append(time.time())
             process.send_signal(signal.SIGKILL)
-            killed_at = time.time()
+        # The receiver may have been first, long before.
+        killed_at = kill_times[0]
         lines = [line.split() for line in told.read_text().splitlines()]
         expected |= {f"span {kill}.{number}" for at, number in lines if float(at) < killed_at - 1}
     with Journal(path) as journal:
