@@ -93,13 +93,14 @@ ROOMS: Final[Mapping[str, str]] = {
     "graph/_chat_model": "_upstream",
     "graph/_tools": "",
     "graph/_history": "",
-    "graph/_calls": "",
+    "graph/_calls": "_history",
     "graph/_node": "_calls _chat_model _history",
     "graph/_agent": "_calls _chat_model _node _tools",
     "graph/cli/_terminal": "",
     "graph/cli/_traces": "cli/_terminal",
     "graph/cli/_chat": "_agent _chat_model cli/_terminal",
     "graph/cli": "cli/_chat cli/_terminal cli/_traces",
+    "graph/served": "_agent cli/_chat",
     "graph": "_agent _node",
 }
 
@@ -238,6 +239,7 @@ def test_all_else_is_private() -> None:
         "cli",
         "instrumentor",
         "journal",
+        "served",
         "testing",
     }
 
