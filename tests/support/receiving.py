@@ -120,12 +120,7 @@ class PlayingReceiver:
                     self.log_records.extend(scope.log_records)
             return OK
         groups = ExportTraceServiceRequest.FromString(body).resource_spans
-        spans = [
-            span
-            for group in groups
-            for scope in group.scope_spans
-            for span in scope.spans
-        ]
+        spans = [span for group in groups for scope in group.scope_spans for span in scope.spans]
         reply = self.plays(self, spans)
         if reply is not None and reply[0] == 200 and reply[1].get("Content-Type") != "text/html":
             with self._lock:

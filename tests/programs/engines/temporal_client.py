@@ -10,7 +10,7 @@ import sys
 import uuid
 
 from opentelemetry import trace
-from temporal_worker import QUEUE, Ask, trace_by_otlp
+from temporal_worker import QUEUE, Ask, trace_runs
 from temporalio.client import Client
 from temporalio.contrib.opentelemetry import OpenTelemetryPlugin
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -18,10 +18,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 async def main(address: str, name: str) -> None:
     """Ask, beneath a span of one's own."""
-    trace_by_otlp("client")
-    client = await Client.connect(
-        address, plugins=[OpenTelemetryPlugin(add_temporal_spans=True)], data_converter=pydantic_data_converter
-    )
+    trace_runs("client")
+    plugins = [OpenTelemetryPlugin(add_temporal_spans=True)]
+    client = await Client.connect(address, plugins=plugins, data_converter=pydantic_data_converter)
     with trace.get_tracer("client").start_as_current_span(f"ask {name}"):
         answer = await client.execute_workflow(
             Ask.run, args=[name, "Meow!"], id=str(uuid.uuid4()), task_queue=QUEUE

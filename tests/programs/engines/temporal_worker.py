@@ -1,12 +1,14 @@
 """A worker of Temporal's that runs two graphs, whose nodes are activities.
 
 Usage: `python temporal_worker.py ADDRESS SLOW`. Where SLOW is a file that is there, the model of
-the chat node takes it away, and then never answers: the worker is to be killed.
+the chat node takes it away, says in SLOW.taken which process that was, and does not answer: the
+worker is to be killed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from datetime import timedelta
@@ -24,14 +26,12 @@ with workflow.unsafe.imports_passed_through():
     from langchain_core.messages import AIMessage
     from langgraph.graph import START, MessagesState, StateGraph
     from opentelemetry import trace
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from temporalio.langgraph import LangGraphPlugin, graph
 
     from nodespan.graph import build_agent, chat_node
     from nodespan.model import CustomChatModel, ScriptedChatModel
-    from nodespan.telemetry import instrument
+    from nodespan.telemetry import configure, instrument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 QUEUE = "graphs"
 AS_ACTIVITY: dict[str, Any] = {
     "execute_in": "activity",
-    "start_to_close_timeout": timedelta(seconds=30),
+    "start_to_close_timeout": timedelta(seconds=8),
     "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=100)),
 }
 
@@ -50,7 +50,7 @@ def weather(city: str) -> str:
 
 
 class Slow(CustomChatModel):
-    """Answers, but where a file is there takes it away and never does."""
+    """Answers, but where a file is there takes it away and does not."""
 
     slow: str
 
@@ -58,7 +58,8 @@ class Slow(CustomChatModel):
         """Answer with what was said last."""
         path = Path(self.slow)
         if path.exists():
-            path.rename(path.with_suffix(".taken"))
+            path.unlink()
+            Path(f"{path}.taken").write_text(str(os.getpid()))
             time.sleep(600)
         yield messages[-1].text
 
@@ -93,21 +94,20 @@ class Ask:
         return str(state["messages"][-1].text)
 
 
-def trace_by_otlp(service: str) -> None:
+def trace_runs(service: str) -> None:
     """Set up the provider that Temporal's plugin asks for, and trace every run."""
-    provider = create_tracer_provider(resource=Resource.create({"service.name": service}))
-    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter()))
-    trace.set_tracer_provider(provider)
+    resource = Resource.create({"service.name": service})
+    trace.set_tracer_provider(create_tracer_provider(resource=resource))
+    configure()  # the journal, which keeps the runs of a worker that is killed
     instrument()
 
 
 async def main(address: str, slow: str) -> None:
     """Work until the process is ended."""
-    trace_by_otlp("worker")
-    plugins = [OpenTelemetryPlugin(add_temporal_spans=True), LangGraphPlugin({"forecaster": forecaster(), "talk": talk(slow)})]
-    client = await Client.connect(
-        address, plugins=plugins, data_converter=pydantic_data_converter
-    )
+    trace_runs("worker")
+    graphs = LangGraphPlugin({"forecaster": forecaster(), "talk": talk(slow)})
+    plugins = [OpenTelemetryPlugin(add_temporal_spans=True), graphs]
+    client = await Client.connect(address, plugins=plugins, data_converter=pydantic_data_converter)
     async with Worker(client, task_queue=QUEUE, workflows=[Ask]):
         print("ready", flush=True)  # noqa: T201 - a program prints
         await asyncio.Event().wait()
