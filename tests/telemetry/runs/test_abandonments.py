@@ -82,6 +82,9 @@ def drop_async(runnable: Any, given: Any, config: Any, **mode: Any) -> None:
             async for _ in runnable.astream(given, config, **mode):
                 break
             await asyncio.sleep(0.02)
+            async with asyncio.timeout(30):
+                while len(asyncio.all_tasks()) > 1:  # the stream's own are being closed
+                    await asyncio.sleep(0.01)
 
     asyncio.run(run())
 
