@@ -14,6 +14,7 @@ from opentelemetry import trace
 from ._content.door import CaptureContent, ContentDoor, within_sdk_limit
 from ._context.stack import is_handled_failure
 from ._diagnostics import Diagnostics, guarded
+from ._interrupts import INTERRUPTS
 from ._logs.observers import log_observers
 from ._logs.run_lines import RunLog
 from ._metrics.observer import Metrics
@@ -170,7 +171,9 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             counter = self._counters.get(run_id.int)
             if counter is not None:
                 counter.token(token, chunk)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the application goes on
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the application goes on
             self.diagnostics.report("on_llm_new_token failed", error)
 
     def on_stream_event(self, event: Any, *, run_id: UUID, **_: Any) -> None:
@@ -179,7 +182,9 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             counter = self._counters.get(run_id.int)
             if counter is not None:
                 counter.event(event)
-        except Exception as error:  # noqa: BLE001 - as above
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
             self.diagnostics.report("on_stream_event failed", error)
 
     @guarded
