@@ -23,6 +23,7 @@ from ._runs.interrupts import Interrupts
 from ._runs.lifecycle import Lifecycle, RunObserver
 from ._runs.registry import open_runs_of
 from ._semconv import names as semconv
+from ._settings.configured import configured
 from ._settings.keywords import lists, method_takes
 from ._settings.prices import PriceTable
 from ._settings.record import HandlerSettings
@@ -69,7 +70,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     # In the caller's own context, sync and async alike: elsewhere the context is lost.
     run_inline = True
 
-    @method_takes(HandlerSettings)
+    @method_takes(HandlerSettings, configured)
     def __init__(self, settings: HandlerSettings) -> None:
         self._set_up(settings.checked(os.environ))
 

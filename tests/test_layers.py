@@ -38,7 +38,7 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/_content": "_errors _interrupts _values",
     "telemetry/_stream": "_context _semconv _values",
     "telemetry/_translation": "_content _interrupts _semconv _values",
-    "telemetry/_settings": "_content _errors _semconv _values",
+    "telemetry/_settings": "_content _errors _process _semconv _values",
     # telemetry: a run's life, and what each signal makes of it
     "telemetry/_runs": (
         "_content _context _diagnostics _interrupts _process _providers _semconv _stream"
@@ -65,12 +65,12 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/_reading": "_errors _journal _settings",
     "telemetry/_spool": ("_diagnostics _errors _journal _semconv _settings _upstream _version"),
     "telemetry/journal": "_errors _reading _settings",
-    "telemetry/_setup": (
-        "_content _diagnostics _errors _handler _journal _process _providers _semconv"
-        " _settings _spool _upstream _values _version"
-    ),
     "telemetry/_instrument": (
         "_context _handler _process _providers _runs _settings _translation _upstream"
+    ),
+    "telemetry/_setup": (
+        "_content _diagnostics _errors _handler _instrument _journal _process _providers"
+        " _semconv _settings _spool _upstream _values _version"
     ),
     "telemetry/testing": "_handler _semconv _settings _traces",
     "telemetry/instrumentor": "_instrument",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Collection, Mapping
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from .._errors import ConfigurationError
 
@@ -65,7 +65,7 @@ def host_names(name: str, value: Collection[str]) -> tuple[str, ...]:
         ConfigurationError: one is no name of a host, or there is one text instead of several.
     """
     are_several = isinstance(value, Collection) and not isinstance(value, str | bytes)
-    names = tuple(value) if are_several else (value,)
+    names: tuple[Any, ...] = tuple(value) if are_several else (value,)
     for each in names:
         if not are_several or not isinstance(each, str) or not _HOST_NAME.fullmatch(each):
             raise ConfigurationError(

@@ -150,7 +150,7 @@ class SpanWriter:
     def _write_result(self, run: Run, span: Span, ending: Ending) -> None:
         attributes: Attributes = {}
         with self._diagnostics.contains("result could not be read"):
-            attributes = ending.result_attributes(run.start)
+            attributes = {**ending.result_attributes(run.start)}
         content = self._content(ending.content)
         if run.chunks is not None:
             clock = run.chunks.clock
