@@ -14,6 +14,7 @@ from opentelemetry import trace
 from ._content.door import CaptureContent, ContentDoor, within_sdk_limit
 from ._context.stack import is_handled_failure
 from ._diagnostics import Diagnostics, guarded
+from ._interrupts import INTERRUPTS
 from ._logs.observers import log_observers
 from ._logs.run_lines import RunLog
 from ._metrics.observer import Metrics
@@ -22,6 +23,7 @@ from ._runs.interrupts import Interrupts
 from ._runs.lifecycle import Lifecycle, RunObserver
 from ._runs.registry import open_runs_of
 from ._semconv import names as semconv
+from ._settings.configured import configured
 from ._settings.keywords import lists, method_takes
 from ._settings.prices import PriceTable
 from ._settings.record import HandlerSettings
@@ -68,7 +70,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     # In the caller's own context, sync and async alike: elsewhere the context is lost.
     run_inline = True
 
-    @method_takes(HandlerSettings)
+    @method_takes(HandlerSettings, configured)
     def __init__(self, settings: HandlerSettings) -> None:
         self._set_up(settings.checked(os.environ))
 
@@ -170,7 +172,9 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             counter = self._counters.get(run_id.int)
             if counter is not None:
                 counter.token(token, chunk)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the application goes on
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the application goes on
             self.diagnostics.report("on_llm_new_token failed", error)
 
     def on_stream_event(self, event: Any, *, run_id: UUID, **_: Any) -> None:
@@ -179,7 +183,9 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             counter = self._counters.get(run_id.int)
             if counter is not None:
                 counter.event(event)
-        except Exception as error:  # noqa: BLE001 - as above
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
             self.diagnostics.report("on_stream_event failed", error)
 
     @guarded

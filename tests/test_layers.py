@@ -25,23 +25,24 @@ Parts: TypeAlias = tuple[str, ...]
 # No room imports one that stands above it. "" is the face of the package: what people import.
 ROOMS: Final[Mapping[str, str]] = {
     # telemetry: the ground floor, data in and data out
+    "telemetry/_interrupts": "",
     "telemetry/_errors": "",
     "telemetry/_version": "",
     "telemetry/_process": "",
-    "telemetry/_diagnostics": "_process",
+    "telemetry/_diagnostics": "_interrupts _process",
     "telemetry/_providers": "_process",
     "telemetry/_upstream": "_diagnostics",
-    "telemetry/_values": "_upstream",
+    "telemetry/_values": "_interrupts _upstream",
     "telemetry/_semconv": "",
     "telemetry/_context": "_upstream",
-    "telemetry/_content": "_errors _values",
+    "telemetry/_content": "_errors _interrupts _values",
     "telemetry/_stream": "_context _semconv _values",
-    "telemetry/_translation": "_content _semconv _values",
-    "telemetry/_settings": "_content _errors _semconv _values",
+    "telemetry/_translation": "_content _interrupts _semconv _values",
+    "telemetry/_settings": "_content _errors _process _semconv _values",
     # telemetry: a run's life, and what each signal makes of it
     "telemetry/_runs": (
-        "_content _context _diagnostics _process _providers _semconv _stream _translation"
-        " _upstream _values"
+        "_content _context _diagnostics _interrupts _process _providers _semconv _stream"
+        " _translation _upstream _values"
     ),
     "telemetry/_traces": (
         "_content _context _diagnostics _process _runs _semconv _stream _translation"
@@ -57,19 +58,19 @@ ROOMS: Final[Mapping[str, str]] = {
     ),
     # telemetry: what LangChain calls, and the ways to set it up
     "telemetry/_handler": (
-        "_content _context _diagnostics _logs _metrics _process _runs _semconv _settings"
-        " _traces _translation _upstream _values _version"
+        "_content _context _diagnostics _interrupts _logs _metrics _process _runs _semconv"
+        " _settings _traces _translation _upstream _values _version"
     ),
     "telemetry/_journal": ("_context _diagnostics _errors _semconv _settings _upstream _values"),
     "telemetry/_reading": "_errors _journal _settings",
     "telemetry/_spool": ("_diagnostics _errors _journal _semconv _settings _upstream _version"),
     "telemetry/journal": "_errors _reading _settings",
-    "telemetry/_setup": (
-        "_content _diagnostics _errors _handler _journal _process _providers _semconv"
-        " _settings _spool _upstream _values _version"
-    ),
     "telemetry/_instrument": (
         "_context _handler _process _providers _runs _settings _translation _upstream"
+    ),
+    "telemetry/_setup": (
+        "_content _diagnostics _errors _handler _instrument _journal _process _providers"
+        " _semconv _settings _spool _upstream _values _version"
     ),
     "telemetry/testing": "_handler _semconv _settings _traces",
     "telemetry/instrumentor": "_instrument",

@@ -21,7 +21,7 @@ from .._names import spelled
 from .._tools.definitions import (
     definitions_to_count,
 )
-from .cache_key import digest
+from .cache_key import digest, keyed_digest
 from .call import Call
 from .parameters import check_names, check_once, override
 from .secrets import hidden_arguments, public_values, without_secrets
@@ -233,7 +233,19 @@ class CustomChatModel(ToolCalling):
         # What is excluded decides about the answer too, but may be what people wrote.
         excluded = without_secrets({name: getattr(self, name) for name in own.excluded})
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
-        return f"{kind}{sorted(params.items())}{digest(excluded)}"
+        hidden = self._hidden_digest(stop, kwargs)
+        return f"{kind}{sorted(params.items())}{digest(excluded)}{hidden}"
+
+    def _hidden_digest(self, stop: list[str] | None, kwargs: Mapping[str, Any]) -> str:
+        """Tell models and calls apart whose difference is hidden, as a part of a text may be."""
+        own = spec_of(type(self))
+        fields = {name: getattr(self, name) for name in (own.parameters | own.excluded)}
+        # Keys decide about no answer: it is shared over those that are given as such.
+        said = [
+            {name: value for name, value in given.items() if not own.is_key(name)}
+            for given in (fields, kwargs, {"stop": stop})
+        ]
+        return "" if without_secrets(said) is said else keyed_digest(said)
 
     def get_num_tokens(self, text: str) -> int:
         """Count a text's tokens: by `get_token_ids` where there is one, else an estimate.

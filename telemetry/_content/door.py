@@ -17,6 +17,7 @@ from threading import local
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from .._errors import ConfigurationError
+from .._interrupts import INTERRUPTS
 from .._values.plain import Plain, Reader, Rules, to_json
 from .conversation import read_conversation
 from .messages import ADAPTERS
@@ -187,7 +188,7 @@ class ContentDoor:
     def _all(self, content: Content) -> Iterator[tuple[str, Passed]]:
         try:
             found = content()
-        except KeyboardInterrupt:
+        except INTERRUPTS:
             raise
         except BaseException as error:  # noqa: BLE001 - it comes from values of any shape
             self.report("content could not be read", error)
@@ -200,7 +201,7 @@ class ContentDoor:
     def _one(self, name: str, content: Callable[[], object]) -> Passed | None:
         try:
             return self._passed(name, content())
-        except KeyboardInterrupt:
+        except INTERRUPTS:
             raise
         except BaseException as error:  # noqa: BLE001 - the user's redaction may raise anything
             self.report("content could not be recorded", error)

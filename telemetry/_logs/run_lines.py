@@ -84,13 +84,10 @@ class RunLog:
     def first_chunk(self, run: Run, counter: ChunkCounter, at: int) -> None:
         """Log that the first chunk of a run has come, *at* a time in ns, and await no more."""
         self._runs.count_with(run, counter)
-        try:
+        # A filter or a handler may be the application's.
+        with self._diagnostics.contains("first chunk could not be logged"):
             waited = _seconds(at - run.started_at)
             _log(_level(run), "first chunk", run, {"time_to_first_chunk": waited})
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - a filter or handler of the application's
-            self._diagnostics.report("first chunk could not be logged", error)
 
 
 class FirstChunk:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from .._content.door import CaptureContent
 from .._errors import ConfigurationError
-from .checks import as_given, capable_of, days, headers, of_kind, positive
+from .checks import as_given, capable_of, days, headers, host_names, of_kind, positive
 from .journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_DAYS, journal
 from .journal import VARIABLE as JOURNAL_VARIABLE
 from .keywords import lists_itself
@@ -16,12 +16,17 @@ from .record import Settings, Variable, setting
 from .variables import Signal, check_endpoint, check_variables, exporter_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from os import PathLike
 
     from opentelemetry.sdk.trace.sampling import Sampler
 
+HOST_NAMES_VARIABLE: Final = "NODESPAN_PROMETHEUS_NAMES"
 EMIT_EVENT_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT"
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in text.split(","))))
 
 
 @lists_itself
@@ -73,6 +78,14 @@ class TelemetryConfig(Settings):
         None,
         "to listen on; by default what `OTEL_EXPORTER_PROMETHEUS_HOST` says, or else 127.0.0.1",
         as_given,
+    )
+    prometheus_names: Collection[str] | None = setting(
+        None,
+        "by which that endpoint is asked for, such as the name of a service, beside its addresses, "
+        "`prometheus_host`, `localhost` and the machine's own name; requests for others are "
+        "refused, unless `*` is among them",
+        host_names,
+        variable=Variable(HOST_NAMES_VARIABLE, (), _listed),
     )
 
     journal: bool | str | PathLike[str] | None = setting(

@@ -24,6 +24,7 @@ from .._settings.config import (
     otlp_endpoint,
     sends_otlp,
 )
+from .._settings.configured import forget, remember
 from .._settings.journal import journal_path
 from .._settings.record import HandlerSettings
 from .._settings.variables import Signal, exporter_names, is_disabled
@@ -103,6 +104,7 @@ class Telemetry(Locked):
         self._journal = journal
         self._logs = logs
         self._metrics = metrics
+        remember(config)
         atexit.register(self._leave)
 
     @property
@@ -148,14 +150,28 @@ class Telemetry(Locked):
         """Return the callback handler of this process; the same one each time."""
         with self._lock:
             if self._handler is None:
-                settings = HandlerSettings.of(
-                    self._config,
-                    tracer_provider=self.tracer_provider,
-                    meter_provider=self.meter_provider,
-                    logger_provider=self.logger_provider,
-                )
-                self._handler = OpenTelemetryCallbackHandler.of(settings)
+                self._handler = OpenTelemetryCallbackHandler.of(self._handler_settings)
             return self._handler
+
+    def instrument(self) -> OpenTelemetryCallbackHandler:
+        """Trace every call of LangChain and LangGraph in this process, with this handler.
+
+        It does as `nodespan.telemetry.instrument` does, with the settings and providers that are
+        set up here; `uninstrument` ends it.
+        """
+        # Imported late: it wraps what a handler alone does without.
+        from .._instrument.process import instrument_with  # noqa: PLC0415
+
+        return instrument_with(self._handler_settings, self.handler)
+
+    @property
+    def _handler_settings(self) -> HandlerSettings:
+        return HandlerSettings.of(
+            self._config,
+            tracer_provider=self.tracer_provider,
+            meter_provider=self.meter_provider,
+            logger_provider=self.logger_provider,
+        )
 
     def flush(self, timeout: float = _DEFAULT_TIMEOUT) -> bool:
         """Send what is waiting to be sent.
@@ -191,6 +207,7 @@ class Telemetry(Locked):
         if self._is_shut_down:
             return
         self._is_shut_down = True
+        forget(self._config)
         atexit.unregister(self._leave)
         if self._metrics is not None:
             self._metrics.take_back()

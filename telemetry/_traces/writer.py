@@ -148,13 +148,9 @@ class SpanWriter:
         return attempt | people | metadata_attributes(run.start, self._metadata_keys)
 
     def _write_result(self, run: Run, span: Span, ending: Ending) -> None:
-        try:
-            attributes = ending.result_attributes(run.start)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - a result of any shape must not keep a span open
-            self._diagnostics.report("result could not be read", error)
-            attributes = {}
+        attributes: Attributes = {}
+        with self._diagnostics.contains("result could not be read"):
+            attributes = {**ending.result_attributes(run.start)}
         content = self._content(ending.content)
         if run.chunks is not None:
             clock = run.chunks.clock

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import BaseMessage, convert_to_messages
 
 from .._content import messages as parts
+from .._interrupts import INTERRUPTS
 from .._semconv import names as semconv
 from .._values.attributes import is_content_key
 from .response import finish_reason
@@ -136,7 +137,7 @@ def _as_messages(value: object) -> list[BaseMessage]:
         return given
     try:
         return convert_to_messages(given)
-    except KeyboardInterrupt:
+    except INTERRUPTS:
         raise
     except BaseException:  # noqa: BLE001 - it is something else, then
         return []

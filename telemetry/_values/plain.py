@@ -25,6 +25,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from .._interrupts import INTERRUPTS
 from .._upstream.pydantic import model_extra
 from .credentials import (
     REDACTED,
@@ -162,7 +163,7 @@ class Reader:
             return value  # type: ignore[return-value]  # None or a bool
         try:
             return self._scalar(value, kind)
-        except KeyboardInterrupt:
+        except INTERRUPTS:
             raise
         except BaseException:  # noqa: BLE001 - a value whose own methods raise is shown by its class
             self.dropped += 1
