@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 from langgraph.callbacks import GraphCallbackHandler, GraphInterruptEvent, GraphResumeEvent
 from opentelemetry import trace
 
-from ._content.door import CaptureContent, ContentDoor, within_sdk_limit
+from ._content.door import (
+    DEFAULT_MAX_CHARACTERS,
+    CaptureContent,
+    ContentDoor,
+    within_sdk_limit,
+)
 from ._context.stack import is_handled_failure
 from ._diagnostics import Diagnostics, guarded
 from ._logs.observers import log_observers
@@ -24,7 +29,8 @@ from ._runs.registry import open_runs_of
 from ._semconv import names as semconv
 from ._settings.keywords import lists, method_takes
 from ._settings.prices import PriceTable
-from ._settings.record import HandlerSettings
+from ._settings.record import DEFAULT_MAX_OPEN_RUNS, HandlerSettings
+from ._stream.clock import Waits
 from ._traces.writer import SpanWriter
 from ._translation import payload
 from ._translation.ending import Ending
@@ -85,24 +91,25 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         self._edition = edition = semconv.edition_from(os.environ)
         self._prices = PriceTable.of(settings.prices)
         provider = settings.tracer_provider or trace.get_tracer_provider()
-        self._runs = open_runs_of(provider, settings.max_open_runs)
+        self._runs = open_runs_of(provider, settings.max_open_runs or DEFAULT_MAX_OPEN_RUNS)
         self._counters = self._runs.counters
         door = _door(settings, self.diagnostics)
         self._log_observers = log_observers(
             settings.logger_provider,
             door,
             self.diagnostics,
-            log_events=settings.log_events,
+            log_events=bool(settings.log_events),
             schema_url=edition.schema_url,
         )
+        self._run_log = RunLog(self._runs, self.diagnostics, _waits(settings))
         observers: list[RunObserver] = [
-            RunLog(self._runs, self.diagnostics),
+            self._run_log,
             Metrics(settings.meter_provider, edition, self.diagnostics),
             *self._log_observers,
         ]
         writer = _writer(settings, door, edition, self.diagnostics)
         self._lifecycle = Lifecycle(
-            self._runs, writer, self.diagnostics, observers, shows_all=settings.all_runnables
+            self._runs, writer, self.diagnostics, observers, shows_all=bool(settings.all_runnables)
         )
         self._interrupts = Interrupts(self._runs.interrupted, door)
         at_exit(self.close)
@@ -323,13 +330,13 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
 
     def _forget(self) -> None:
         """Forget whom logs follow: this is a forked child, and they are its parent's."""
-        for observer in self._log_observers:
+        for observer in (self._run_log, *self._log_observers):
             observer.forget()
 
 
 def _door(settings: HandlerSettings, diagnostics: Diagnostics) -> ContentDoor:
     capture = CaptureContent.named("capture_content", settings.capture_content)
-    limit = within_sdk_limit(settings.max_content_characters, os.environ)
+    limit = within_sdk_limit(settings.max_content_characters or DEFAULT_MAX_CHARACTERS, os.environ)
     return ContentDoor(capture, settings.redact, limit, diagnostics.report)
 
 
@@ -347,10 +354,14 @@ def _writer(
         door,
         edition,
         diagnostics,
-        stall_threshold=settings.stall_threshold * 1e9,
-        metadata_keys=settings.metadata_keys,
-        user_ids=settings.user_ids,
+        waits=_waits(settings),
+        metadata_keys=settings.metadata_keys or (),
+        user_ids=settings.user_ids is not False,
     )
+
+
+def _waits(settings: HandlerSettings) -> Waits:
+    return Waits(settings.seconds_to_first_chunk * 1e9, settings.seconds_to_next_chunk * 1e9)
 
 
 def _answer_attributes(

@@ -58,7 +58,7 @@ ROOMS: Final[Mapping[str, str]] = {
     # telemetry: what LangChain calls, and the ways to set it up
     "telemetry/_handler": (
         "_content _context _diagnostics _logs _metrics _process _runs _semconv _settings"
-        " _traces _translation _upstream _values _version"
+        " _stream _traces _translation _upstream _values _version"
     ),
     "telemetry/_journal": ("_context _diagnostics _errors _semconv _settings _upstream _values"),
     "telemetry/_reading": "_errors _journal _settings",
