@@ -37,6 +37,7 @@ from ._translation.ending import Ending
 from ._translation.kinds import RunKind
 from ._translation.outcome import Outcome
 from ._translation.request import model_name
+from ._translation.resends import resends_before
 from ._translation.response import answer_before_error, response_attributes
 from ._translation.start import Start
 from ._translation.tool_result import TOOL_ERROR, tells_failure
@@ -203,11 +204,14 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     ) -> None:
         """End the run of a model that an exception left: what it had said by then is told."""
         ending = Ending.by(error, perf_counter_ns())
-        said = answer_before_error(response)
+        resent, said = resends_before(error), answer_before_error(response)
         if said is not None:
-            attributes = partial(_answer_attributes, said, self._edition, self._prices)
+            answer = partial(_answer_attributes, said, self._edition, self._prices)
             content = partial(payload.model_output, said)
-            ending = replace(ending, attributes=attributes, content=content)
+            ending = replace(ending, attributes=answer, content=content)
+        if resent:
+            attributes = ending.attributes
+            ending = replace(ending, attributes=lambda start: {**attributes(start), **resent})
         self._lifecycle.end(run_id, ending)
 
     @guarded

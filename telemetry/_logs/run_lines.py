@@ -48,6 +48,8 @@ _USAGE: Final = {
     "output_tokens": semconv.USAGE_OUTPUT_TOKENS,
     "cost": semconv.COST,
     "currency": semconv.CURRENCY,
+    "retries": semconv.HTTP_RESEND_COUNT,
+    "retry_reasons": semconv.HTTP_RESEND_REASONS,
 }
 
 
