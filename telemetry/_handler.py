@@ -6,7 +6,8 @@ import os
 from dataclasses import replace
 from functools import partial
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from langgraph.callbacks import GraphCallbackHandler, GraphInterruptEvent, GraphResumeEvent
 from opentelemetry import trace
@@ -19,6 +20,7 @@ from ._content.door import (
 )
 from ._context.stack import is_handled_failure
 from ._diagnostics import Diagnostics, guarded
+from ._evaluation import EvaluationWriter
 from ._logs.observers import log_observers
 from ._logs.run_lines import RunLog
 from ._metrics.observer import Metrics
@@ -52,7 +54,9 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import LLMResult
+    from opentelemetry.trace import SpanContext, Tracer, TracerProvider
 
+    from ._evaluation import Evaluation
     from ._values.attributes import Attributes
 
 
@@ -108,18 +112,40 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             Metrics(settings.meter_provider, edition, self.diagnostics),
             *self._log_observers,
         ]
-        writer = _writer(settings, door, edition, self.diagnostics)
+        tracer = trace.get_tracer(
+            "nodespan.telemetry", VERSION, settings.tracer_provider, schema_url=edition.schema_url
+        )
+        writer = _writer(settings, tracer, door, edition, self.diagnostics)
+        self._tracer_provider = settings.tracer_provider
+        self._evaluations = EvaluationWriter(
+            tracer, door, settings.logger_provider, edition.schema_url
+        )
         self._lifecycle = Lifecycle(
             self._runs, writer, self.diagnostics, observers, shows_all=bool(settings.all_runnables)
         )
         self._interrupts = Interrupts(self._runs.interrupted, door)
         at_exit(self.close)
         in_forked_child(self._forget)
+        _living.add(self)
 
     @property
     def open_runs(self) -> int:
         """How many runs have started and not ended."""
         return self._lifecycle.open_runs
+
+    def knows(self, run_id: int) -> bool:
+        """Say whether a run, by the integer of its id, is open or remembered here."""
+        return self._runs.span_of(run_id) is not None
+
+    def writes_to(self, tracer_provider: TracerProvider | None) -> bool:
+        """Say whether spans are made by that provider; None is the global one."""
+        default = trace.get_tracer_provider()
+        return (self._tracer_provider or default) is (tracer_provider or default)
+
+    @guarded
+    def evaluate(self, evaluation: Evaluation, judged: SpanContext) -> None:
+        """Write an evaluation of a span; `record_evaluation` makes this call."""
+        self._evaluations.write(evaluation, judged)
 
     def close(self) -> None:
         """End the runs that are open, as cancelled: the process is about to go."""
@@ -338,21 +364,27 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             observer.forget()
 
 
+_living: Final[WeakSet[OpenTelemetryCallbackHandler]] = WeakSet()
+
+
 def _door(settings: HandlerSettings, diagnostics: Diagnostics) -> ContentDoor:
     capture = CaptureContent.named("capture_content", settings.capture_content)
     limit = within_sdk_limit(settings.max_content_characters or DEFAULT_MAX_CHARACTERS, os.environ)
     return ContentDoor(capture, settings.redact, limit, diagnostics.report)
 
 
+def living_handlers() -> list[OpenTelemetryCallbackHandler]:
+    """Return every handler that somebody holds."""
+    return list(_living)
+
+
 def _writer(
     settings: HandlerSettings,
+    tracer: Tracer,
     door: ContentDoor,
     edition: semconv.Edition,
     diagnostics: Diagnostics,
 ) -> SpanWriter:
-    tracer = trace.get_tracer(
-        "nodespan.telemetry", VERSION, settings.tracer_provider, schema_url=edition.schema_url
-    )
     return SpanWriter(
         tracer,
         door,

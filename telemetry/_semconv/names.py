@@ -62,6 +62,11 @@ TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
 RETRIEVAL_QUERY: Final = "gen_ai.retrieval.query.text"
 RETRIEVAL_DOCUMENTS: Final = "gen_ai.retrieval.documents"
 
+EVALUATION_NAME: Final = "gen_ai.evaluation.name"
+EVALUATION_SCORE: Final = "gen_ai.evaluation.score.value"
+EVALUATION_LABEL: Final = "gen_ai.evaluation.score.label"
+EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
+
 TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - of a model
 TOKEN_MODALITY: Final = "gen_ai.token.modality"  # noqa: S105 - as above
 
@@ -139,6 +144,7 @@ EVENT_MODEL_STREAM: Final = "on_chat_model_stream"
 EVENT_MODEL_END: Final = "on_chat_model_end"
 EVENT_STALL: Final = "nodespan.stream.stall"
 EVENT_INFERENCE_DETAILS: Final = "gen_ai.client.inference.operation.details"
+EVENT_EVALUATION: Final = "gen_ai.evaluation.result"
 EVENT_INTERRUPT: Final = "on_interrupt"
 EVENT_RESUME: Final = "on_resume"
 
