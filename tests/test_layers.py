@@ -56,10 +56,11 @@ ROOMS: Final[Mapping[str, str]] = {
         "_content _context _diagnostics _errors _process _runs _semconv _settings _stream"
         " _translation _upstream _values _version"
     ),
+    "telemetry/_evaluation": "_content _context _semconv _values _version",
     # telemetry: what LangChain calls, and the ways to set it up
     "telemetry/_handler": (
-        "_content _context _diagnostics _interrupts _logs _metrics _process _runs _semconv"
-        " _settings _traces _translation _upstream _values _version"
+        "_content _context _diagnostics _evaluation _interrupts _logs _metrics _process _runs"
+        " _semconv _settings _stream _traces _translation _upstream _values _version"
     ),
     "telemetry/_journal": ("_context _diagnostics _errors _semconv _settings _upstream _values"),
     "telemetry/_reading": "_errors _journal _settings",
@@ -72,9 +73,13 @@ ROOMS: Final[Mapping[str, str]] = {
         "_content _diagnostics _errors _handler _instrument _journal _process _providers"
         " _semconv _settings _spool _upstream _values _version"
     ),
+    "telemetry/_record_evaluation": "_evaluation _handler _runs",
     "telemetry/testing": "_handler _semconv _settings _traces",
     "telemetry/instrumentor": "_instrument",
-    "telemetry": "_content _errors _handler _instrument _logs _runs _settings _setup _traces",
+    "telemetry": (
+        "_content _errors _handler _instrument _logs _record_evaluation _runs _settings"
+        " _setup _traces"
+    ),
     # model: from the pieces of an answer to whole chat models
     "model/_errors": "",
     "model/_names": "",

@@ -219,7 +219,9 @@ class Lifecycle:
             run.parent.add_failure(failure)
         if ending.outcome is Outcome.ABANDONED and run.parent is not None:
             run.parent.note_abandoned()
-        if not run.kind.is_leaf:
+        if run.kind.is_leaf:
+            self._runs.remember_leaf(run)
+        else:
             self._runs.remember(run)
 
     def _add_up(self, run: Run, ending: Ending, *, has_failed: bool) -> None:

@@ -131,5 +131,5 @@ def described(record: type[Record], name: str) -> str:
     if setting.variable is None:
         return setting.text
     otherwise = setting.variable.otherwise
-    without = f", or else {otherwise}" if otherwise is not None else ""
+    without = f", or else {otherwise}" if otherwise not in (None, ()) else ""
     return f"{setting.text}; by default what `{setting.variable.name}` says{without}"

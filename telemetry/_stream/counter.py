@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from math import inf
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from .._context.stack import chunk_in_events
-from .clock import FOLD_EVERY, StreamClock
+from .clock import FOLD_EVERY, FOR_EVER, StreamClock
 from .pieces import (
     carries_content,
     delta_carries_content,
@@ -19,6 +18,7 @@ from .text import event_text, token_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .clock import Waits
     from .text import StreamText
 
 
@@ -30,7 +30,7 @@ class ChunkCounter:
     Args:
         started_at: when the run started, in ns of the monotonic clock.
         on_begin: called when the first chunk comes, whatever it carries.
-        stall_threshold: how long a chunk may be waited for in mid-stream, in ns.
+        waits: how long chunks may be waited for.
         text: keeps what the chunks say, where content may be recorded.
 
     Attributes:
@@ -56,10 +56,10 @@ class ChunkCounter:
         self,
         started_at: int,
         on_begin: Callable[[], None],
-        stall_threshold: float = inf,
+        waits: Waits = FOR_EVER,
         text: StreamText | None = None,
     ) -> None:
-        self.clock = StreamClock(started_at, stall_threshold)
+        self.clock = StreamClock(started_at, waits)
         self.text = text
         self.begun = False
         self._on_begin = on_begin

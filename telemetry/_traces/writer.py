@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from opentelemetry.trace import INVALID_SPAN, Status, StatusCode
@@ -13,6 +12,7 @@ from .._context.starting import STARTING_RUN
 from .._runs.run import Traced
 from .._semconv import names as semconv
 from .._stream.attributes import stream_attributes, stream_events
+from .._stream.clock import FOR_EVER
 from .._stream.counter import ChunkCounter
 from .._stream.text import StreamText
 from .._translation.exceptions import exception_attributes
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .._content.door import Content, ContentDoor, Passed
     from .._diagnostics import Diagnostics
     from .._runs.run import Run
+    from .._stream.clock import Waits
     from .._translation.ending import Ending
     from .._values.attributes import Attributes
 
@@ -47,7 +48,7 @@ class SpanWriter:
         edition: of the conventions.
         diagnostics: counts what could not be written.
         metadata_keys: of the metadata that spans carry.
-        stall_threshold: how long a chunk may be waited for, in ns.
+        waits: how long the chunks of streams may be waited for.
         user_ids: whether spans carry the ids of sessions and users.
     """
 
@@ -59,7 +60,7 @@ class SpanWriter:
         diagnostics: Diagnostics,
         *,
         metadata_keys: Collection[str] = (),
-        stall_threshold: float = inf,
+        waits: Waits = FOR_EVER,
         user_ids: bool = True,
     ) -> None:
         self._tracer = tracer
@@ -67,7 +68,7 @@ class SpanWriter:
         self._edition = edition
         self._diagnostics = diagnostics
         self._metadata_keys = metadata_keys
-        self._stall_threshold = stall_threshold
+        self._waits = waits
         self._user_ids = user_ids
 
     @property
@@ -166,7 +167,7 @@ class SpanWriter:
 
     def _counter(self, run: Run, span: Span) -> ChunkCounter:
         text = self._text_of(span)
-        return ChunkCounter(run.started_at, run.begin_stream, self._stall_threshold, text)
+        return ChunkCounter(run.started_at, run.begin_stream, self._waits, text)
 
     def _text_of(self, span: Span) -> StreamText | None:
         is_wanted = self._door.capture.on_spans and span.is_recording()

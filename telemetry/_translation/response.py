@@ -13,6 +13,7 @@ from langchain_core.outputs import LLMResult
 from .._semconv import names as semconv
 from .._values.attributes import attribute_text, drop_none
 from .request import model_name
+from .resends import resend_attributes
 from .usage import usage_attributes
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def response_attributes(result: LLMResult, edition: semconv.Edition, start: Star
             semconv.RESPONSE_FINISH_REASONS: _finish_reasons(choices) or None,
             semconv.CACHED: is_cached or None,
             **({} if is_cached else _used(choices, [*details, output], edition)),
+            **({} if is_cached else _resent(details)),
         }
     )
 
@@ -121,6 +123,10 @@ def _used(
     used = usage_attributes(_usages(choices), sources, edition)
     is_estimated = bool(used) and any(source.get(_ESTIMATED_KEY) is True for source in sources)
     return used | ({semconv.USAGE_IS_ESTIMATED: True} if is_estimated else {})
+
+
+def _resent(details: list[Mapping[str, Any]]) -> Attributes:
+    return next(filter(None, map(resend_attributes, details)), {})
 
 
 def _usages(choices: list[Any]) -> list[Mapping[str, Any]]:

@@ -59,6 +59,11 @@ class Output:
         if not self._at_line_start:
             self.write("\n")
 
+    def leave_echo(self) -> None:
+        """Begin a new line where a terminal shows `^C` on this one."""
+        if self.is_terminal:
+            self.write("\n")
+
     def show(self, rendered: RenderableType) -> None:
         """Write what rich makes of *rendered*, without spaces at the ends of lines."""
         with self.console.capture() as capture:

@@ -83,7 +83,7 @@ def drop_async(runnable: Any, given: Any, config: Any, **mode: Any) -> None:
                 break
             await asyncio.sleep(0.02)
             async with asyncio.timeout(30):
-                while len(asyncio.all_tasks()) > 1:  # the stream's own are being closed
+                while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - they tell nobody of their ends
                     await asyncio.sleep(0.01)
 
     asyncio.run(run())
