@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
     from .._context.starting import StartingRun
 
-# A burst of so many spans is taken; with large ones, so many bytes' worth.
+# Each span is two entries, its start and its end. A burst of 65,536 is taken; of large ones, so
+# many bytes' worth.
 _MOST_ENTRIES: Final = 131_072
-_LEAST_ENTRIES: Final = 4_096
-_MOST_BYTES: Final = 128 << 20
+_LEAST_ENTRIES: Final = 8_192
+_MOST_BYTES: Final = 160 << 20
 
 
 class Started(NamedTuple):
@@ -85,7 +86,7 @@ class Queue:
 
     def fit(self, mean_bytes: float) -> None:
         """Bound the queue by bytes: spans of *mean_bytes* wait in it."""
-        wanted = int(_MOST_BYTES / max(mean_bytes, 1.0))
+        wanted = int(2 * _MOST_BYTES / max(mean_bytes, 1.0))
         self.limit = max(_LEAST_ENTRIES, min(_MOST_ENTRIES, wanted))
 
     @property

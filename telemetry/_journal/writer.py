@@ -16,7 +16,7 @@ from .processor import Ended, Logged, Mark, Queue, Started
 from .recording import count, record
 from .recovery import end_lost_runs
 from .retention import Retention, make_room
-from .rows import rows_of
+from .rows import Encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -139,6 +139,7 @@ class Writer:
     def _reset(self) -> None:
         self.has_failed = False
         self.dropped_owed = self.spoiled = 0
+        self._encoder = Encoder()
         self._open: dict[bytes, Started] = {}
         self._known: set[bytes] = set()
         self._batch: _Batch | None = None
@@ -214,7 +215,7 @@ class Writer:
             for name in (*starts, *batch.ended)
             if (run := self._run_of(name)) is not None
         }
-        rows, batch.spoiled = _encoded([*ends, *begun], run_ids)
+        rows, batch.spoiled = _encoded(self._encoder, [*ends, *begun], run_ids)
         # What has ended since comes with the next entries, as a whole.
         batch.rows = [row for row in rows if row.ended_at is None or row.span_id in batch.ended]
         if self.destination is not None:
@@ -331,22 +332,24 @@ def _span_id(span: ReadableSpan) -> bytes:
 
 
 def _encoded(
-    spans: Sequence[ReadableSpan], run_ids: dict[bytes, bytes]
+    encoder: Encoder, spans: Sequence[ReadableSpan], run_ids: dict[bytes, bytes]
 ) -> tuple[list[SpanRow], int]:
     """Return the rows of spans, and how many have what cannot be encoded."""
     try:
-        return list(rows_of(spans, run_ids)), 0
+        return list(encoder.rows(spans, run_ids)), 0
     except Exception:  # noqa: BLE001 - one span's attribute of any kind, or one that changes now
         rows: list[SpanRow] = []
         for span in spans:
-            rows += _encoded_alone(span, run_ids)
+            rows += _encoded_alone(encoder, span, run_ids)
         return rows, len(spans) - len(rows)
 
 
-def _encoded_alone(span: ReadableSpan, run_ids: dict[bytes, bytes]) -> list[SpanRow]:
+def _encoded_alone(
+    encoder: Encoder, span: ReadableSpan, run_ids: dict[bytes, bytes]
+) -> list[SpanRow]:
     for _ in range(3):
         try:
-            return list(rows_of([span], run_ids))
+            return list(encoder.rows([span], run_ids))
         except RuntimeError:  # an open span's attributes have changed meanwhile
             continue
         except Exception:  # noqa: BLE001 - as above
