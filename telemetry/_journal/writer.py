@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from .._context.starting import StartingRun
     from .._diagnostics import Diagnostics
+    from .destinations import Destination
     from .processor import Entry
     from .rows import SpanRow
     from .store import Store
@@ -65,7 +66,7 @@ class Writer:
         queue: what is to be written.
         diagnostics: counts what could not be.
         retention: how much the journal may keep.
-        destination: URL that ended spans are owed to; None where to none.
+        destination: that ended spans are owed to; None where to none.
 
     Attributes:
         dropped_owed: how many spans made room for others before an endpoint had taken them.
@@ -81,7 +82,7 @@ class Writer:
         queue: Queue,
         diagnostics: Diagnostics,
         retention: Retention,
-        destination: str | None = None,
+        destination: Destination | None = None,
     ) -> None:
         self.store = store
         self.queue = queue
@@ -239,7 +240,7 @@ class Writer:
     def _put(self, connection: sqlite3.Connection, batch: _Batch) -> None:
         now = monotonic()
         self.store.heartbeat(connection)
-        destination = _destination(connection, self.destination)
+        destination = self.destination.number(connection) if self.destination else None
         if batch.rows:
             record(
                 connection,
@@ -396,12 +397,3 @@ def _put_logs(
             for resource, scope, encoded, at in logs
         ],
     )
-
-
-def _destination(connection: sqlite3.Connection, url: str | None) -> int | None:
-    if url is None:
-        return None
-    connection.execute("INSERT OR IGNORE INTO destinations (url) VALUES (?)", (url,))
-    query = "SELECT id FROM destinations WHERE url = ?"
-    (number,) = connection.execute(query, (url,)).fetchone()
-    return int(number)

@@ -16,7 +16,6 @@ from .._journal.retention import Retention
 from .._journal.store import Store
 from .._journal.writer import Writer
 from .._process import at_os_exit, at_sigterm, in_forked_child
-from .._settings.config import TelemetryConfig, sends_otlp
 from .._settings.journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_DAYS
 from .._settings.variables import Signal
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from .._settings.config import TelemetryConfig
     from .._spool.endpoint import Endpoint
 
 # What a process that is told to go gives its last spans.
@@ -67,7 +67,12 @@ class ProcessJournal:
         self._diagnostics = Diagnostics()
         self._otherwise = otherwise
         self._store = Store(path, self._diagnostics)
-        destination = next(iter(endpoints.values())).name if endpoints else None
+        destination = None
+        if endpoints:
+            # Imported late: it is needed where something is sent.
+            from .._spool.endpoint import destination_of  # noqa: PLC0415
+
+            destination = destination_of(endpoints)
         self._writer = Writer(self._store, self.queue, self._diagnostics, retention, destination)
         self._writer.on_failed = self._give_up
         self._forwarder = None
@@ -218,17 +223,15 @@ def set_up_journal(
     except JournalError as error:
         Diagnostics().report(str(error))
         return None
-    signals = [Signal.TRACES] if sends else []
-    if sends and sends_otlp(Signal.LOGS, config, environ):
-        signals.append(Signal.LOGS)
     endpoints = {}
-    if signals:
+    if sends:
         # Imported late: it is needed where something is sent.
         from .._spool.endpoint import endpoint_of  # noqa: PLC0415
 
         endpoints = {
             signal: endpoint_of(signal, config.endpoint, config.headers, environ)
-            for signal in signals
+            # Who forwards sends also what others have logged.
+            for signal in (Signal.TRACES, Signal.LOGS)
         }
     retention = Retention(
         config.journal_max_bytes or DEFAULT_MAX_BYTES, config.journal_max_days or DEFAULT_MAX_DAYS

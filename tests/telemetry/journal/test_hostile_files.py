@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodespan.telemetry._journal.place import network_filesystem
-from nodespan.telemetry._journal.schema import VERSION
+from nodespan.telemetry._journal.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from nodespan.telemetry.journal import Journal, JournalError, repair
 
 if TYPE_CHECKING:
@@ -105,6 +105,26 @@ def test_a_newer_journal_is_left_alone(run_program: RunProgram, recording: Recor
     assert f"is of version {VERSION + 1}, and this nodespan knows {VERSION}" in told
     with pytest.raises(JournalError, match="use a newer nodespan"):
         Journal(recording.path)
+
+
+def test_an_older_journal_is_brought_up_to_date(tmp_path: Path) -> None:
+    """A reader does so as a writer does: what stands in it is read, none of it is lost."""
+    path = tmp_path / "journal.db"
+    older = sqlite3.connect(path, isolation_level=None)
+    for statement in MIGRATIONS[1].split(";"):
+        older.execute(statement)
+    older.execute("PRAGMA user_version = 1")
+    older.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    older.execute("INSERT INTO destinations (url) VALUES ('http://a/v1/traces')")
+    older.execute("INSERT INTO traces (trace_id, started_at, name) VALUES (zeroblob(16), 1, 'old')")
+    older.close()
+    assert names(path) == {"old"}
+    with Journal(path) as journal:
+        status = journal.status()
+    assert (status.version, [each.url for each in status.backlogs]) == (
+        VERSION,
+        ["http://a/v1/traces"],
+    )
 
 
 def test_without_a_journal_spans_take_the_other_way(
