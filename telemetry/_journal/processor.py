@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from opentelemetry.sdk.trace import SpanProcessor
@@ -11,7 +12,7 @@ from .._context.starting import STARTING_RUN
 from .._values.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from threading import Event
 
     from opentelemetry.context import Context
@@ -102,6 +103,12 @@ class Queue:
     def waiting(self, kind: type[Entry]) -> int:
         """Return how many entries of a kind wait."""
         return sum(type(entry) is kind for entry in self.entries.copy())
+
+    def taken(self) -> Iterator[Entry]:
+        """Take out what waits."""
+        with suppress(IndexError):
+            while True:
+                yield self.entries.popleft()
 
     def clear(self) -> None:
         """Forget what waits, and what was dropped."""

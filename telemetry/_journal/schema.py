@@ -134,6 +134,7 @@ CREATE TABLE destinations (
 );
 INSERT INTO destinations (id, url, key) SELECT id, url, x'' FROM destinations_by_url;
 DROP TABLE destinations_by_url;
+CREATE INDEX traces_by_agent_and_outcome ON traces (agent, outcome, started_at);
 """
 
 # What brings a journal of the version before it to each version.

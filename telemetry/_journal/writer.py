@@ -321,10 +321,10 @@ class Writer:
 
     def _fail(self, error: JournalError) -> None:
         self.has_failed = True
+        marks = [entry for entry in self.queue.entries.copy() if type(entry) is Mark]
         self.on_failed(error)
-        for entry in self.queue.entries.copy():
-            if type(entry) is Mark:
-                entry.is_passed.set()
+        for mark in marks:
+            mark.is_passed.set()
 
 
 def _span_id(span: ReadableSpan) -> bytes:

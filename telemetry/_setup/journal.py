@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from time import monotonic, sleep, time_ns
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,7 @@ from .._settings.journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_DAYS
 from .._settings.variables import Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from .._settings.config import TelemetryConfig
@@ -52,6 +53,7 @@ class ProcessJournal:
         path: of its file.
         processor: puts spans into it.
         queue: what waits to be written.
+        on_failed_logs: called with the log records that wait, when there can be no journal.
     """
 
     def __init__(
@@ -63,6 +65,8 @@ class ProcessJournal:
     ) -> None:
         self.path = path
         self.queue = Queue()
+        self.on_failed_logs: Callable[[Sequence[Logged]], None] = lambda _: None
+        self._last_known: dict[str, tuple[int, int | None]] = {}
         self.processor = JournalProcessor(self.queue)
         self._diagnostics = Diagnostics()
         self._otherwise = otherwise
@@ -133,11 +137,13 @@ class ProcessJournal:
     def flush(self, timeout: float) -> bool:
         """Write what waits, and send what is owed; say whether nothing is owed any longer."""
         deadline = monotonic() + timeout
+        if not self.is_used:
+            return True  # what takes the spans instead is flushed by itself
         if not self._writer.flush(timeout):
             return False
         if self._forwarder is None:
             return True
-        while self._owed()[0] or self._count(_OWED_LOGS):
+        while self._is_owed():
             self._forwarder.hurry()
             if monotonic() >= deadline:
                 return False
@@ -161,6 +167,7 @@ class ProcessJournal:
             self._writer.flush(_LAST_SECONDS)
 
     def _after_fork(self) -> None:
+        self._last_known.clear()
         self._writer.after_fork_in_child()
         if self._forwarder is not None:
             self._forwarder.after_fork_in_child()
@@ -171,10 +178,11 @@ class ProcessJournal:
         """Send spans another way: there can be no journal."""
         self._diagnostics.report(str(error))
         instead = self.processor.instead = self._otherwise() or SpanProcessor()
-        for entry in list(self.queue.entries):
+        entries = list(self.queue.taken())
+        self.on_failed_logs([entry for entry in entries if isinstance(entry, Logged)])
+        for entry in (*entries, *self.queue.taken()):
             if isinstance(entry, Ended):
                 instead.on_end(entry.span)
-        self.queue.clear()
 
     def _owed(self) -> tuple[int, int | None]:
         return self._asked(_OWED)
@@ -182,12 +190,19 @@ class ProcessJournal:
     def _count(self, query: str) -> int:
         return self._asked(query)[0]
 
-    def _asked(self, query: str) -> tuple[int, int | None]:
+    def _is_owed(self) -> bool:
+        """Say whether the endpoint has not taken all; of a journal that nobody can read, too."""
         try:
-            row = self._store.read(query)
+            return any(self._store.read(query)[0] for query in (_OWED, _OWED_LOGS))
         except (sqlite3.Error, OSError, JournalError):
-            return (0, None)
-        return (row[0], row[1] if len(row) > 1 else None)
+            return True
+
+    def _asked(self, query: str) -> tuple[int, int | None]:
+        """Return what a query gives; where the journal cannot be read now, what it gave last."""
+        with suppress(sqlite3.Error, OSError, JournalError):
+            row = self._store.read(query)
+            self._last_known[query] = (row[0], row[1] if len(row) > 1 else None)
+        return self._last_known.get(query, (0, None))
 
     def _consistent(self, count: Callable[[], int]) -> int:
         """Return a count for which nothing was written meanwhile."""
