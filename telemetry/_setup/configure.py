@@ -50,8 +50,9 @@ if TYPE_CHECKING:
     from .metrics import ProcessMetrics
 
 _DEFAULT_TIMEOUT = 10.0
-# The exit of a program that has not called `shutdown` waits so long at most.
-_SECONDS_AT_EXIT = 2.0
+# The exit of a program that has not called `shutdown` waits so long; with what it has to say of
+# what it left, two seconds at most.
+_SECONDS_AT_EXIT = 1.6
 # Of the time of a shutdown the journal sends in this part; in the rest it lets go of its file.
 _SENT_IN = 0.9
 

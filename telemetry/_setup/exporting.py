@@ -31,8 +31,11 @@ _LOGGERS: Final = tuple(
 )
 
 
+_OF_GIVING_UP: Final = ("already shutdown", "Shutdown in progress")
+
+
 def _is_news(record: logging.LogRecord) -> bool:
-    return "already shutdown" not in str(record.msg)
+    return not any(words in str(record.msg) for words in _OF_GIVING_UP)
 
 
 class CountingExporter(SpanExporter):

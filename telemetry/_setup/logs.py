@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from opentelemetry import _logs
@@ -116,7 +117,7 @@ class Logs:
 
     provider: _logs.LoggerProvider | None
     owned: LoggerProvider | None = None
-    processors: tuple[CountingLogProcessor, ...] = ()
+    processors: Sequence[CountingLogProcessor] = ()
 
 
 def set_up_logs(
@@ -139,14 +140,14 @@ def set_up_logs(
     follows = was_shut_down(provider)
     if not is_unset(provider) and not follows:
         return Logs(provider)
+    processors: list[CountingLogProcessor] = []
+    send = partial(_send, config, processors)
     is_sent = sends_otlp(Signal.LOGS, config, environ)
-    exporter = _otlp_exporter(config) if is_sent and journal is None else None
-    is_sent = is_sent and (journal is not None or exporter is not None)
+    is_sent = is_sent and (journal is not None or send() is not None)
     is_shown = "console" in exporter_names(Signal.LOGS, environ)
     if not is_sent and not is_shown:
         return Logs(None)
     made = LoggerProvider(resource, shutdown_on_exit=False)
-    processors: tuple[CountingLogProcessor, ...] = ()
     if is_shown:
         made.add_log_record_processor(
             SimpleLogRecordProcessor(ConsoleLogRecordExporter(out=console))
@@ -155,18 +156,24 @@ def set_up_logs(
         # Imported late, as above.
         from .._spool.log_records import JournalLogProcessor  # noqa: PLC0415
 
-        made.add_log_record_processor(JournalLogProcessor(journal.queue))
-    elif exporter is not None:
-        processors = (CountingLogProcessor(exporter),)
-        made.add_log_record_processor(processors[0])
+        spooling = JournalLogProcessor(journal.queue, send)
+        journal.on_failed_logs = spooling.give_way
+        made.add_log_record_processor(spooling)
+    for processor in processors:
+        made.add_log_record_processor(processor)
     if not follows:
         _logs.set_logger_provider(made)
     return Logs(made, made, processors)
 
 
-def _otlp_exporter(config: TelemetryConfig) -> LogRecordExporter | None:
+def _send(
+    config: TelemetryConfig, processors: list[CountingLogProcessor]
+) -> CountingLogProcessor | None:
+    """Add what sends records to the endpoint to the *processors*; None where nothing can."""
     exporter_class = otlp_log_exporter()
     if exporter_class is None:
         return None
     headers = dict(config.headers) if config.headers is not None else None
-    return exporter_class(otlp_endpoint(Signal.LOGS, config), headers=headers)
+    exporter = exporter_class(otlp_endpoint(Signal.LOGS, config), headers=headers)
+    processors.append(CountingLogProcessor(exporter))
+    return processors[-1]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .._diagnostics import Diagnostics
+    from .._journal.destinations import Destination
     from .._journal.store import Store
     from .answers import Answer
     from .endpoint import Endpoint
@@ -49,7 +50,7 @@ class Forwarder:
 
     Args:
         store: the journal.
-        destination: name under which the journal owes.
+        destination: under which the journal owes.
         endpoints: where each signal goes.
         diagnostics: counts what was refused.
 
@@ -60,7 +61,7 @@ class Forwarder:
     def __init__(
         self,
         store: Store,
-        destination: str,
+        destination: Destination,
         endpoints: Mapping[Signal, Endpoint],
         diagnostics: Diagnostics,
     ) -> None:
@@ -154,7 +155,7 @@ class Forwarder:
 
     def _next(self) -> Batch | None:
         with self._store.transaction() as connection:
-            number = self._destination_number(connection)
+            number = self._number = self._destination.number(connection)
             if not take_lease(connection, number, self._store.owner):
                 return None
             for signal in self._endpoints:
@@ -162,15 +163,6 @@ class Forwarder:
                 if batch is not None:
                     return batch
         return None
-
-    def _destination_number(self, connection: sqlite3.Connection) -> int:
-        connection.execute(
-            "INSERT OR IGNORE INTO destinations (url) VALUES (?)", (self._destination,)
-        )
-        query = "SELECT id FROM destinations WHERE url = ?"
-        (number,) = connection.execute(query, (self._destination,)).fetchone()
-        self._number = int(number)
-        return self._number
 
     def _deliver(self, batch: Batch, budget: list[int]) -> bool:
         """Send a batch, in parts where it is too large or refused; say whether to go on."""

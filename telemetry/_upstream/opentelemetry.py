@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span as EncodedSpan
     from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.metrics.export import MetricExporter
-    from opentelemetry.sdk.trace import Event
+    from opentelemetry.sdk.trace import Event, ReadableSpan
     from opentelemetry.trace import Span
 
 _METRICS: Final = "opentelemetry.sdk.metrics._internal"
@@ -44,6 +45,11 @@ OTLP_LOGS: Final = Use(
 LOG_ENCODING: Final = Use(
     (Name("opentelemetry.exporter.otlp.proto.common._log_encoder", "encode_logs"),),
     "log records do not travel through the journal",
+)
+SPAN_ENCODING: Final = Use(
+    (Name("opentelemetry.exporter.otlp.proto.common._internal.trace_encoder", "_encode_span"),),
+    "each span is encoded with who made it, once more",
+    is_replaced=True,
 )
 PREFERENCES: Final = Use(
     (
@@ -113,6 +119,7 @@ TABLE: Final = (
     LOGS,
     OTLP_LOGS,
     LOG_ENCODING,
+    SPAN_ENCODING,
     PREFERENCES,
     EVENTS,
     AGGREGATIONS,
@@ -153,6 +160,12 @@ def otlp_log_exporter() -> type[OTLPLogExporter] | None:
 def log_encoder() -> Callable[[Sequence[ReadableLogRecord]], ExportLogsServiceRequest] | None:
     """Return what encodes log records as OTLP has them; None where nothing does."""
     found = LOG_ENCODING.find()
+    return found[0] if found is not None else None
+
+
+def span_encoder() -> Callable[[ReadableSpan], EncodedSpan] | None:
+    """Return what encodes a span without who made it; None where only the public way does."""
+    found = SPAN_ENCODING.find()
     return found[0] if found is not None else None
 
 

@@ -256,3 +256,82 @@ parent.end()
         told = {trace.name: trace.outcome for trace in journal.traces()}
         assert journal.is_sound()
     assert told == dict.fromkeys(["parent", *(f"child {number}" for number in range(4))], "ok")
+
+
+METRICS = """
+import sys, time
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from nodespan.telemetry import TelemetryConfig, configure
+
+reader = InMemoryMetricReader()
+telemetry = configure(metric_readers=[reader])
+tracer = telemetry.tracer_provider.get_tracer("application")
+
+def values():
+    metrics = {
+        metric.name: metric.data.data_points[0].value
+        for resource in reader.get_metrics_data().resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    }
+    return [metrics[f"nodespan.{name}"] for name in NAMES]
+
+NAMES = ["spans.unsent", "journal.dropped", "journal.backlog.age"]
+for number in range(7):
+    tracer.start_span(f"span {number}").end()
+telemetry.flush(0.3)
+unsent, dropped, age = values()
+print(unsent == telemetry.unsent == 7, dropped == telemetry.dropped == 0, 0.1 < age < 60)
+"""
+
+
+def test_metrics_have_what_is_said(
+    run_program: RunProgram, hanging: PlayingReceiver, journal: str
+) -> None:
+    """What is unsent, dropped and how long the oldest waits; all is nought when all was taken."""
+    held = []
+
+    def busy_at_first(receiver: PlayingReceiver, _: object) -> Any:
+        held.append(receiver)
+        return (503, {}, b"") if len(held) == 1 else (200, {}, b"")
+
+    hanging.plays = busy_at_first
+    code = METRICS + "print(telemetry.flush(30), values(), telemetry.unsent)\n"
+    result = run_program(
+        code,
+        OTEL_EXPORTER_OTLP_ENDPOINT=hanging.endpoint,
+        OTEL_METRICS_EXPORTER="none",
+        NODESPAN_JOURNAL=journal,
+    )
+    waited = journal != "off"  # without a journal nothing has an age
+    assert result.stdout == f"True True {waited}\nTrue [0, 0, 0.0] 0\n", result.stderr
+
+
+def test_what_the_journal_drops_counts_in_the_metric(
+    run_program: RunProgram, hanging: PlayingReceiver, tmp_path: Path
+) -> None:
+    """Spans that make room before the endpoint had them are unsent for good, and dropped."""
+    code = METRICS.replace("telemetry.flush(0.3)", "telemetry.flush(0.3)\nmake_room()").replace(
+        "def values", MAKE_ROOM + "def values"
+    )
+    hanging.plays = lambda *_: (503, {}, b"")
+    code = code.replace("dropped == telemetry.dropped == 0", "dropped == telemetry.dropped == 7")
+    result = run_program(
+        code.replace("0.1 < age < 60", "age == 0"),
+        OTEL_EXPORTER_OTLP_ENDPOINT=hanging.endpoint,
+        OTEL_METRICS_EXPORTER="none",
+        NODESPAN_JOURNAL=str(tmp_path / "journal.db"),
+    )
+    assert result.stdout == "True True True\n", result.stderr
+
+
+MAKE_ROOM = """
+def make_room():
+    from nodespan.telemetry._journal.retention import Retention
+    writer = telemetry._journal._writer
+    writer._retention = Retention(most_days=0)
+    writer._housekeeping_at = 0
+    tracer.start_span("open").is_recording()
+    telemetry._journal._writer.flush(30)
+
+"""
