@@ -64,6 +64,8 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/_reading": "_errors _journal _settings",
     "telemetry/_spool": ("_diagnostics _errors _journal _semconv _settings _upstream _version"),
     "telemetry/journal": "_errors _reading _settings",
+    "telemetry/_checkup": "_content _errors _settings _spool _values",
+    "telemetry/checkup": "_checkup",
     "telemetry/_setup": (
         "_content _diagnostics _errors _handler _journal _process _providers _semconv"
         " _settings _spool _upstream _values _version"
@@ -97,9 +99,12 @@ ROOMS: Final[Mapping[str, str]] = {
     "graph/_node": "_calls _chat_model _history",
     "graph/_agent": "_calls _chat_model _node _tools",
     "graph/cli/_terminal": "",
-    "graph/cli/_traces": "cli/_terminal",
+    "graph/cli/_script": "cli/_terminal",
+    "graph/cli/_traces": "cli/_script cli/_terminal",
+    "graph/cli/_doctor": "cli/_terminal",
+    "graph/cli/_watch": "cli/_terminal",
     "graph/cli/_chat": "_agent _chat_model cli/_terminal",
-    "graph/cli": "cli/_chat cli/_terminal cli/_traces",
+    "graph/cli": "cli/_chat cli/_doctor cli/_terminal cli/_traces cli/_watch",
     "graph": "_agent _node",
 }
 
@@ -235,6 +240,7 @@ def test_all_else_is_private() -> None:
     """Privacy is on the door: what lies at a package's top is private, or is named here."""
     tops = {module[1] for module in KNOWN if len(module) > 1}
     assert {name for name in tops if not name.startswith("_")} == {
+        "checkup",
         "cli",
         "instrumentor",
         "journal",

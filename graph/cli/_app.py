@@ -8,9 +8,12 @@ from typing import Annotated, Final
 import typer
 
 from ._chat.command import chat
+from ._doctor.command import doctor
 from ._terminal.exit import ExitCode, report_bad_usage
 from ._terminal.usage_error import CommandLineError
-from ._traces.command import doctor, trace, traces
+from ._traces.trace import trace
+from ._traces.traces import traces
+from ._watch.command import watch
 
 _NAME: Final = "nodespan"
 
@@ -21,7 +24,7 @@ _app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for _command in (chat, traces, trace, doctor):
+for _command in (chat, traces, trace, watch, doctor):
     _app.command()(_command)
 
 
