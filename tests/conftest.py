@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+from opentelemetry import trace
+from opentelemetry.metrics import _internal as otel_metrics
 
 from support.otlp import OtlpReceiver
 from support.process_state import ProcessState, undo_configure_logging
@@ -68,6 +70,18 @@ def logging_put_back() -> Iterator[None]:
     """What `configure_logging` has set up lasts as long as the test."""
     yield
     undo_configure_logging()
+
+
+@pytest.fixture
+def providers_put_back() -> Iterator[None]:
+    """What `configure` has put to use lasts as long as the test."""
+    before = ProcessState()
+    once = (trace._TRACER_PROVIDER_SET_ONCE, otel_metrics._METER_PROVIDER_SET_ONCE)
+    done = [each._done for each in once]
+    yield
+    before.put_back()
+    for each, was in zip(once, done, strict=True):
+        each._done = was
 
 
 @pytest.fixture

@@ -197,6 +197,7 @@ def _asked(port: int, host: str) -> int:
     return status
 
 
+@pytest.mark.usefixtures("providers_put_back")
 @pytest.mark.parametrize(
     ("given", "variable", "told"),
     [
