@@ -7,8 +7,9 @@ import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from uuid import uuid4
 
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 
 from .._content.door import CaptureContent
@@ -342,7 +343,10 @@ def configure(
 
 
 def _resource(config: TelemetryConfig) -> Resource:
-    told = Resource.create({SERVICE_NAME: config.service_name} if config.service_name else {})
+    # Workers that send to one place are told apart, or their sums would fall over each other.
+    told = Resource({SERVICE_INSTANCE_ID: str(uuid4())}).merge(
+        Resource.create({SERVICE_NAME: config.service_name} if config.service_name else {})
+    )
     # People put all kinds of things into `OTEL_RESOURCE_ATTRIBUTES`.
     safe = {
         name: without_credentials(value) if isinstance(value, str) else value
