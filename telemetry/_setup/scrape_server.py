@@ -49,6 +49,8 @@ class _ScrapeServer(ThreadingMixIn, WSGIServer):
 
     daemon_threads = True
     block_on_close = False
+    # Who comes when all places are taken is told so at once, and does not knock for seconds.
+    request_queue_size = 4 * MAX_CONNECTIONS
 
     def __init__(self, *args: Any) -> None:
         self._open: dict[Any, float] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -53,10 +53,6 @@ class LoggerState:
         logger.filters[:] = self.filters
 
 
-# How a logger is that somebody has asked for, and nobody has set up.
-_NEW: Final = LoggerState(logging.NOTSET, propagate=True, disabled=False, handlers=(), filters=())
-
-
 class ProcessState:
     """The process as it is when this is made."""
 
@@ -89,7 +85,9 @@ class ProcessState:
             yield f"logging.disable({logging.root.manager.disable})"
             logging.disable(self._disabled)
         for logger in _loggers():
-            state, before = LoggerState.of(logger), self._loggers.get(logger.name, _NEW)
+            state = LoggerState.of(logger)
+            # A new one comes with what was imported, which has set it up for good.
+            before = self._loggers.get(logger.name, replace(state, level=logging.NOTSET))
             if state != before:
                 yield f"logger {logger.name!r} is {state}, was {before}"
                 before.put_back(logger)

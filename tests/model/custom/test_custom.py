@@ -6,8 +6,6 @@ import asyncio
 import contextvars
 import gc
 import pickle
-import subprocess
-import sys
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -255,10 +253,9 @@ print(next(streams[0]).content, next(streams[1]).content)
 """
 
 
-def test_the_interpreter_exits_cleanly_with_streams_open() -> None:
+def test_the_interpreter_exits_cleanly_with_streams_open(run_program: Any) -> None:
     """A program that ends with streams open ends at once, closes them, and says nothing."""
-    command = [sys.executable, "-c", _LEAVES_STREAMS_OPEN]
-    result = subprocess.run(command, capture_output=True, timeout=30, check=False, text=True)
+    result = run_program(_LEAVES_STREAMS_OPEN)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines() == ["a a", "closed"]
 

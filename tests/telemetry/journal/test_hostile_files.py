@@ -216,6 +216,7 @@ def test_a_journal_that_is_deleted_is_made_anew(recording: Recording) -> None:
     assert names(recording.path) == {"after"}
 
 
+@pytest.mark.end_to_end  # it takes as long as SQLite waits for a lock
 def test_a_lock_that_is_held_for_long_is_waited_for(
     recording: Recording, eventually: Callable[..., None]
 ) -> None:

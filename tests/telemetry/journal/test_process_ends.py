@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -202,7 +203,7 @@ def test_a_signal_to_go_loses_nothing(tmp_path: Path, processes: Any) -> None:
         code, (str(told),), [nothing, nothing, nothing], NODESPAN_JOURNAL=str(path)
     )
     while not told.exists() or told.stat().st_size < 3_000:
-        pass
+        time.sleep(0.005)
     os.kill(process, signal.SIGTERM)
     assert processes.exit_code(process) == -signal.SIGTERM
     os.close(nothing)

@@ -82,9 +82,8 @@ def drop_async(runnable: Any, given: Any, config: Any, **mode: Any) -> None:
             async for _ in runnable.astream(given, config, **mode):
                 break
             await asyncio.sleep(0.02)
-            async with asyncio.timeout(30):
-                while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - they tell nobody of their ends
-                    await asyncio.sleep(0.01)
+            if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(tasks, timeout=30)  # the stream's own are being closed
 
     asyncio.run(run())
 
