@@ -20,6 +20,7 @@ from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
 from .._translation.spans import metadata_attributes, person_attributes, span_start
 from .lazy_events import add_events
+from .room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from .._values.attributes import Attributes
 
     Passages: TypeAlias = dict[str, Passed]
+
+GAVE_WAY: Final = "attributes gave way to the limit of a span"
 
 _FAILURES: Final = (Outcome.ERROR, Outcome.LOST)
 
@@ -109,10 +112,13 @@ class SpanWriter:
         if span is None or not span.is_recording():
             return
         details = span_start(run.kind, run.start).details(self._edition) | self._details(run)
-        # One call: the SDK locks the span and looks at its clock for each.
-        if details:
-            span.set_attributes(details)
-        _write_content(span, self._content(content), semconv.INPUT_DROPPED)
+        room = Room(span)
+        passages = self._content(content, room)
+        details |= _content_attributes(passages, semconv.INPUT_DROPPED)
+        early, late = room.early(details)
+        if late:
+            run.hold(late)
+        self._write(room, early)
         if run.kind.is_model:
             span.add_event(semconv.EVENT_MODEL_START, timestamp=run.time(run.started_at))
 
@@ -138,7 +144,9 @@ class SpanWriter:
             return
         try:
             if span.is_recording():
-                self._write_result(run, span, ending)
+                room = Room(span)
+                attributes = self._result(run, span, ending, room)
+                self._write(room, _outcome_attributes(ending) | attributes | run.held)
                 self._write_outcome(run, span, ending, records_exception=records_exception)
         finally:
             span.end(end_time=run.time(ending.at))
@@ -148,22 +156,25 @@ class SpanWriter:
         people = person_attributes(run.start) if self._user_ids else {}
         return attempt | people | metadata_attributes(run.start, self._metadata_keys)
 
-    def _write_result(self, run: Run, span: Span, ending: Ending) -> None:
+    def _write(self, room: Room, attributes: Attributes) -> None:
+        if attributes and room.write(attributes):
+            self._diagnostics.report(GAVE_WAY)
+
+    def _result(self, run: Run, span: Span, ending: Ending, room: Room) -> Attributes:
+        """Return the attributes of a run's result; the events of its stream are added."""
         attributes: Attributes = {}
         with self._diagnostics.contains("result could not be read"):
             attributes = {**ending.result_attributes(run.start)}
-        content = self._content(ending.content)
+        content = self._content(ending.content, room)
         if run.chunks is not None:
             clock = run.chunks.clock
             tokens = attributes.get(semconv.USAGE_OUTPUT_TOKENS)
-            attributes = {**attributes, **stream_attributes(clock, tokens)}
+            attributes |= stream_attributes(clock, tokens)
             events = stream_events(clock, self._passed(run.chunks.text, content))
             add_events(span, ((run.time(at), name, make) for at, name, make in events))
         if run.parent is None or run.kind.is_agent:
-            attributes = {**attributes, **run.totals.attributes()}
-        if attributes:
-            span.set_attributes(attributes)
-        _write_content(span, content, semconv.OUTPUT_DROPPED)
+            attributes |= run.totals.attributes()
+        return attributes | _content_attributes(content, semconv.OUTPUT_DROPPED)
 
     def _counter(self, run: Run, span: Span) -> ChunkCounter:
         text = self._text_of(span)
@@ -187,8 +198,10 @@ class SpanWriter:
                 return None
         return text if self._door.passes_whole(text.whole) else None
 
-    def _content(self, content: Content) -> Passages:
-        return dict(self._door.all_on_span(content)) if self.wants_content else {}
+    def _content(self, content: Content, room: Room) -> Passages:
+        if not self.wants_content:
+            return {}
+        return dict(self._door.all_on_span(content, room.characters))
 
     def _write_outcome(
         self, run: Run, span: Span, ending: Ending, *, records_exception: bool
@@ -199,14 +212,11 @@ class SpanWriter:
             if run.kind.is_model:
                 span.add_event(semconv.EVENT_MODEL_END, timestamp=at)
             return
-        span.set_attribute(semconv.OUTCOME, outcome.value)
         if ending.error is not None and records_exception:
             attributes = exception_attributes(ending.error, self._door)
             span.add_event(semconv.EXCEPTION_EVENT, attributes, at)
         if outcome in _FAILURES:
-            error_type = ending.error_type or outcome.value
-            span.set_attribute(semconv.ERROR_TYPE, error_type)
-            span.set_status(Status(StatusCode.ERROR, error_type))
+            span.set_status(Status(StatusCode.ERROR, ending.error_type or outcome.value))
 
 
 def _context_above(run: Run) -> Context:
@@ -220,10 +230,22 @@ def _attempt_name(run: Run) -> str:
     return semconv.LANGGRAPH_ATTEMPT if run.kind is RunKind.NODE else semconv.LANGCHAIN_ATTEMPT
 
 
-def _write_content(span: Span, content: Passages, dropped_name: str) -> None:
+def _outcome_attributes(ending: Ending) -> Attributes:
+    outcome = ending.outcome
+    if outcome is None:
+        return {}
+    told: Attributes = {semconv.OUTCOME: outcome.value}
+    return told | (
+        {semconv.ERROR_TYPE: ending.error_type or outcome.value} if outcome in _FAILURES else {}
+    )
+
+
+def _content_attributes(content: Passages, dropped_name: str) -> Attributes:
+    attributes: Attributes = {}
     for name, passed in content.items():
-        span.set_attribute(name, passed.text)
+        attributes[name] = passed.text
         if name in semconv.MIME_TYPES:
-            span.set_attribute(semconv.MIME_TYPES[name], passed.mime_type)
+            attributes[semconv.MIME_TYPES[name]] = passed.mime_type
     if dropped := sum(passed.dropped for passed in content.values()):
-        span.set_attribute(dropped_name, dropped)
+        attributes[dropped_name] = dropped
+    return attributes

@@ -70,6 +70,11 @@ EVENTS: Final = Use(
     "events are put together when they are added, and not when they are read",
     is_replaced=True,
 )
+LIMITS: Final = Use(
+    (Name("opentelemetry.sdk.trace", "Span._limits", Kind.MEMBER),),
+    "limits of a span that are set in code are not known before they are exceeded",
+    is_replaced=True,
+)
 # Before 1.45.2 the SDK does in place what these do.
 AGGREGATIONS: Final = Use(
     (
@@ -122,6 +127,7 @@ TABLE: Final = (
     SPAN_ENCODING,
     PREFERENCES,
     EVENTS,
+    LIMITS,
     AGGREGATIONS,
     HISTOGRAMS,
 )
@@ -188,3 +194,15 @@ def event_adder(span: Span, attributes: int) -> Callable[[Event], None] | None:
     limit = getattr(getattr(span, "_limits", None), "max_event_attributes", 0)
     is_free = limit is None or limit >= attributes
     return getattr(span, "_add_event", None) if is_free else None
+
+
+def attribute_limits(span: Span) -> tuple[int | None, int | None]:
+    """Return how many attributes a span may have, and how long their values; None for no limit."""
+    limits = getattr(span, "_limits", None)
+    most = getattr(limits, "max_span_attributes", None)
+    return most, getattr(limits, "max_span_attribute_length", None)
+
+
+def event_text_limit(span: Span) -> int | None:
+    """Return how long the values of an event's attributes may be; None for no limit."""
+    return getattr(getattr(span, "_limits", None), "max_attribute_length", None)
