@@ -268,15 +268,22 @@ class Telemetry(Locked):
     def _leave(self) -> None:
         """End with a program that has not said when: soon, and with a line of what it leaves."""
         self.shutdown(_SECONDS_AT_EXIT)
-        left = [
-            f"{count} {what}"
-            for count, what in ((self.unsent, "spans"), (self.unsent_log_records, "log records"))
-            if count
-        ]
+        journal = self._journal
+        spans, records = self.unsent, self.unsent_log_records
+        owed = min(journal.owed, spans) if journal is not None and journal.sends else 0
+        owed_records = records if journal is not None and journal.sends else 0
+        fates = (
+            (_told(owed, owed_records), "wait in the journal for the next program"),
+            (_told(spans - owed, records - owed_records), "were not sent"),
+        )
+        left = [f"{what} {fate}" for what, fate in fates if what]
         if left:
-            is_kept = self.journal_path is not None
-            fate = "wait in the journal for the next program" if is_kept else "were not sent"
-            Diagnostics().report(f"{' and '.join(left)} {fate}: the program has ended")
+            Diagnostics().report(f"{', and '.join(left)}: the program has ended")
+
+
+def _told(spans: int, log_records: int) -> str:
+    counts = ((spans, "spans"), (log_records, "log records"))
+    return " and ".join(f"{count} {what}" for count, what in counts if count)
 
 
 def configure(
@@ -436,7 +443,14 @@ def _send(config: TelemetryConfig, processors: list[CountingProcessor]) -> Count
         OTLPSpanExporter,
     )
 
+    from .receipts import Receipts  # noqa: PLC0415
+
     headers = dict(config.headers) if config.headers is not None else None
-    exporter = OTLPSpanExporter(otlp_endpoint(Signal.TRACES, config), headers=headers)
-    processors.append(CountingProcessor(exporter))
+    receipts = Receipts()
+    exporter = OTLPSpanExporter(
+        otlp_endpoint(Signal.TRACES, config),
+        headers=headers,
+        session=receipts.session(Signal.TRACES),
+    )
+    processors.append(CountingProcessor(exporter, receipts))
     return processors[-1]

@@ -117,6 +117,11 @@ class ProcessJournal:
         return owed + self._count(_REFUSED) + self._forwarder.rejected + lost
 
     @property
+    def owed(self) -> int:
+        """How many ended spans wait in the journal for the endpoint."""
+        return self._owed()[0] if self._forwarder is not None else 0
+
+    @property
     def unsent_log_records(self) -> int:
         """How many log records no endpoint has taken."""
         if self._forwarder is None:

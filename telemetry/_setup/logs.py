@@ -22,6 +22,7 @@ from .._settings.config import TelemetryConfig, otlp_endpoint, sends_otlp
 from .._settings.variables import Signal, exporter_names
 from .._upstream.opentelemetry import is_unset, otlp_log_exporter
 from .._values.tally import Tally
+from .receipts import Receipts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,13 +39,15 @@ class CountingLogExporter(LogRecordExporter):
 
     Args:
         exporter: sends the records.
+        receipts: what the receiver says of them.
 
     Attributes:
         taken: how many were.
     """
 
-    def __init__(self, exporter: LogRecordExporter) -> None:
+    def __init__(self, exporter: LogRecordExporter, receipts: Receipts) -> None:
         self._exporter = exporter
+        self._receipts = receipts
         self._is_shut_down = False
         self.taken = 0
 
@@ -53,9 +56,11 @@ class CountingLogExporter(LogRecordExporter):
         if self._is_shut_down:
             return LogRecordExportResult.FAILURE
         result = self._exporter.export(batch)
-        if result is LogRecordExportResult.SUCCESS:
-            self.taken += len(batch)
-        return result
+        if result is not LogRecordExportResult.SUCCESS:
+            return result
+        taken = self._receipts.taken_of(len(batch))
+        self.taken += taken
+        return result if taken == len(batch) else LogRecordExportResult.FAILURE
 
     def shutdown(self) -> None:
         """Stop; a request that is being tried again is given up."""
@@ -73,10 +78,11 @@ class CountingLogProcessor(LogRecordProcessor):
 
     Args:
         exporter: sends them.
+        receipts: what the receiver says of them.
     """
 
-    def __init__(self, exporter: LogRecordExporter) -> None:
-        self.exporter = CountingLogExporter(exporter)
+    def __init__(self, exporter: LogRecordExporter, receipts: Receipts) -> None:
+        self.exporter = CountingLogExporter(exporter, receipts)
         self._batches = BatchLogRecordProcessor(self.exporter)
         self._emitted = Tally()
         in_forked_child(self._forget)
@@ -174,6 +180,11 @@ def _send(
     if exporter_class is None:
         return None
     headers = dict(config.headers) if config.headers is not None else None
-    exporter = exporter_class(otlp_endpoint(Signal.LOGS, config), headers=headers)
-    processors.append(CountingLogProcessor(exporter))
+    receipts = Receipts()
+    exporter = exporter_class(
+        otlp_endpoint(Signal.LOGS, config),
+        headers=headers,
+        session=receipts.session(Signal.LOGS),
+    )
+    processors.append(CountingLogProcessor(exporter, receipts))
     return processors[-1]

@@ -201,11 +201,14 @@ class Forwarder:
         self._failures = 0
         self._not_before = self._asked_not_before = 0.0
         self._most = min(self._most * 2, MOST_ITEMS)
-        self._change(lambda connection: _note_taken(connection, batch, answer.rejected))
+        is_of_spans = batch.signal is Signal.TRACES
+        rejected = min(answer.rejected, len(batch.items)) if is_of_spans else 0
+        # Before they are owed no longer: who asks in between must not take them for sent.
+        self.rejected += rejected
+        if not self._change(lambda connection: _note_taken(connection, batch, answer.rejected)):
+            self.rejected -= rejected
         if answer.rejected:
             self._diagnostics.report(REJECTED)
-            if batch.signal is Signal.TRACES:
-                self.rejected += min(answer.rejected, len(batch.items))
 
     def _set_aside(self, batch: Batch, answer: Answer) -> None:
         self._change(lambda connection: _note_refused(connection, batch, answer.reason))
@@ -221,7 +224,7 @@ class Forwarder:
         if answer.wait is not None:
             self._asked_not_before = monotonic() + answer.wait
 
-    def _change(self, change: Callable[[sqlite3.Connection], None]) -> None:
+    def _change(self, change: Callable[[sqlite3.Connection], None]) -> bool:
         """Take note in the journal; what it does not learn now, it owes once more."""
         for _ in range(_TRIES):
             try:
@@ -230,7 +233,8 @@ class Forwarder:
             except sqlite3.OperationalError:
                 self._woken.wait(0.1)
                 continue
-            return
+            return True
+        return False
 
     def _give_back(self) -> None:
         for each in self._connections.values():

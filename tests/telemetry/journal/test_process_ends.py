@@ -8,6 +8,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
 
 from nodespan.telemetry.journal import Journal
 from support.receiving import PlayingReceiver
@@ -336,3 +340,52 @@ def make_room():
     telemetry._journal._writer.flush(30)
 
 """
+
+
+PARTIAL = ExportTraceServiceResponse(
+    partial_success=ExportTracePartialSuccess(rejected_spans=2)
+).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("reply", "unsent"),
+    [
+        ((200, {"Content-Type": "application/x-protobuf"}, PARTIAL), 2),
+        ((200, {"Content-Type": "text/html"}, b"<html>Log in</html>"), 5),
+        ((200, {}, b"\xff"), 5),
+        ((400, {}, b""), 5),
+        ((200, {}, b""), 0),
+    ],
+    ids=["partial", "portal", "garbage", "refused", "taken"],
+)
+def test_a_receipt_is_what_says_so(
+    run_program: RunProgram,
+    hanging: PlayingReceiver,
+    journal: str,
+    reply: tuple[int, dict[str, str], bytes],
+    unsent: int,
+) -> None:
+    """What a receiver rejected, or never answered as one, is unsent; a flush is not true then."""
+    hanging.plays = lambda *_: reply
+    result = run_program(
+        START + "make(5)\nprint(telemetry.flush(0.5), telemetry.unsent)\ntelemetry.shutdown(0)",
+        OTEL_EXPORTER_OTLP_ENDPOINT=hanging.endpoint,
+        OTEL_METRICS_EXPORTER="none",
+        NODESPAN_JOURNAL=journal,
+    )
+    assert result.stdout == f"{not unsent} {unsent}\n", result.stderr
+
+
+def test_what_was_refused_does_not_wait(
+    run_program: RunProgram, hanging: PlayingReceiver, tmp_path: Path
+) -> None:
+    """The line at the exit tells apart what the next program sends, and what nobody will."""
+    hanging.plays = lambda *_: (200, {"Content-Type": "application/x-protobuf"}, PARTIAL)
+    result = run_program(
+        START + "make(5)",
+        OTEL_EXPORTER_OTLP_ENDPOINT=hanging.endpoint,
+        OTEL_METRICS_EXPORTER="none",
+        NODESPAN_JOURNAL=str(tmp_path / "journal.db"),
+    )
+    told = [line for line in lines(result.stderr) if "the program has ended" in line]
+    assert told == ["nodespan telemetry: 2 spans were not sent: the program has ended"]
