@@ -60,7 +60,8 @@ def _process_is_what_it_was() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def clean_environment(_process_is_what_it_was: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the machine that runs the tests sets anything up."""
-    for name in [name for name in os.environ if name.startswith(("OTEL_", "LANGSMITH_"))]:
+    set_here = ("OTEL_", "LANGSMITH_", "NODESPAN_")
+    for name in [name for name in os.environ if name.startswith(set_here)]:
         monkeypatch.delenv(name)
     # Nor does a test leave anything in the state folder of who runs it.
     monkeypatch.setenv("NODESPAN_JOURNAL", "off")

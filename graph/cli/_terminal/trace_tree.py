@@ -12,6 +12,7 @@ from rich.text import Text
 
 from .duration import duration
 from .plain_text import plain
+from .span_notes import cost, given, notes, speed, stalls
 from .span_tree import ASCII_LINES, LINES, branches, by_trace, continued
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ _OTHER_OUTCOME_STYLE: Final = "yellow"
 class TraceTree:
     """Renders finished or running spans: one tree a trace, one line a span.
 
-    Columns: the span's name, how long it took, time to first chunk, chunks, tokens in and out,
-    outcome. On a terminal long names are cut, so that no line is wrapped; in a pipe they are whole.
+    Columns: the span's name, with what a tool was given; how long it took, time to first chunk,
+    chunks, tokens in and out, tokens a second, stalls, cost; outcome, with why an answer was cut
+    off. On a terminal long names are cut, so that no line is wrapped; in a pipe they are whole.
 
     Args:
         spans: The spans, in any order, of one or more traces.
@@ -114,6 +116,9 @@ def _numbers(*, ascii_only: bool) -> tuple[_Number, ...]:
         _Number("chunks", partial(_count, "nodespan.stream.chunks")),
         _Number("tokens in", partial(_tokens, "gen_ai.usage.input_tokens")),
         _Number("out", partial(_tokens, "gen_ai.usage.output_tokens")),
+        _Number("tokens/s", speed),
+        _Number("stalls", stalls),
+        _Number("cost", cost),
     )
 
 
@@ -173,12 +178,17 @@ def _name(guide: str, span: SpanRecord) -> Text:
     name = Text(no_wrap=True, overflow="ellipsis")
     name.append(guide, style="dim")
     name.append(operation, style=_OPERATION_STYLES.get(operation, ""))
-    return name.append(space + rest)
+    name.append(space + rest)
+    what = given(span)
+    return name.append(f" {what}", style="dim") if what else name
 
 
 def _outcome(span: SpanRecord) -> Text:
     error_type = span.attributes.get("error.type")
-    return styled_outcome(_outcome_of(span), error_type if isinstance(error_type, str) else None)
+    text = styled_outcome(_outcome_of(span), error_type if isinstance(error_type, str) else None)
+    for note in notes(span):
+        text.append(f", {note}", style=_OTHER_OUTCOME_STYLE)
+    return text
 
 
 def styled_outcome(outcome: str, error_type: str | None) -> Text:

@@ -42,7 +42,7 @@ def test_a_stall_is_marked_where_it_was(
 ) -> None:
     """The tree says when a stream has stalled, for how long, and before which chunk."""
     model = ScriptedChatModel([["one ", Pause(0.05), "two"]])
-    list(model.stream("?", recorded(stall_threshold=0.02)))
+    list(model.stream("?", recorded(stall_threshold=0.02, first_chunk_threshold=60)))
     _, head, line, mark = shown(command, recording, "last")
     assert head.split("  ")[0] == "span"
     assert "longest wait" in head
@@ -79,7 +79,7 @@ def test_all_attributes_and_events_on_demand(
     agent.invoke({"messages": [("user", "Weather?")]}, recorded())
     few, whole = (shown(command, recording, "last", *more) for more in ((), ("--all",)))
     assert not [line for line in few if "gen_ai." in line]
-    assert [line for line in few if line.startswith("│  └─ execute_tool weather  ")]
+    assert [line for line in few if line.startswith("│  └─ execute_tool weather {")]
     told = [line for line in whole if "gen_ai.tool.call.result  Sunny in Bern." in line]
     assert len(told) == 1
     assert [line for line in whole if "on_chat_model_start at " in line]
