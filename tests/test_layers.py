@@ -66,6 +66,8 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/_reading": "_errors _journal _settings",
     "telemetry/_spool": ("_diagnostics _errors _journal _semconv _settings _upstream _version"),
     "telemetry/journal": "_errors _reading _settings",
+    "telemetry/_checkup": "_content _errors _settings _spool _values",
+    "telemetry/checkup": "_checkup",
     "telemetry/_instrument": (
         "_context _handler _process _providers _runs _settings _translation _upstream"
     ),
@@ -103,9 +105,12 @@ ROOMS: Final[Mapping[str, str]] = {
     "graph/_node": "_calls _chat_model _history",
     "graph/_agent": "_calls _chat_model _node _tools",
     "graph/cli/_terminal": "",
-    "graph/cli/_traces": "cli/_terminal",
+    "graph/cli/_script": "cli/_terminal",
+    "graph/cli/_traces": "cli/_script cli/_terminal",
+    "graph/cli/_doctor": "cli/_terminal",
+    "graph/cli/_watch": "cli/_terminal",
     "graph/cli/_chat": "_agent _chat_model cli/_terminal",
-    "graph/cli": "cli/_chat cli/_terminal cli/_traces",
+    "graph/cli": "cli/_chat cli/_doctor cli/_terminal cli/_traces cli/_watch",
     "graph/served": "_agent cli/_chat",
     "graph": "_agent _node",
 }
@@ -242,6 +247,7 @@ def test_all_else_is_private() -> None:
     """Privacy is on the door: what lies at a package's top is private, or is named here."""
     tops = {module[1] for module in KNOWN if len(module) > 1}
     assert {name for name in tops if not name.startswith("_")} == {
+        "checkup",
         "cli",
         "instrumentor",
         "journal",

@@ -10,9 +10,12 @@ from typing import Annotated, Final
 import typer
 
 from ._chat.command import chat
+from ._doctor.command import doctor
 from ._terminal.exit import ExitCode, report_bad_usage
 from ._terminal.usage_error import CommandLineError
-from ._traces.command import doctor, trace, traces
+from ._traces.trace import trace
+from ._traces.traces import traces
+from ._watch.command import watch
 
 _NAME: Final = "nodespan"
 
@@ -25,7 +28,7 @@ _app: Final = typer.Typer(
 )
 # Of a prompt without quotes the command says itself what to do.
 _app.command(context_settings={"allow_extra_args": True})(chat)
-for _command in (traces, trace, doctor):
+for _command in (traces, trace, watch, doctor):
     _app.command()(_command)
 
 

@@ -17,6 +17,7 @@ from nodespan.telemetry import OpenTelemetryCallbackHandler, TelemetryConfig
 from nodespan.telemetry._settings.record import HandlerSettings, settings_of
 
 from . import docstrings, name_tables
+from .json_keys import key_tables
 from .reference import reference
 
 if TYPE_CHECKING:
@@ -104,7 +105,10 @@ def _first_line(path: Path) -> str:
 SECTIONS: Final[dict[str, dict[str, Callable[[], str]]]] = {
     "README.md": {"costs": cost_table},
     "tests/README.md": {"index": index_of_tests},
-    "graph/README.md": {"reference": partial(reference, "nodespan.graph")},
+    "graph/README.md": {
+        "json keys": key_tables,
+        "reference": partial(reference, "nodespan.graph"),
+    },
     "model/README.md": {"reference": partial(reference, "nodespan.model")},
     "telemetry/README.md": {
         "settings": settings_table,

@@ -52,6 +52,16 @@ def branches(
         yield from _walk(root, children, guides, seen)
 
 
+def continued(guide: str, *, has_children: bool, ascii_only: bool) -> str:
+    """Return the guide of a line beneath the span that has a *guide*, and is no child of it."""
+    guides = ASCII_LINES if ascii_only else LINES
+    width = len(guides.child)
+    above = guide.removesuffix(guides.child).removesuffix(guides.last_child)
+    if len(above) < len(guide):
+        above += guides.passing if guide.endswith(guides.child) else guides.blank
+    return above + (guides.passing if has_children else guides.blank) + " " * (width - 1)
+
+
 def _walk(
     root: SpanRecord,
     children: Mapping[str | None, Sequence[SpanRecord]],

@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
 from .duration import duration
 from .plain_text import plain
-from .span_tree import ASCII_LINES, LINES, Guides, branches, by_trace
+from .span_tree import ASCII_LINES, LINES, branches, by_trace, continued
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from ....telemetry import SpanRecord
+    from .span_details import Details
 
 _OPERATION_STYLES: Final[Mapping[str, str]] = {
     "invoke_agent": "magenta",
@@ -46,17 +48,42 @@ class TraceTree:
 
     Args:
         spans: The spans, in any order, of one or more traces.
+        details: What to show beside: when each started, its waits, and what stands beneath it.
     """
 
-    def __init__(self, spans: Iterable[SpanRecord]) -> None:
+    def __init__(self, spans: Iterable[SpanRecord], details: Details | None = None) -> None:
         self._traces = by_trace(spans)
+        self._details = details
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        ascii_only = options.ascii_only
         for index, trace in enumerate(self._traces):
             if index:
                 yield Text()
             yield Text(f"trace {trace[0].trace_id}", style="dim")
-            yield _table(trace, ascii_only=options.ascii_only)
+            lines = list(branches(trace, ASCII_LINES if ascii_only else LINES))
+            if self._details is None:
+                yield _table(lines, _numbers(ascii_only=ascii_only))
+                continue
+            columns = _detailed_numbers(trace, self._details, ascii_only=ascii_only)
+            rows = console.render_lines(_table(lines, columns), options, pad=False)
+            for place, row in enumerate(rows):
+                yield Segments([*row, Segment.line()])
+                if place:
+                    yield from self._beneath(lines, place - 1, ascii_only=ascii_only)
+
+    def _beneath(
+        self, lines: Sequence[tuple[str, SpanRecord]], place: int, *, ascii_only: bool
+    ) -> Iterator[Text]:
+        """Give what stands beneath the span at a *place*, each line behind its guide."""
+        assert self._details is not None  # noqa: S101 - or nothing does
+        guide, span = lines[place]
+        following = lines[place + 1][0] if place + 1 < len(lines) else ""
+        indent = continued(guide, has_children=len(following) > len(guide), ascii_only=ascii_only)
+        began = lines[0][1].start_ns
+        for text in self._details.lines(span, began, ascii_only=ascii_only):
+            line = Text(indent, style="dim", no_wrap=True, overflow="ellipsis")
+            yield line.append(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +94,17 @@ class _Number:
     of: Callable[[SpanRecord], str]
 
 
-def _table(trace: Sequence[SpanRecord], *, ascii_only: bool) -> Table:
-    numbers = [column for column in _numbers(ascii_only=ascii_only) if any(map(column.of, trace))]
+def _table(lines: Sequence[tuple[str, SpanRecord]], columns: Iterable[_Number]) -> Table:
+    spans = [span for _, span in lines]
+    numbers = [column for column in columns if any(map(column.of, spans))]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("span", min_width=12)
     for column in numbers:
         table.add_column(column.header, justify="right", no_wrap=True)
     table.add_column("outcome", no_wrap=True, overflow="ellipsis")
-    for guide, span in branches(trace, _guides(ascii_only=ascii_only)):
+    for guide, span in lines:
         table.add_row(_name(guide, span), *(each.of(span) for each in numbers), _outcome(span))
     return table
-
-
-def _guides(*, ascii_only: bool) -> Guides:
-    return ASCII_LINES if ascii_only else LINES
 
 
 def _numbers(*, ascii_only: bool) -> tuple[_Number, ...]:
@@ -91,6 +115,32 @@ def _numbers(*, ascii_only: bool) -> tuple[_Number, ...]:
         _Number("tokens in", partial(_tokens, "gen_ai.usage.input_tokens")),
         _Number("out", partial(_tokens, "gen_ai.usage.output_tokens")),
     )
+
+
+def _detailed_numbers(
+    trace: Sequence[SpanRecord], details: Details, *, ascii_only: bool
+) -> tuple[_Number, ...]:
+    began = min(span.start_ns for span in trace)
+    mark = "..." if ascii_only else "…"
+
+    def start(span: SpanRecord) -> str:
+        after = span.start_ns - began
+        return duration(after, ascii_only=ascii_only) if after else "0"
+
+    def time(span: SpanRecord) -> str:
+        if span.end_ns is not None:
+            return _time(span, ascii_only=ascii_only)
+        return duration(details.now - span.start_ns, ascii_only=ascii_only) + mark
+
+    def wait(span: SpanRecord) -> str:
+        seconds = details.wait(span)
+        if seconds is None:
+            return ""
+        return duration(seconds * 1e9, ascii_only=ascii_only) + (mark if not span.end_ns else "")
+
+    _, first_chunk, *counts = _numbers(ascii_only=ascii_only)
+    waits = _Number("longest wait", wait)
+    return _Number("start", start), _Number("time", time), first_chunk, waits, *counts
 
 
 def _time(span: SpanRecord, *, ascii_only: bool) -> str:

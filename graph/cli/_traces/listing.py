@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 from rich.text import Text
 
-from .._terminal.duration import duration
+from .._terminal.duration import duration, when
 from .._terminal.plain_text import plain
 from .._terminal.trace_tree import styled_outcome
 
@@ -47,7 +46,7 @@ def _table(traces: Sequence[TraceRecord], *, ascii_only: bool) -> Table:
     for trace in traces:
         table.add_row(
             trace.trace_id[:_SHOWN_DIGITS],
-            f"{datetime.fromtimestamp(trace.started_at / 1e9).astimezone():%Y-%m-%d %H:%M:%S}",
+            when(trace.started_at),
             Text(plain(trace.name), no_wrap=True, overflow="ellipsis"),
             *(of(trace) for _, _, of in columns),
         )
