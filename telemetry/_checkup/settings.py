@@ -101,7 +101,8 @@ def _setting(
         return SettingInForce(name, shown, source, without_credentials(str(error)))
     if not is_given and variable is not None and (about.variable is None or value is None):
         return SettingInForce(name, _variable_text(variable, environ[variable]), source)
-    return SettingInForce(name, _text(name, value), source)
+    is_silent = given is None and variable is None and about.variable is None
+    return SettingInForce(name, "" if is_silent else _text(name, value), source)
 
 
 def _variable(name: str, about: Setting, environ: Mapping[str, str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -62,11 +63,10 @@ class Findings:
         """
         config = TelemetryConfig(journal=named)
         settings = settings_in_force(config)
-        try:
-            path = named or path_in_use(os.environ)
+        path = named or _path_in_use()
+        endpoints: tuple[EndpointCheck, ...] = ()
+        with suppress(ConfigurationError):  # the settings say it
             endpoints = check_endpoints(config, timeout=timeout)
-        except ConfigurationError:  # the settings say it
-            path, endpoints = named or default_path(), ()
         status, is_sound, trouble = None, False, None
         is_missing = False
         try:
@@ -80,12 +80,22 @@ class Findings:
         return cls(path, status, is_sound, trouble, is_missing, aside, endpoints, settings)
 
     @property
+    def troubled(self) -> tuple[SettingInForce, ...]:
+        """The settings that cannot work."""
+        return tuple(each for each in self.settings if each.trouble)
+
+    @property
+    def records(self) -> bool:
+        """Whether a program that is started here, and says nothing else, writes the journal."""
+        return any(each.name == "journal" and each.value != "off" for each in self.settings)
+
+    @property
     def is_well(self) -> bool:
         """Whether nothing is wrong: what takes no metrics is still well for all else."""
         return (
             (self.is_sound or self.is_missing)
             and all(each.is_well or each.signal == "metrics" for each in self.endpoints)
-            and not any(each.trouble for each in self.settings)
+            and not self.troubled
         )
 
     def document(self) -> dict[str, Any]:
@@ -102,6 +112,13 @@ class Findings:
             "endpoints": [asdict(each) for each in self.endpoints],
             "settings": [asdict(each) for each in self.settings],
         }
+
+
+def _path_in_use() -> Path:
+    try:
+        return path_in_use(os.environ)
+    except ConfigurationError:  # the settings say it
+        return default_path()
 
 
 # The keys of a journal's state are there where it cannot be told, too.

@@ -29,9 +29,13 @@ def lines(found: Findings) -> Iterator[str]:
         yield "state     there is none yet: nothing was recorded"
     else:
         yield f"state     {plain(found.trouble or 'it cannot be read')}"
+    if not found.records:
+        yield "records   no: programs do not write it (NODESPAN_JOURNAL=on has them do so)"
     for check in found.endpoints:
         yield from _endpoint(check)
-    if not found.endpoints:
+    if found.troubled and not found.endpoints:
+        yield "endpoint  not asked: a setting below cannot work"
+    elif not found.endpoints:
         yield "endpoint  none: nothing is sent (OTEL_EXPORTER_OTLP_ENDPOINT would say where)"
     yield from _settings(found.settings)
 

@@ -78,7 +78,7 @@ class Details:
         if not self.all:
             for name, value in event.attributes.items():
                 if name != _STACKTRACE:
-                    text.append(f"  {plain(name)}={plain(str(value))}", style="dim")
+                    text.append(f"  {plain(name)}={plain(_written(value))}", style="dim")
         return text
 
 

@@ -195,7 +195,7 @@ def styled_outcome(outcome: str, error_type: str | None) -> Text:
     """Return how a run ended in its colour, with the type of its error."""
     outcome = plain(outcome)
     text = Text(outcome, style=_OUTCOME_STYLES.get(outcome, _OTHER_OUTCOME_STYLE))
-    if error_type is not None:
+    if error_type is not None and error_type != outcome:
         text.append(f" {plain(error_type.rpartition('.')[2])}", style="not bold")
     return text
 

@@ -13,6 +13,7 @@ from .._terminal.duration import duration, when
 from .._terminal.exit import ExitCode
 from .._terminal.plain_text import plain
 from .._terminal.tail import Tail
+from .._terminal.trace_tree import styled_outcome
 from .spans import span_document, summary, tree
 
 if TYPE_CHECKING:
@@ -158,8 +159,7 @@ def _line(at: int, what: str, span: JournalSpan, depth: int) -> str:
     parts = [time, what.ljust(7), "  " * depth + plain(span.name)]
     if what == "ended":
         parts.append(duration((span.duration or 0) * 1e9, ascii_only=True))
-        error = f" {span.error.rpartition('.')[2]}" if span.error else ""
-        parts.append(plain(f"{span.outcome}{error}"))
+        parts.append(styled_outcome(span.outcome, span.error).plain)
         if span.stalls:
             parts.append(f"{span.stalls} stalls" if span.stalls > 1 else "1 stall")
     return "  ".join(parts) + "\n"

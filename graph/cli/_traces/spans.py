@@ -68,8 +68,8 @@ def _span_record(span: JournalSpan) -> SpanRecord:
 
 
 def _progress(span: JournalSpan) -> dict[str, Any]:
-    """Return what is known of a stream that goes on, as the attributes that it will have."""
-    if span.ended_at is not None or not span.chunks or span.first_chunk_at is None:
+    """Return what is known of a stream that goes on, or was lost, as attributes of its end."""
+    if not span.chunks or span.first_chunk_at is None:
         return {}
     first = (span.first_chunk_at - span.started_at) / 1e9
     return {

@@ -105,17 +105,17 @@ def _figures(activity: Activity, *, ascii_only: bool) -> list[tuple[str, str]]:
 
     first = activity.mean_time_to_first_chunk
     wait = activity.longest_wait
+    failed, mended = activity.failed_traces, activity.traces_with_errors
     shown = [
         (f"{activity.running:,} open", "bold cyan" if activity.running else ""),
-        (f"{activity.tokens_per_second:.1f} tokens/s", ""),
-        (f"first chunk {time(first)}" if first is not None else "no first chunk", ""),
+        (f"{failed:,} failed", "bold red" if failed else ""),
+        *([(f"{mended:,} with errors", "red")] if mended else []),
         (_count(activity.stalls, "stall"), "yellow" if activity.stalls else ""),
-        (f"{activity.failed_traces:,} failed", "bold red" if activity.failed_traces else ""),
+        (f"{activity.tokens_per_second:.1f} tokens/s", ""),
+        *([(f"first chunk {time(first)}", "")] if first is not None else []),
     ]
-    if activity.traces_with_errors:
-        shown.append((f"{activity.traces_with_errors:,} with errors", "red"))
     if wait is not None:
-        shown.insert(3, (f"waits {time(wait)}", "yellow" if wait > _LONG_WAIT else ""))
+        shown.append((f"waits {time(wait)}", "yellow" if wait > _LONG_WAIT else ""))
     return shown
 
 
@@ -125,10 +125,10 @@ def _count(number: int, what: str) -> str:
 
 def _failure_line(trace: TraceRecord) -> str:
     inside = f"{_count(trace.errors, 'error')} within"
-    error = (trace.error or "_OTHER") if trace.outcome in _FAILURES else inside
     at = when(trace.ended_at if trace.ended_at is not None else trace.started_at, _CLOCK)
-    told = (trace.outcome, error, trace.name, f"trace {trace.trace_id}")
-    return f"{at}  {'  '.join(map(plain, told))}\n"
+    outcome = styled_outcome(trace.outcome, trace.error).plain
+    told = [outcome, *([] if trace.outcome in _FAILURES else [inside]), plain(trace.name)]
+    return f"{at}  {'  '.join(told)}  trace {trace.trace_id}\n"
 
 
 def _screen(state: State, lines: int, *, ascii_only: bool) -> RenderableType:
@@ -136,7 +136,7 @@ def _screen(state: State, lines: int, *, ascii_only: bool) -> RenderableType:
     if activity is None:
         waits = Text(str(state.trouble), style="yellow", overflow="ellipsis")
         return Group(Text(when(time_ns(), _CLOCK), style="dim"), waits, Text("waiting for it"))
-    head = Text(when(activity.at, _CLOCK), style="dim", no_wrap=True, overflow="ellipsis")
+    head = Text(when(activity.at, _CLOCK), style="dim")
     for text, style in _figures(activity, ascii_only=ascii_only):
         head.append("  ").append(text, style=style or "not dim")
     minutes = duration(activity.seconds * 1e9, ascii_only=ascii_only)

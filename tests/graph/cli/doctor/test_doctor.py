@@ -199,6 +199,7 @@ class TestSettings:
         (wrong,) = (line for line in result.out.splitlines() if "WRONG: " in line)
         assert variable in wrong
         assert "max_open_runs" in result.out
+        assert "endpoint  not asked: a setting below cannot work" in result.out
 
     def test_what_is_switched_off(
         self, command: Command, monkeypatch: pytest.MonkeyPatch, dead_port: int
