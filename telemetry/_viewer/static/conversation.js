@@ -1,0 +1,3 @@
+// stub
+export function openConversation() {}
+export function openConversations() {}
