@@ -75,7 +75,7 @@ function fillSpan(row, span, view) {
   write(name, shortName(span.name));
   name.title = span.name;
   badges.replaceChildren(...badgesOf(span));
-  const paid = span.cost !== null && span.cost !== undefined ? money(span.cost, span.currency) : "";
+  const paid = span.cost !== null && span.cost !== undefined ? money(span.cost, view.summary.currency) : "";
   write(used, span.input !== null || span.output !== null ? `${short(span.input ?? 0)}→${short(span.output ?? 0)}${paid ? ` · ${paid}` : ""}` : "");
   used.title = "Tokens in and out, and what they cost";
   write(took, time);

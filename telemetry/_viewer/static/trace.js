@@ -7,6 +7,7 @@ import { showPanel } from "./panel.js";
 import { go, setQuery } from "./router.js";
 import { hasFailed, TraceTree } from "./trace-tree.js";
 import { treeKeys } from "./trace-keys.js";
+import { chooseByPointer, splitter, zoomByPointer } from "./trace-pointer.js";
 import { fillRow, makeRow, ROW } from "./trace-rows.js";
 import { ticks, Waterfall } from "./waterfall.js";
 import { VirtualRows } from "./virtual.js";
@@ -60,8 +61,17 @@ class TraceView {
     this.waterfall = new Waterfall(this.canvas, ROW);
     this.virtual = new VirtualRows(this.box, ROW, { make: () => makeRow(this), fill: (row, at) => fillRow(row, this, at) }, () => this.draw());
     treeKeys(this);
-    this.zooming();
-    this.splitting();
+    zoomByPointer(this);
+    chooseByPointer(this);
+    splitter(this);
+    this.onTheme = () => {
+      this.waterfall.readTheme();
+      this.draw();
+      if (this.shownId) this.choose(this.shownId);
+    };
+    document.addEventListener("themechange", this.onTheme);
+    this.resized = new ResizeObserver(() => this.redraw());
+    this.resized.observe(this.area);
   }
 
   toggle(text, name, read, write_, key) {
@@ -158,6 +168,13 @@ class TraceView {
     this.drawAxis();
     this.draw();
     if (this.isRunning) this.virtual.refresh();
+  }
+
+  /** Draw axis and bars anew. */
+  redraw() {
+    if (!this.tree) return;
+    this.drawAxis();
+    this.draw();
   }
 
   get range() {
@@ -341,71 +358,6 @@ class TraceView {
     const [from, to] = this.range;
     const at = around ?? (from + to) / 2;
     this.setZoom([at - (at - from) * factor, at + (to - at) * factor]);
-  }
-
-  zooming() {
-    this.box.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey && !event.metaKey) return;
-      event.preventDefault();
-      const x = event.clientX - this.canvas.getBoundingClientRect().left;
-      this.zoomBy(event.deltaY > 0 ? 1.25 : 0.8, this.waterfall.at(x));
-    }, { passive: false });
-    this.axisTimes.addEventListener("pointerdown", (event) => {
-      if (event.target.closest("button")) return;
-      const box = this.axisTimes.getBoundingClientRect();
-      const from = this.waterfall.at(event.clientX - box.left);
-      const stretch = el("div.stretch");
-      this.axisTimes.append(stretch);
-      const follow = (move) => {
-        const [a, b] = [event.clientX - box.left, move.clientX - box.left].sort((x, y) => x - y);
-        stretch.style.left = `${a}px`;
-        stretch.style.width = `${b - a}px`;
-      };
-      const stop = (up) => {
-        window.removeEventListener("pointermove", follow);
-        stretch.remove();
-        const to = this.waterfall.at(up.clientX - box.left);
-        if (Math.abs(up.clientX - event.clientX) > 4) this.setZoom([Math.min(from, to), Math.max(from, to)]);
-      };
-      window.addEventListener("pointermove", follow);
-      window.addEventListener("pointerup", stop, { once: true });
-    });
-    this.canvas.addEventListener("dblclick", () => this.setZoom(null));
-    this.canvas.addEventListener("click", (event) => {
-      const index = Math.floor((event.clientY - this.box.getBoundingClientRect().top + this.box.scrollTop) / ROW);
-      const row = this.rows[index];
-      if (row?.span) this.choose(row.span.id);
-      else if (row?.fold) this.open(row, !row.isOpen);
-    });
-    this.onTheme = () => {
-      this.waterfall.readTheme();
-      this.draw();
-      if (this.shownId) this.choose(this.shownId);
-    };
-    document.addEventListener("themechange", this.onTheme);
-    this.resized = new ResizeObserver(() => this.tree && (this.drawAxis(), this.draw()));
-    this.resized.observe(this.area);
-  }
-
-  splitting() {
-    const set = (share) => {
-      const bounded = Math.min(85, Math.max(15, share));
-      this.area.style.setProperty("--tree", `${bounded}%`);
-      this.split.setAttribute("aria-valuenow", String(Math.round(bounded)));
-      if (this.tree) (this.drawAxis(), this.draw());
-    };
-    this.split.addEventListener("pointerdown", (event) => {
-      this.split.setPointerCapture(event.pointerId);
-      const box = this.area.getBoundingClientRect();
-      this.split.onpointermove = (move) => set(((move.clientX - box.left) / box.width) * 100);
-      this.split.onpointerup = () => (this.split.onpointermove = null);
-    });
-    this.split.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: -3, ArrowRight: 3 }[event.key];
-      if (!step) return;
-      event.preventDefault();
-      set(Number(this.split.getAttribute("aria-valuenow")) + step);
-    });
   }
 
   close() {

@@ -85,6 +85,7 @@ export class Waterfall {
     Object.assign(this, { from: what.from, to: what.to });
     pen.clearRect(0, 0, this.width, this.height);
     this.grid();
+    this.connect(what);
     for (let index = what.first; index < what.end; index += 1) {
       const row = what.rows[index];
       const top = index * this.rowHeight - what.top;
@@ -95,7 +96,6 @@ export class Waterfall {
       if (row.fold) this.fold(row.fold, top, what.now);
       else this.bar(row.span, top, what);
     }
-    this.connect(what);
   }
 
   grid() {
