@@ -158,7 +158,8 @@ export function follow(wanted, heard) {
   for (const [name, act] of Object.entries(heard)) {
     if (name === "up") source.addEventListener("open", act);
     else if (name === "down") source.addEventListener("error", act);
-    else source.addEventListener(name, (event) => act(JSON.parse(event.data)));
+    // The connection has an event of its own that is named `open`, without data.
+    else source.addEventListener(name, (event) => event.data !== undefined && act(JSON.parse(event.data)));
   }
   return () => source.close();
 }

@@ -8,6 +8,8 @@ import { go } from "./router.js";
 import { VirtualRows } from "./virtual.js";
 
 const ROW = 30;
+/** Differences of a smaller share are those of any two runs. */
+const NOISE = 0.02;
 
 /** Open the comparison of two traces; without the second, one is chosen first. */
 export function openCompare(root, left, right) {
@@ -109,11 +111,11 @@ function changeCell(tag, a, b, as) {
   return cell;
 }
 
-function writeChange(cell, a, b, as) {
+function writeChange(cell, a, b, as, isShort = false) {
   cell.className = "number cell";
   cell.textContent = "";
-  if (a === null || b === null || a === undefined || b === undefined || a === b) return;
-  const ratio = a ? ` (${b > a ? "+" : "−"}${Math.abs(Math.round(((b - a) / a) * 100))} %)` : "";
+  if (a === null || b === null || a === undefined || b === undefined || Math.abs(b - a) <= Math.abs(a) * NOISE) return;
+  const ratio = a && !isShort ? ` (${b > a ? "+" : "−"}${Math.abs(Math.round(((b - a) / a) * 100))} %)` : "";
   cell.textContent = `${b > a ? "+" : "−"}${as(Math.abs(b - a))}${ratio}`;
   cell.classList.add(b > a ? "more" : "less");
 }
@@ -144,7 +146,7 @@ function fillRow(row, shown, told) {
   writeChange(change, left?.duration_ms, right?.duration_ms, duration);
   tokens.className = "cell number";
   tokens.textContent = tokenChange(left, right);
-  writeChange(cost, left?.cost, right?.cost, (value) => money(value, told.left.currency ?? told.right.currency));
+  writeChange(cost, left?.cost, right?.cost, (value) => money(value, told.left.currency ?? told.right.currency), true);
 }
 
 function sideCell(side_, trace) {

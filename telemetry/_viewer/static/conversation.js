@@ -130,7 +130,7 @@ function turn(run) {
   const took = (trace.ended_at ?? Date.now()) - trace.started_at;
   const facts = [duration(took), trace.first_chunk_ms !== null ? `first chunk ${duration(trace.first_chunk_ms)}` : "",
     trace.input_tokens !== null ? `${short(trace.input_tokens)} → ${short(trace.output_tokens ?? 0)} tokens` : "", money(trace.cost, trace.currency)];
-  return el("section.turn", { "aria-label": `Run ${trace.name}` },
+  return el("article.turn", { "aria-label": `Run ${trace.name}` },
     wait !== null && wait !== undefined ? el("p.wait", { class: wait > LONG_WAIT ? "long" : null }, el("span", { text: run.resumes ? `a person answered after ${duration(wait)}` : `${duration(wait)} later` })) : null,
     el("header.turn-head", {},
       el(`span.dot.${trace.outcome}`),

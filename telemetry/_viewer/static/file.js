@@ -383,7 +383,8 @@ function follow(wanted, heard) {
   for (const [name, act] of Object.entries(heard)) {
     if (name === "up") source.addEventListener("open", act);
     else if (name === "down") source.addEventListener("error", act);
-    else source.addEventListener(name, (event) => act(JSON.parse(event.data)));
+    // The connection has an event of its own that is named `open`, without data.
+    else source.addEventListener(name, (event) => event.data !== undefined && act(JSON.parse(event.data)));
   }
   return () => source.close();
 }
@@ -840,7 +841,7 @@ function spoken(span, time) {
   if (span.stalls) parts.push(`${span.stalls} stalls`);
   return parts.filter(Boolean).join(", ");
 }
-return { ROW, makeRow, fillRow, linkAddress };
+return { ROW, makeRow, fillRow, linkAddress, shortName };
 })();
 
 const in_panel = (() => {
@@ -894,7 +895,7 @@ function facts(span, detail, about) {
     ["Took", duration(end - span.start) + (span.end === null ? " so far" : "")],
     ["Started", `+${duration(span.start)}`, fullMoment(about.t0 + span.start)],
     ["First chunk", span.first !== null ? duration(span.first - span.start) : ""],
-    ["Chunks", span.chunks !== null ? count(span.chunks) : ""],
+    ["Chunks", span.chunks ? count(span.chunks) : ""],
     ["Longest gap", duration((attributes["nodespan.stream.gap.max"] ?? NaN) * 1000)],
     ["Stalls", span.stalls ? count(span.stalls) : ""],
     ["Tokens/s", typeof speed === "number" ? speed.toFixed(1) : ""],
@@ -1681,7 +1682,7 @@ const { go, setQuery } = in_router;
 const { hasFailed, TraceTree } = in_trace_tree;
 const { treeKeys } = in_trace_keys;
 const { chooseByPointer, splitter, zoomByPointer } = in_trace_pointer;
-const { fillRow, makeRow, ROW } = in_trace_rows;
+const { fillRow, makeRow, ROW, shortName } = in_trace_rows;
 const { ticks, Waterfall } = in_waterfall;
 const { VirtualRows } = in_virtual;
 
@@ -1884,12 +1885,11 @@ class TraceView {
     ];
     show(this.head,
       el(`span.dot.${summary.outcome}`),
-      el("h1.cut", { text: summary.name, title: summary.name }),
+      el("h1.cut", { text: shortName(summary.name), title: summary.name }),
       summary.outcome === "ok" ? null : el(`span.badge.${summary.outcome}`, { text: summary.error ? `${summary.outcome} · ${summary.error}` : summary.outcome }),
       summary.stalls ? el("button.badge.stalled", { type: "button", text: some(summary.stalls, "stall"), title: "Go to the stall", onclick: () => this.goTo((span) => span.stalls > 0 && span.kind === "chat") }) : null,
       summary.errors ? el("button.badge.error", { type: "button", text: some(summary.errors, "error"), title: "Go to where it failed first", onclick: () => this.goTo(hasFailed, true) }) : null,
-      ...facts.filter(([text]) => text).map(([text, title]) => el("span.fact.dim", { text, title })),
-      el("span.grow"),
+      el("div.head-facts", {}, ...facts.filter(([text]) => text).map(([text, title]) => el("span.fact.dim", { text, title }))),
       summary.conversation && !api.isFile ? el("a.button", { href: `/conversation?id=${encodeURIComponent(summary.conversation)}`, title: summary.conversation, text: "Conversation" }) : null,
       api.isFile ? null : el("a.button", { href: `/graph?trace=${this.id}`, text: "Graph" }),
       api.isFile ? null : el("a.button", { href: `/compare?left=${this.id}`, text: "Compare" }));

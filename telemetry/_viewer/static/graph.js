@@ -48,7 +48,10 @@ class GraphView {
     show(this.head, el("h1.cut", {}, el("a", { href: `/traces/${this.id}`, text: this.summary.name })), el("span.dim", { text: "graph" }), el("span.grow"),
       el("div.choice", { role: "group", "aria-label": "Colour nodes by" }, pick("time", "By time"), pick("outcome", "By outcome")));
     if (!told.is_known) {
-      show(this.page, el("div.empty", {}, el("h1", { text: "The graph of this trace is not known" }), el("p", { text: told.reason ?? "" })));
+      const seen = { nodes: told.visits.map((visit) => ({ id: visit.node, name: visit.node })) };
+      show(this.page,
+        el("div.empty", {}, el("h1", { text: "The shape of this graph is not known" }), el("p", { text: told.reason ?? "" })),
+        visitsTable(seen, new Map(told.visits.map((visit) => [visit.node, visit])), this.id));
       return;
     }
     show(this.page, ...told.graphs.map((graph) => this.figure(graph, told.visits.filter((visit) => visit.graph === graph.id))));

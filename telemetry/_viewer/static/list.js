@@ -48,7 +48,7 @@ class ListView {
       ...COLUMNS.map(([text, name]) => el(`div.cell.${name}`, { role: "columnheader", text })));
     this.box = el("div.list", { role: "grid", "aria-label": "Traces", tabindex: "0" }, el("div.list-head-group", { role: "rowgroup" }, head));
     this.empty = el("div.empty", { hidden: true });
-    show(this.root, this.filters.bar, this.totals, this.more, this.box, this.empty);
+    show(this.root, el("h1.sr", { text: "Traces" }), this.filters.bar, this.totals, this.more, this.box, this.empty);
     this.virtual = new VirtualRows(this.box, ROW, { make: () => this.makeRow(), fill: (row, at) => this.fillRow(row, at) }, (first, end) => this.need(first, end));
     this.box.addEventListener("keydown", (event) => this.onKey(event));
     document.title = "Traces · nodespan";

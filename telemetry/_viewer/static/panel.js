@@ -48,7 +48,7 @@ function facts(span, detail, about) {
     ["Took", duration(end - span.start) + (span.end === null ? " so far" : "")],
     ["Started", `+${duration(span.start)}`, fullMoment(about.t0 + span.start)],
     ["First chunk", span.first !== null ? duration(span.first - span.start) : ""],
-    ["Chunks", span.chunks !== null ? count(span.chunks) : ""],
+    ["Chunks", span.chunks ? count(span.chunks) : ""],
     ["Longest gap", duration((attributes["nodespan.stream.gap.max"] ?? NaN) * 1000)],
     ["Stalls", span.stalls ? count(span.stalls) : ""],
     ["Tokens/s", typeof speed === "number" ? speed.toFixed(1) : ""],

@@ -100,7 +100,7 @@ export function linkAddress(link) {
 }
 
 /** A span's name without what its symbol says. */
-function shortName(name) {
+export function shortName(name) {
   return name.replace(/^(invoke_agent|invoke_workflow|execute_tool|node|chat) (?=\S)/, "");
 }
 

@@ -8,7 +8,7 @@ import { go, setQuery } from "./router.js";
 import { hasFailed, TraceTree } from "./trace-tree.js";
 import { treeKeys } from "./trace-keys.js";
 import { chooseByPointer, splitter, zoomByPointer } from "./trace-pointer.js";
-import { fillRow, makeRow, ROW } from "./trace-rows.js";
+import { fillRow, makeRow, ROW, shortName } from "./trace-rows.js";
 import { ticks, Waterfall } from "./waterfall.js";
 import { VirtualRows } from "./virtual.js";
 
@@ -211,12 +211,11 @@ class TraceView {
     ];
     show(this.head,
       el(`span.dot.${summary.outcome}`),
-      el("h1.cut", { text: summary.name, title: summary.name }),
+      el("h1.cut", { text: shortName(summary.name), title: summary.name }),
       summary.outcome === "ok" ? null : el(`span.badge.${summary.outcome}`, { text: summary.error ? `${summary.outcome} · ${summary.error}` : summary.outcome }),
       summary.stalls ? el("button.badge.stalled", { type: "button", text: some(summary.stalls, "stall"), title: "Go to the stall", onclick: () => this.goTo((span) => span.stalls > 0 && span.kind === "chat") }) : null,
       summary.errors ? el("button.badge.error", { type: "button", text: some(summary.errors, "error"), title: "Go to where it failed first", onclick: () => this.goTo(hasFailed, true) }) : null,
-      ...facts.filter(([text]) => text).map(([text, title]) => el("span.fact.dim", { text, title })),
-      el("span.grow"),
+      el("div.head-facts", {}, ...facts.filter(([text]) => text).map(([text, title]) => el("span.fact.dim", { text, title }))),
       summary.conversation && !api.isFile ? el("a.button", { href: `/conversation?id=${encodeURIComponent(summary.conversation)}`, title: summary.conversation, text: "Conversation" }) : null,
       api.isFile ? null : el("a.button", { href: `/graph?trace=${this.id}`, text: "Graph" }),
       api.isFile ? null : el("a.button", { href: `/compare?left=${this.id}`, text: "Compare" }));
