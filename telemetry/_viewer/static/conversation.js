@@ -1,0 +1,145 @@
+// Conversations: all of them in a list, and one as a chat with the times that people waited.
+
+import * as api from "./api.js";
+import { afterRest, el, show } from "./dom.js";
+import { ago, count, duration, fullMoment, money, moment, short, some } from "./format.js";
+import { messageView } from "./messages.js";
+import { go } from "./router.js";
+
+const PAGE = 100;
+const LONG_WAIT = 3_600_000;
+
+/** Open the list of conversations. */
+export function openConversations(root) {
+  const view = new ConversationsView(root);
+  view.load();
+  return view;
+}
+
+class ConversationsView {
+  constructor(root) {
+    this.root = root;
+    this.shown = 0;
+    this.body = el("tbody");
+    this.more = el("button", { type: "button", text: "Show more", hidden: true, onclick: () => this.load() });
+    this.count = el("span.dim");
+    const head = ["Conversation", "Last", "Runs", "Agent", "Tokens", "Cost", "Errors"];
+    const table = el("table.plain", {}, el("thead", {}, el("tr", {}, ...head.map((text, at) => el("th", { text, scope: "col", class: at === 2 || at > 3 ? "number" : null })))), this.body);
+    show(root, el("div.bar.view-head", {}, el("h1", { text: "Conversations" }), this.count), el("div.page", { tabindex: "0", role: "region", "aria-label": "Conversations" }, table, this.more));
+    document.title = "Conversations · nodespan";
+    this.reload = afterRest(() => this.restart(), 800);
+    this.unwatch = api.follow({ traces: 1 }, { traces: () => this.reload(), reset: () => this.reload() });
+  }
+
+  restart() {
+    if (this.isClosed || this.shown > PAGE) return;
+    this.shown = 0;
+    this.load();
+  }
+
+  async load() {
+    try {
+      const told = await api.conversations({ offset: this.shown, limit: PAGE });
+      if (this.isClosed) return;
+      if (this.shown === 0) this.body.replaceChildren();
+      this.body.append(...told.conversations.map(line));
+      this.shown += told.conversations.length;
+      this.count.textContent = count(told.total);
+      this.more.hidden = this.shown >= told.total;
+      if (!told.total) this.body.append(el("tr", {}, el("td.dim", { colspan: "7", text: "No conversation has been recorded. One is the runs that share a thread_id." })));
+    } catch (error) {
+      if (!this.isClosed) show(this.root, el("div.empty", {}, el("h1", { text: "Conversations" }), el("p", { text: error.message })));
+    }
+  }
+
+  close() {
+    this.isClosed = true;
+    this.unwatch();
+  }
+
+  back() {
+    go("/");
+  }
+}
+
+function line(each) {
+  return el("tr", {},
+    el("td.cut", {}, each.running ? el("span.dot.running") : null, el("a", { href: `/conversation?id=${encodeURIComponent(each.id)}`, text: each.id, title: each.id })),
+    el("td.dim.nowrap", { text: ago(each.last_at), title: fullMoment(each.last_at) }),
+    el("td.number", { text: count(each.runs) }),
+    el("td.cut", { text: each.agent ?? "", title: each.agent }),
+    el("td.number.nowrap", { text: each.input_tokens !== null ? `${short(each.input_tokens)} → ${short(each.output_tokens ?? 0)}` : "" }),
+    el("td.number", { text: money(each.cost, each.currency) }),
+    el("td.number", {}, each.errors ? el("span.badge.error", { text: count(each.errors) }) : ""));
+}
+
+/** Open one conversation. */
+export function openConversation(root, id) {
+  const view = new ConversationView(root, id);
+  view.load();
+  return view;
+}
+
+class ConversationView {
+  constructor(root, id) {
+    this.root = root;
+    this.id = id;
+    this.page = el("div.page.chat", { tabindex: "0", role: "region", "aria-label": "Conversation" });
+    this.head = el("div.bar.view-head");
+    show(root, this.head, this.page);
+    document.title = `${id} · nodespan`;
+    this.reload = afterRest(() => this.load(), 500);
+    this.unwatch = api.follow({ traces: 1 }, {
+      traces: ({ columns }) => columns.conversation.includes(id) && this.reload(),
+      reset: () => this.reload(),
+    });
+  }
+
+  async load() {
+    let told;
+    try {
+      told = await api.conversation({ id: this.id });
+    } catch (error) {
+      if (!this.isClosed) show(this.root, el("div.empty", {}, el("h1", { text: "No such conversation" }), el("p", { text: error.message })));
+      return;
+    }
+    if (this.isClosed) return;
+    const isAtEnd = this.page.scrollTop + this.page.clientHeight > this.page.scrollHeight - 40;
+    const wasShown = this.page.childElementCount > 0;
+    const tokens = told.runs.reduce((sum, run) => sum + (run.trace.input_tokens ?? 0) + (run.trace.output_tokens ?? 0), 0);
+    show(this.head, el("h1.cut", { text: this.id, title: this.id }), el("span.dim", { text: `${some(told.runs.length, "run")} · ${short(tokens)} tokens` }), el("span.grow"), el("a.button", { href: `/?conversation=${encodeURIComponent(this.id)}`, text: "As a list" }));
+    show(this.page,
+      told.dropped ? el("p.dim", { text: `${some(told.dropped, "earlier run is", "earlier runs are")} not shown` }) : null,
+      ...told.runs.map(turn));
+    if (wasShown && isAtEnd) this.page.scrollTop = this.page.scrollHeight;
+  }
+
+  close() {
+    this.isClosed = true;
+    this.unwatch();
+  }
+
+  back() {
+    go("/conversations");
+  }
+}
+
+function turn(run) {
+  const { trace } = run;
+  const wait = run.wait_before_ms;
+  const took = (trace.ended_at ?? Date.now()) - trace.started_at;
+  const facts = [duration(took), trace.first_chunk_ms !== null ? `first chunk ${duration(trace.first_chunk_ms)}` : "",
+    trace.input_tokens !== null ? `${short(trace.input_tokens)} → ${short(trace.output_tokens ?? 0)} tokens` : "", money(trace.cost, trace.currency)];
+  return el("article.turn", { "aria-label": `Run ${trace.name}` },
+    wait !== null && wait !== undefined ? el("p.wait", { class: wait > LONG_WAIT ? "long" : null }, el("span", { text: run.resumes ? `a person answered after ${duration(wait)}` : `${duration(wait)} later` })) : null,
+    el("header.turn-head", {},
+      el(`span.dot.${trace.outcome}`),
+      el("a", { href: `/traces/${trace.trace_id}`, text: trace.name.replace(/^(invoke_agent|invoke_workflow) (?=\S)/, "") }),
+      el("span.dim", { text: moment(trace.started_at), title: fullMoment(trace.started_at) }),
+      run.resumes ? el("a.badge.resumed", { href: `/traces/${run.resumes}`, text: "↩ resumes" }) : null,
+      trace.outcome !== "ok" ? el(`span.badge.${trace.outcome}`, { text: trace.error ?? trace.outcome }) : null,
+      trace.stalls ? el("span.badge.stalled", { text: some(trace.stalls, "stall") }) : null,
+      el("span.grow"),
+      el("span.dim.facts-line", { text: facts.filter(Boolean).join(" · ") })),
+    run.messages.length ? el("div.said", {}, ...run.messages.map(messageView)) : el("p.dim.unsaid", { text: run.has_content ? "Nothing new was said." : "What was said was not recorded." }));
+}

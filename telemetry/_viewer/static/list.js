@@ -1,0 +1,284 @@
+// The list of traces: newest first, live, with filters and what the shown ones come to.
+
+import * as api from "./api.js";
+import { afterRest, el, show, write } from "./dom.js";
+import { Filters } from "./filters.js";
+import { count, duration, fullMoment, moment, money, short } from "./format.js";
+import { go } from "./router.js";
+import { VirtualRows } from "./virtual.js";
+
+const ROW = 34;
+const WINDOW = 200;
+const MOST_WINDOWS = 12;
+const COLUMNS = [["Started", "when"], ["Name", "name"], ["Outcome", "outcome"], ["Time", "time"], ["First chunk", "chunk"],
+  ["Tokens", "tokens"], ["Cost", "cost"], ["Model", "model"], ["Conversation", "conversation"]];
+
+/** Open the list. */
+export function openList(root, query) {
+  return new ListView(root, query);
+}
+
+class ListView {
+  constructor(root, query) {
+    this.root = root;
+    this.windows = new Map();
+    this.asking = new Map();
+    this.total = 0;
+    this.version = 0;
+    this.chosen = -1;
+    this.filters = new Filters(query, () => this.restart());
+    this.find = this.filters.text;
+    this.refreshLater = afterRest(() => this.refresh(), 300);
+    this.totalsLater = afterRest(() => this.askTotals(), 60);
+    this.build();
+    this.restart();
+    this.unwatch = api.follow({ traces: 1 }, {
+      traces: (message) => this.merge(message),
+      reset: () => this.restart(),
+      up: () => this.say(""),
+      down: () => this.say("not connected", true),
+    });
+    this.clock = setInterval(() => this.tick(), 1_000);
+  }
+
+  build() {
+    this.totals = el("dl.totals", { "aria-label": "Totals of what is shown", "aria-live": "off" });
+    this.more = el("button.new-traces", { type: "button", hidden: true, onclick: () => this.restart() });
+    const head = el("div.row.list-head", { role: "row", "aria-rowindex": "1" },
+      ...COLUMNS.map(([text, name]) => el(`div.cell.${name}`, { role: "columnheader", text })));
+    this.box = el("div.list", { role: "grid", "aria-label": "Traces", tabindex: "0" }, el("div.list-head-group", { role: "rowgroup" }, head));
+    this.empty = el("div.empty", { hidden: true });
+    show(this.root, el("h1.sr", { text: "Traces" }), this.filters.bar, this.totals, this.more, this.box, this.empty);
+    this.virtual = new VirtualRows(this.box, ROW, { make: () => this.makeRow(), fill: (row, at) => this.fillRow(row, at) }, (first, end) => this.need(first, end));
+    this.box.addEventListener("keydown", (event) => this.onKey(event));
+    document.title = "Traces · nodespan";
+  }
+
+  /** Begin anew, with the filters as they are. */
+  async restart() {
+    this.version += 1;
+    this.windows.clear();
+    this.asking.clear();
+    this.asOf = null;
+    this.more.hidden = true;
+    this.news = new Set();
+    this.box.scrollTop = 0;
+    await this.load(0);
+    this.totalsLater();
+  }
+
+  async load(window) {
+    if (this.asking.has(window)) return;
+    const { version } = this;
+    this.asking.set(window, true);
+    try {
+      const told = await api.traces({ ...this.filters.values, offset: window * WINDOW, limit: WINDOW, as_of: this.asOf });
+      if (version !== this.version || this.isClosed) return;
+      this.take(window, told);
+      if (!told.is_complete) setTimeout(() => version === this.version && (this.asking.delete(window), this.load(window)), 30);
+    } catch (error) {
+      if (version === this.version && !this.isClosed) this.fail(error);
+    } finally {
+      if (version === this.version) this.asking.delete(window);
+    }
+  }
+
+  take(window, told) {
+    this.asOf ??= told.as_of;
+    this.windows.delete(window);
+    this.windows.set(window, told.columns);
+    while (this.windows.size > MOST_WINDOWS) this.windows.delete(this.windows.keys().next().value);
+    this.total = told.total;
+    this.isComplete = told.is_complete;
+    this.showEmpty(null);
+    this.box.setAttribute("aria-rowcount", String(told.total + 1));
+    if (this.virtual.count === told.total) this.virtual.refresh();
+    else this.virtual.setCount(told.total);
+    if (!told.is_complete || window === 0) this.totalsLater();
+  }
+
+  fail(error) {
+    if (error.code === "no_journal") {
+      this.total = 0;
+      this.virtual.setCount(0);
+      this.showEmpty(el("div", {}, el("h1", { text: "Nothing has been recorded yet" }),
+        el("p", { text: "This list fills as soon as a program does so. Try it:" }), el("pre", { text: "nodespan chat \"Meow!\"" })));
+      this.retry = setTimeout(() => this.restart(), 2_000);
+    } else this.say(error.message, true);
+  }
+
+  showEmpty(what) {
+    const isEmpty = this.total === 0 && (this.isComplete ?? true);
+    const hint = this.filters.isSet
+      ? el("div", {}, el("h1", { text: "No trace is like that" }), el("button", { type: "button", text: "Clear the filters", onclick: () => this.filters.clear() }))
+      : el("div", {}, el("h1", { text: "No traces" }), el("p", { text: "They appear here as programs run." }));
+    this.empty.hidden = !isEmpty;
+    this.box.hidden = isEmpty;
+    if (isEmpty) show(this.empty, what ?? hint);
+  }
+
+  need(first, end) {
+    if (!this.total) return;
+    for (let window = Math.floor(first / WINDOW); window <= Math.floor((end - 1) / WINDOW); window += 1) {
+      if (window >= 0 && !this.windows.has(window)) this.load(window);
+    }
+  }
+
+  at(index) {
+    const columns = this.windows.get(Math.floor(index / WINDOW));
+    const place = index % WINDOW;
+    return columns && columns.trace_id.length > place ? [columns, place] : null;
+  }
+
+  /** Take traces that are new or have changed. */
+  merge({ columns }) {
+    let isNew = false;
+    columns.trace_id.forEach((id, at) => {
+      if (!this.replace(id, columns, at)) {
+        this.news.add(id);
+        isNew = true;
+      }
+    });
+    this.virtual.refresh();
+    if (isNew) this.refreshLater();
+    this.totalsLater();
+  }
+
+  replace(id, columns, at) {
+    for (const known of this.windows.values()) {
+      const place = known.trace_id.indexOf(id);
+      if (place < 0) continue;
+      for (const [name, values] of Object.entries(columns)) if (known[name]) known[name][place] = values[at];
+      return true;
+    }
+    return false;
+  }
+
+  /** Show what is new: at once where people look at the top, else behind a button. */
+  refresh() {
+    if (this.isClosed) return;
+    if (this.box.scrollTop < ROW) {
+      this.news.clear();
+      this.more.hidden = true;
+      this.asOf = null;
+      this.windows = new Map([...this.windows].slice(0, 0));
+      this.version += 1;
+      this.asking.clear();
+      this.load(0);
+    } else {
+      this.more.hidden = false;
+      write(this.more, `${count(this.news.size)} new · show`);
+    }
+  }
+
+  async askTotals() {
+    if (this.isClosed) return;
+    try {
+      const told = await api.totals({ ...this.filters.values, as_of: this.asOf });
+      if (!this.isClosed) this.showTotals(told);
+    } catch {
+      // The list says what is wrong.
+    }
+  }
+
+  showTotals(told) {
+    const money_ = told.costs.map((cost) => money(cost.amount, cost.currency)).join(" + ");
+    const facts = [
+      ["Runs", count(told.runs)], ["Running", told.running ? count(told.running) : "0"],
+      ["Errors", count(told.errors), told.errors ? "bad" : ""], ["Stalls", count(told.stalls), told.stalls ? "warned" : ""],
+      ["Tokens in", short(told.input_tokens)], ["Tokens out", short(told.output_tokens)], ["Cost", money_ || "–"],
+      ["p95 first chunk", duration(told.first_chunk_p95_ms) || "–"], ["p95 time", duration(told.duration_p95_ms) || "–"],
+    ];
+    show(this.totals, ...facts.map(([name, text, look]) =>
+      el("div", {}, el("dt", { text: name }), el("dd", { text, class: look || null }))));
+  }
+
+  makeRow() {
+    const cells = Object.fromEntries(COLUMNS.map(([, name]) => [name, el(`div.cell.${name}`, { role: "gridcell" })]));
+    const dot = el("span.dot");
+    const link = el("a.cut", { tabindex: "-1" });
+    const badge = el("span.badge");
+    const stalls = el("span.badge.stalled");
+    cells.name.append(dot, link);
+    cells.outcome.append(badge, stalls);
+    const row = el("div.row.list-row", { role: "row" }, ...Object.values(cells));
+    row.parts = { cells, dot, link, badge, stalls };
+    row.addEventListener("click", (event) => {
+      if (!event.target.closest("a") && row.traceId) go(`/traces/${row.traceId}`);
+    });
+    return row;
+  }
+
+  fillRow(row, index) {
+    const found = this.at(index);
+    row.id = `trace-${index}`;
+    row.classList.toggle("chosen", index === this.chosen);
+    row.setAttribute("aria-selected", String(index === this.chosen));
+    row.classList.toggle("waiting", !found);
+    if (!found) return;
+    const trace = api.record(...found);
+    const { cells, dot, link, badge, stalls } = row.parts;
+    row.traceId = trace.trace_id;
+    const isRunning = trace.ended_at === null;
+    row.isRunning = isRunning;
+    row.startedAt = trace.started_at;
+    write(cells.when, moment(trace.started_at));
+    cells.when.title = fullMoment(trace.started_at);
+    dot.className = `dot ${trace.outcome}`;
+    write(link, trace.name.replace(/^(invoke_agent|invoke_workflow) (?=\S)/, ""));
+    link.title = trace.name;
+    link.href = `/traces/${trace.trace_id}`;
+    badge.className = `badge ${trace.outcome}`;
+    badge.hidden = trace.outcome === "ok" && !trace.errors;
+    write(badge, trace.outcome === "ok" ? `${trace.errors} inside` : trace.error ?? trace.outcome);
+    badge.title = trace.error ? `${trace.outcome}: ${trace.error}` : "";
+    if (trace.outcome === "ok" && trace.errors) badge.className = "badge error";
+    stalls.hidden = !trace.stalls;
+    write(stalls, trace.stalls === 1 ? "stall" : `${trace.stalls} stalls`);
+    write(cells.time, duration((trace.ended_at ?? Date.now()) - trace.started_at));
+    write(cells.chunk, trace.first_chunk_ms !== null ? duration(trace.first_chunk_ms) : "");
+    write(cells.tokens, trace.input_tokens !== null ? `${short(trace.input_tokens)} → ${short(trace.output_tokens ?? 0)}` : "");
+    write(cells.cost, money(trace.cost, trace.currency));
+    write(cells.model, trace.models.join(", "));
+    cells.model.title = trace.models.join(", ");
+    write(cells.conversation, trace.conversation ?? "");
+    cells.conversation.title = trace.conversation ?? "";
+  }
+
+  /** Let running traces grow. */
+  tick() {
+    for (const row of this.virtual.pool.values()) {
+      if (row.isRunning) write(row.parts.cells.time, duration(Date.now() - row.startedAt));
+    }
+  }
+
+  onKey(event) {
+    const page = Math.max(1, Math.floor(this.box.clientHeight / ROW) - 2);
+    const to = { ArrowDown: this.chosen + 1, ArrowUp: this.chosen - 1, PageDown: this.chosen + page, PageUp: this.chosen - page, Home: 0, End: this.total - 1 }[event.key];
+    if (to !== undefined) {
+      event.preventDefault();
+      this.chosen = Math.min(Math.max(to, 0), this.total - 1);
+      this.virtual.reveal(this.chosen);
+      this.virtual.refresh();
+      this.box.setAttribute("aria-activedescendant", `trace-${this.chosen}`);
+    } else if (event.key === "Enter" && this.at(this.chosen)) {
+      const [columns, place] = this.at(this.chosen);
+      go(`/traces/${columns.trace_id[place]}`);
+    }
+  }
+
+  say(text, isBad = false) {
+    const state = document.getElementById("state");
+    write(state, text);
+    state.classList.toggle("bad", isBad);
+  }
+
+  close() {
+    this.isClosed = true;
+    this.unwatch?.();
+    this.say("");
+    clearInterval(this.clock);
+    clearTimeout(this.retry);
+    this.virtual.close();
+  }
+}

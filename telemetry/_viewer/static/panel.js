@@ -1,0 +1,205 @@
+// All that one span says, beside the tree.
+
+import { el, show, themeColour } from "./dom.js";
+import { count, duration, fullMoment, money, some } from "./format.js";
+import { asText, jsonView, messageView, valueView } from "./messages.js";
+import { hasFailed } from "./trace-tree.js";
+import { linkAddress } from "./trace-rows.js";
+
+/**
+ * Show a span.
+ * @param {HTMLElement} box
+ * @param {import("./trace-tree.js").Span} span
+ * @param {Object} detail attributes, events, links and the rest of it
+ * @param {{t0: number, now: number, close: () => void, links: Array}} about
+ */
+export function showPanel(box, span, detail, about) {
+  const attributes = detail.attributes;
+  show(box,
+    heading(span, about),
+    facts(span, detail, about),
+    failure(span, detail),
+    links(detail, about),
+    streamChart(span),
+    section("Evaluations", evaluations(detail.evaluations ?? [])),
+    ...content(span, detail),
+    section("Identifying parameters", table(Object.entries(detail.parameters ?? {}))),
+    section("Events", events(detail, span)),
+    section("Attributes", table(Object.entries(attributes))),
+    section("Process", table([...Object.entries(detail.resource ?? {}), ["scope", detail.scope ?? ""]]), false),
+    detail.cut ? el("p.hint.dim", { text: `${some(detail.cut, "long text was", "long texts were")} cut; the OTLP file has all of it.` }) : null,
+    identity(detail));
+  box.scrollTop = 0;
+}
+
+function heading(span, about) {
+  return el("header.panel-head", {},
+    el(`span.glyph.${span.kind}`),
+    el("h2.cut", { text: span.name, title: span.name }),
+    el(`span.badge.${span.outcome}`, { text: span.error && span.error !== span.outcome ? `${span.outcome} · ${span.error}` : span.outcome }),
+    el("button.icon-button.panel-close", { type: "button", "aria-label": "Close the panel", title: "Close (Esc)", text: "✕", onclick: about.close }));
+}
+
+function facts(span, detail, about) {
+  const { attributes } = detail;
+  const end = span.end ?? about.now;
+  const speed = attributes["nodespan.stream.tokens_per_second"];
+  const found = [
+    ["Took", duration(end - span.start) + (span.end === null ? " so far" : "")],
+    ["Started", `+${duration(span.start)}`, fullMoment(about.t0 + span.start)],
+    ["First chunk", span.first !== null ? duration(span.first - span.start) : ""],
+    ["Chunks", span.chunks ? count(span.chunks) : ""],
+    ["Longest gap", duration((attributes["nodespan.stream.gap.max"] ?? NaN) * 1000)],
+    ["Stalls", span.stalls ? count(span.stalls) : ""],
+    ["Tokens/s", typeof speed === "number" ? speed.toFixed(1) : ""],
+    ["Tokens in", span.input !== null ? count(span.input) : ""],
+    ["Tokens out", span.output !== null ? count(span.output) : ""],
+    ["Cost", money(span.cost, detail.currency)],
+    ["Attempt", span.attempt > 1 ? count(span.attempt) : ""],
+    ["Step", asText(attributes["langgraph.step"])],
+  ];
+  const shown = found.filter(([, text]) => text !== "" && text !== null);
+  return el("dl.facts", {}, ...shown.map(([name, text, title]) =>
+    el("div", { title }, el("dt", { text: name }), el("dd", { text }))));
+}
+
+function failure(span, { exception, error }) {
+  if (!exception && !(error && hasFailed(span))) return null;
+  if (!exception) return el("section.failure", { "aria-label": "Failure" }, el("p", {}, el("b", { text: error }), " arose in a run beneath, or what it said was not recorded."));
+  return el("section.failure", { "aria-label": "Failure" },
+    el("p", {}, el("b", { text: exception.type }), exception.message ? ` ${exception.message}` : ""),
+    exception.stacktrace ? el("details", {}, el("summary", { text: "Stack trace" }), el("pre.text.mono", { text: exception.stacktrace })) : null);
+}
+
+const LINKS = { resumes: ["↩ resumes", "Goes on where this run was interrupted"], resumed_by: ["↪ resumed by", "The run that went on from here"] };
+
+function links(detail, about) {
+  const back = (about.links ?? []).filter((link) => link.kind === "resumed_by" && link.from_span === detail.span_id);
+  const all = [...(detail.links ?? []), ...back.filter((link) => !(detail.links ?? []).some((each) => each.span_id === link.span_id))];
+  if (!all.length) return null;
+  return el("section.links", { "aria-label": "Links" }, ...all.map((link) => {
+    const [text, title] = LINKS[link.kind] ?? ["→ linked to", "A span that this one links to"];
+    return el("a.badge.resumed", { href: linkAddress(link), title, text: `${text} ${link.name ?? link.trace_id.slice(0, 8)}` });
+  }));
+}
+
+/** The stream of a model's call: how many chunks came when, with its gaps and stalls. */
+function streamChart(span) {
+  if (span.first === null || !span.windows?.length) return null;
+  const canvas = el("canvas.stream-chart", {
+    role: "img",
+    "aria-label": `Stream of ${count(span.chunks)} chunks, first after ${duration(span.first - span.start)}`
+      + (span.stalls ? `, ${count(span.stalls)} stalls` : ""),
+  });
+  requestAnimationFrame(() => drawStream(canvas, span));
+  return section("Stream", canvas);
+}
+
+function drawStream(canvas, span) {
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  if (!width) return;
+  const scale = window.devicePixelRatio || 1;
+  canvas.width = width * scale;
+  canvas.height = height * scale;
+  const pen = canvas.getContext("2d");
+  pen.scale(scale, scale);
+  const base = height - 16;
+  const last = span.windows.at(-1);
+  const end = Math.max(span.end ?? 0, last[0] + last[1], span.last ?? 0);
+  const x = (at) => ((at - span.start) / (end - span.start || 1)) * (width - 2) + 1;
+  const rates = span.windows.map(([, took, chunks], place) => chunks / Math.max(took, span.usualGap || 1, place ? 0 : 1));
+  const most = rates.reduce((a, b) => Math.max(a, b), 0) || 1;
+  pen.fillStyle = themeColour("--line");
+  pen.fillRect(0, base, width, 1);
+  pen.fillStyle = themeColour("--chat");
+  span.windows.forEach(([at, took], place) => {
+    const next = span.windows[place + 1]?.[0];
+    const right = next !== undefined && next - at - took < (span.usualGap ?? 0) * 3 ? next : at + Math.max(took, span.usualGap ?? 0);
+    const tall = 6 + (base - 10) * (rates[place] / most);
+    pen.fillRect(x(at), base - tall, Math.max(x(right) - x(at) - 0.5, 1.5), tall);
+  });
+  for (const [at, wait] of span.stallsAt ?? []) {
+    pen.fillStyle = themeColour("--warn");
+    pen.globalAlpha = 0.18;
+    pen.fillRect(x(at), 0, x(at + wait) - x(at), base);
+    pen.globalAlpha = 1;
+    pen.font = "600 11px system-ui, sans-serif";
+    const text = `stall ${duration(wait)}`;
+    const room = pen.measureText(text).width;
+    pen.fillText(text, Math.min(Math.max(x(at + wait / 2) - room / 2, 2), width - room - 2), 14);
+  }
+  pen.fillStyle = themeColour("--dim");
+  pen.font = "10px system-ui, sans-serif";
+  pen.fillText(`first ${duration(span.first - span.start)}`, Math.min(x(span.first), width - 80), height - 3);
+  const text = duration(end - span.start);
+  pen.fillText(text, width - pen.measureText(text).width - 1, height - 3);
+  pen.fillStyle = themeColour("--text");
+  pen.fillRect(x(span.first) - 0.75, 0, 1.5, base);
+}
+
+function content(span, { messages, io, documents }) {
+  const { system = [], input = [], output = [], tools = [] } = messages ?? {};
+  const said = [...(system.length ? [messageView({ role: "system", parts: system })] : []), ...input.map(messageView)];
+  const value = (title, given) => section(title, given !== null && given !== undefined ? valueView(given) : null);
+  const found = [
+    value("Arguments", io?.arguments),
+    value("Result", io?.result),
+    section("Documents", documents?.map(documentView)),
+    section("Answer", output.map(messageView)),
+    section(`Input · ${some(said.length, "message")}`, said, said.length < 6 || span.kind !== "chat"),
+    input.length ? null : value("Input", io?.input),
+    output.length ? null : value("Output", io?.output),
+    section(`Tools · ${count(tools.length)}`, tools.map((tool) => jsonView(tool)), false),
+  ].filter(Boolean);
+  if (!found.length && ["chat", "tool", "agent", "retrieval"].includes(span.kind)) {
+    found.push(el("p.hint.dim", {
+      text: "What was said was not recorded. It is, once OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is SPAN_ONLY.",
+    }));
+  }
+  return found;
+}
+
+function documentView(document) {
+  const score = typeof document.score === "number" ? document.score.toPrecision(3) : "";
+  return el("article.message", {}, el("header", { text: [asText(document.id), score].filter(Boolean).join(" · ") }),
+    valueView(document.content), document.metadata ? jsonView(document.metadata) : null);
+}
+
+function evaluations(found) {
+  return found.map((each) => el("div.evaluation", {},
+    el("b", { text: asText(each.name) }),
+    el("span.badge", { text: [each.score, each.label].filter((part) => part !== undefined && part !== null).map(asText).join(" · ") }),
+    each.explanation ? el("p", { text: asText(each.explanation) }) : null));
+}
+
+function events(detail, span) {
+  const shown = (detail.events ?? []).filter((event) => event.name !== "exception");
+  const views = shown.map((event) => {
+    const entries = Object.entries(event.attributes ?? {});
+    const line = [el("span.mono.dim.event-time", { text: `+${duration(event.at_us / 1000)}` }), el("span", { text: event.name })];
+    if (!entries.length) return el("div.event", { title: `after ${span.name} started` }, ...line);
+    return el("details.event", {}, el("summary", {}, ...line), table(entries));
+  });
+  if (detail.events_cut) views.push(el("p.dim", { text: `${count(detail.events_cut)} more are not shown` }));
+  return views;
+}
+
+function identity(detail) {
+  return el("p.identity.mono.dim", {}, `span ${detail.span_id}`, detail.run_id ? ` · run ${detail.run_id}` : "");
+}
+
+/** Names and values, in order of the names. */
+export function table(entries) {
+  if (!entries.length) return null;
+  const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+  return el("dl.table", {}, ...sorted.flatMap(([name, value]) => [
+    el("dt", { text: name }),
+    el("dd", {}, typeof value === "object" && value !== null ? jsonView(value) : valueView(value)),
+  ]));
+}
+
+function section(title, body, isOpen = true) {
+  const parts = (Array.isArray(body) ? body : [body]).filter(Boolean);
+  if (!parts.length) return null;
+  return el("details.section", { open: isOpen }, el("summary", {}, el("h3", { text: title })), el("div.section-body", {}, ...parts));
+}

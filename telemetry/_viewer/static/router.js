@@ -1,0 +1,64 @@
+// Which view an address shows. Each view has one, and going back leads back.
+
+/** @typedef {{close?: () => void, back?: () => void, find?: HTMLElement}} View */
+
+const ROUTES = [];
+let current = null;
+let box = null;
+
+/** Say which view an address opens; `pattern` matches the path. */
+export function route(pattern, open) {
+  ROUTES.push([pattern, open]);
+}
+
+/** Show the view of the address, in this element, now and whenever the address changes. */
+export function start(root) {
+  box = root;
+  window.addEventListener("popstate", openCurrent);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href]");
+    if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || link.hasAttribute("download")) return;
+    const to = new URL(link.href, location.href);
+    if (to.origin !== location.origin || to.pathname.startsWith("/api/") || to.hash === "#view") return;
+    event.preventDefault();
+    go(to.pathname + to.search);
+  });
+  openCurrent();
+}
+
+/** Go to an address of this page. */
+export function go(address) {
+  history.pushState(null, "", address);
+  openCurrent();
+}
+
+/** Change parameters of the address, without opening the view anew. */
+export function setQuery(changes) {
+  if (location.protocol === "file:") return;
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null || value === undefined || value === "") query.delete(name);
+    else query.set(name, value);
+  }
+  const text = query.toString();
+  history.replaceState(null, "", text ? `${location.pathname}?${text}` : location.pathname);
+}
+
+/** The view that is open. */
+export function openView() {
+  return current;
+}
+
+function openCurrent() {
+  current?.close?.();
+  current = null;
+  box.className = "";
+  const path = location.pathname;
+  for (const [pattern, open] of ROUTES) {
+    const match = pattern.exec(path);
+    if (!match) continue;
+    current = open(box, match.slice(1).map(decodeURIComponent), new URLSearchParams(location.search)) ?? null;
+    break;
+  }
+  document.dispatchEvent(new CustomEvent("viewchange"));
+}

@@ -1,0 +1,376 @@
+// One trace: its tree and its waterfall side by side, and a panel for the span that is chosen.
+
+import * as api from "./api.js";
+import { afterRest, el, inNextFrame, show, write } from "./dom.js";
+import { count, duration, fullMoment, money, moment, short, some } from "./format.js";
+import { showPanel } from "./panel.js";
+import { go, setQuery } from "./router.js";
+import { hasFailed, TraceTree } from "./trace-tree.js";
+import { treeKeys } from "./trace-keys.js";
+import { chooseByPointer, splitter, zoomByPointer } from "./trace-pointer.js";
+import { fillRow, makeRow, ROW, shortName } from "./trace-rows.js";
+import { ticks, Waterfall } from "./waterfall.js";
+import { VirtualRows } from "./virtual.js";
+
+const MOST_MARKS = 200;
+
+/** Open the view of a trace. */
+export function openTrace(root, { id, span = null, query }) {
+  const view = new TraceView(root, id, span ?? query.get("span"), query);
+  view.load();
+  return view;
+}
+
+class TraceView {
+  constructor(root, id, span, query) {
+    this.root = root;
+    this.id = id;
+    this.chosenId = span;
+    this.errorsOnly = query.has("errors");
+    this.showsPath = query.has("path");
+    this.search = query.get("find") ?? "";
+    this.closed = new Set();
+    this.unfolded = new Set();
+    this.rows = [];
+    this.zoom = null;
+    this.draw = inNextFrame(() => this.drawNow());
+    this.clockOffset = 0;
+    this.build();
+  }
+
+  build() {
+    this.head = el("div.trace-head");
+    this.find = el("input.find", {
+      type: "search", placeholder: "Find in the trace", "aria-label": "Find spans by name", value: this.search,
+      oninput: afterRest(() => this.setSearch(this.find.value), 80),
+    });
+    this.errors = this.toggle("Errors only", "errors", () => this.errorsOnly, (on) => (this.errorsOnly = on), "e");
+    this.path = this.toggle("Critical path", "path", () => this.showsPath, (on) => (this.showsPath = on), "c");
+    this.folding = el("button", { type: "button", text: "Collapse all", onclick: () => this.collapse() });
+    this.tools = el("div.bar.trace-tools", {}, this.find, this.errors, this.path, this.folding, el("span.grow"), this.menu());
+    this.axis = el("div.axis", { "aria-hidden": "true" });
+    this.axisTimes = el("div.axis-times");
+    this.axis.append(el("div.axis-names", {}, el("span", { text: "Span" })), this.axisTimes);
+    this.canvas = el("canvas.bars", { "aria-hidden": "true" });
+    this.layer = el("div.bars-layer", {}, this.canvas);
+    this.box = el("div.tree", { role: "treegrid", "aria-label": "Spans of the trace", tabindex: "0" }, this.layer);
+    this.split = el("div.split", { role: "separator", "aria-orientation": "vertical", "aria-label": "Width of the tree", tabindex: "0", "aria-valuemin": "15", "aria-valuemax": "85", "aria-valuenow": "42" });
+    this.panel = el("aside.panel", { hidden: true, tabindex: "0", "aria-label": "Span" });
+    this.area = el("div.tree-area", {}, this.axis, this.box, this.split);
+    show(this.root, this.head, this.tools, el("div.trace-body", {}, this.area, this.panel));
+    this.waterfall = new Waterfall(this.canvas, ROW);
+    this.virtual = new VirtualRows(this.box, ROW, { make: () => makeRow(this), fill: (row, at) => fillRow(row, this, at) }, () => this.draw());
+    treeKeys(this);
+    zoomByPointer(this);
+    chooseByPointer(this);
+    splitter(this);
+    this.onTheme = () => {
+      this.waterfall.readTheme();
+      this.draw();
+      if (this.shownId) this.choose(this.shownId);
+    };
+    document.addEventListener("themechange", this.onTheme);
+    this.resized = new ResizeObserver(() => this.redraw());
+    this.resized.observe(this.area);
+  }
+
+  toggle(text, name, read, write_, key) {
+    const button = el("button", { type: "button", text, "aria-pressed": String(read()), title: `${text} (${key})` });
+    button.addEventListener("click", () => {
+      write_(!read());
+      button.setAttribute("aria-pressed", String(read()));
+      setQuery({ [name]: read() ? "1" : null });
+      this.layOut();
+    });
+    return button;
+  }
+
+  menu() {
+    const saves = el("details.menu", {}, el("summary.button", { text: "Save as" }),
+      el("div.menu-items", {},
+        el("a", { href: api.fileUrl(this.id, "trace.html"), download: "", text: "HTML page" }),
+        el("a", { href: api.fileUrl(this.id, "otlp.json"), download: "", text: "OTLP JSON" }),
+        el("a", { href: api.fileUrl(this.id, "chrome.json"), download: "", text: "Perfetto trace" })));
+    return api.isFile ? null : saves;
+  }
+
+  async load() {
+    try {
+      this.take(await api.trace(this.id));
+    } catch (error) {
+      if (!this.isClosed) show(this.root, el("div.empty", {}, el("h1", { text: "No such trace" }), el("p", { text: error.message })));
+      return;
+    }
+    if (this.isClosed) return;
+    this.unwatch = api.follow({ trace: this.summary.trace_id, cursor: this.cursor }, {
+      hello: ({ now }) => (this.clockOffset = now - Date.now()),
+      spans: (message) => this.merge(message),
+      reset: () => this.reload(),
+    });
+    this.clock = setInterval(() => this.isRunning && this.tick(), 250);
+    if (document.activeElement === document.body) this.box.focus({ preventScroll: true });
+  }
+
+  async reload() {
+    try {
+      this.take(await api.trace(this.id));
+    } catch {
+      // It may be gone: what was read of it stays.
+    }
+  }
+
+  /** Take spans that are new or have changed. */
+  merge({ summary, ...message }) {
+    const byId = new Map(this.tree.spans.map((span) => [span.id, span]));
+    for (const span of api.changedSpans(message)) {
+      const known = byId.get(span.id);
+      if (known) Object.assign(known, span, { index: known.index, attempt: known.attempt, parent: span.parent ?? known.parent, isMarked: false, askedAt: undefined });
+      else byId.set(span.id, span);
+    }
+    const spans = [...byId.values()].sort((a, b) => a.start - b.start);
+    spans.forEach((span, index) => (span.index = index));
+    const shown = this.shownId;
+    this.take({ summary: summary ?? this.summary, t0: this.t0, dropped: this.dropped, cursor: message.cursor, links: this.links, spans });
+    if (shown && message.spans.span_id.includes(shown)) this.choose(shown);
+  }
+
+  take(loaded) {
+    if (this.isClosed) return;
+    this.summary = loaded.summary;
+    this.dropped = loaded.dropped;
+    this.t0 = loaded.t0;
+    this.cursor = loaded.cursor;
+    this.links = loaded.links;
+    this.tree = new TraceTree(loaded.spans);
+    this.isRunning = loaded.spans.some((span) => span.end === null);
+    this.retries = this.tree.retries();
+    this.placeLinks();
+    this.tick();
+    this.layOut();
+    this.showHead();
+    if (this.chosenId && !this.tree.byId.has(this.chosenId)) this.chosenId = null;
+    if (this.chosenId && this.shownId !== this.chosenId) this.choose(this.chosenId, { reveals: true });
+    this.askMarks();
+  }
+
+  placeLinks() {
+    for (const link of this.links) {
+      const span = this.tree.byId.get(link.from_span) ?? this.tree.spans[0];
+      if (!span) continue;
+      if (link.kind === "resumes") span.resumes = link;
+      else if (link.kind === "resumed_by") span.resumedBy = link;
+    }
+  }
+
+  tick() {
+    this.now = Date.now() + this.clockOffset - this.t0;
+    this.extent = this.tree.extent(this.now);
+    this.drawAxis();
+    this.draw();
+    if (this.isRunning) this.virtual.refresh();
+  }
+
+  /** Draw axis and bars anew. */
+  redraw() {
+    if (!this.tree) return;
+    this.drawAxis();
+    this.draw();
+  }
+
+  get range() {
+    return this.zoom ?? [0, this.extent || 1];
+  }
+
+  layOut() {
+    const wanted = this.search.toLowerCase();
+    let keep = null;
+    if (this.errorsOnly) keep = this.tree.withAncestors(hasFailed);
+    if (wanted) {
+      const found = this.tree.withAncestors((span) => span.name.toLowerCase().includes(wanted) || (span.model ?? "").toLowerCase().includes(wanted));
+      keep = keep ? new Set([...keep].filter((index) => found.has(index))) : found;
+    }
+    this.rows = this.tree.rows({ closed: this.closed, unfolded: this.unfolded, keep, folds: true });
+    this.placeOf = new Map();
+    this.rows.forEach((row, place) => row.span && this.placeOf.set(row.span.index, place));
+    this.critical = this.showsPath ? this.tree.criticalPath(this.now) : null;
+    this.box.setAttribute("aria-rowcount", String(this.rows.length + 1));
+    this.virtual.setCount(this.rows.length);
+    this.root.classList.toggle("nothing-found", this.rows.length === 0);
+    this.draw();
+  }
+
+  showHead() {
+    const { summary } = this;
+    const facts = [
+      [moment(summary.started_at), fullMoment(summary.started_at)],
+      [summary.ended_at === null ? "running" : duration(summary.ended_at - summary.started_at)],
+      [some(summary.spans, "span")],
+      [summary.input_tokens !== null ? `${short(summary.input_tokens)} → ${short(summary.output_tokens)} tokens` : "", "tokens in and out"],
+      [money(summary.cost, summary.currency)],
+      [summary.first_chunk_ms !== null ? `first chunk ${duration(summary.first_chunk_ms)}` : ""],
+    ];
+    show(this.head,
+      el(`span.dot.${summary.outcome}`),
+      el("h1.cut", { text: shortName(summary.name), title: summary.name }),
+      summary.outcome === "ok" ? null : el(`span.badge.${summary.outcome}`, { text: summary.error ? `${summary.outcome} · ${summary.error}` : summary.outcome }),
+      summary.stalls ? el("button.badge.stalled", { type: "button", text: some(summary.stalls, "stall"), title: "Go to the stall", onclick: () => this.goTo((span) => span.stalls > 0 && span.kind === "chat") }) : null,
+      summary.errors ? el("button.badge.error", { type: "button", text: some(summary.errors, "error"), title: "Go to where it failed first", onclick: () => this.goTo(hasFailed, true) }) : null,
+      el("div.head-facts", {}, ...facts.filter(([text]) => text).map(([text, title]) => el("span.fact.dim", { text, title }))),
+      summary.conversation && !api.isFile ? el("a.button", { href: `/conversation?id=${encodeURIComponent(summary.conversation)}`, title: summary.conversation, text: "Conversation" }) : null,
+      api.isFile ? null : el("a.button", { href: `/graph?trace=${this.id}`, text: "Graph" }),
+      api.isFile ? null : el("a.button", { href: `/compare?left=${this.id}`, text: "Compare" }));
+    if (this.dropped) this.head.append(el("span.badge.retry", { text: `${count(this.dropped)} more spans are not shown` }));
+    document.title = `${summary.name} · nodespan`;
+  }
+
+  /** Choose the deepest, or the first, of the spans that *wanted* says yes to. */
+  goTo(wanted, deepest = false) {
+    const found = this.tree.spans.filter(wanted);
+    if (!found.length) return;
+    const best = deepest ? found.reduce((a, b) => (b.depth > a.depth ? b : a)) : found[0];
+    this.choose(best.id, { reveals: true, opens: true });
+  }
+
+  /** Choose a span, and show all of it. */
+  async choose(id, { reveals = false } = {}) {
+    const span = this.tree.byId.get(id);
+    if (!span) return;
+    this.chosenId = this.shownId = id;
+    setQuery({ span: id });
+    if (reveals) this.reveal(span);
+    this.virtual.refresh();
+    this.draw();
+    this.panel.hidden = false;
+    const about = { t0: this.t0, now: this.now, close: () => this.closePanel(), links: this.links };
+    try {
+      const detail = await api.span(this.id, id);
+      if (this.shownId !== id || this.isClosed) return;
+      api.applyMark(span, { timeline: detail.timeline });
+      showPanel(this.panel, span, detail, about);
+      this.panel.setAttribute("aria-label", `Span ${span.name}`);
+      this.draw();
+    } catch (error) {
+      show(this.panel, el("p.empty", { text: `The span cannot be read: ${error.message}` }));
+    }
+  }
+
+  reveal(span) {
+    for (let up = this.tree.byId.get(span.parent); up; up = this.tree.byId.get(up.parent)) this.closed.delete(up.id);
+    this.layOut();
+    if (!this.placeOf.has(span.index)) {
+      for (const row of this.rows) {
+        const { fold } = row;
+        if (!fold) continue;
+        let up = span;
+        while (up && !fold.members.includes(up.index)) up = this.tree.byId.get(up.parent);
+        if (up) this.unfolded.add(fold.key);
+      }
+      this.layOut();
+    }
+    const place = this.placeOf.get(span.index);
+    if (place !== undefined) this.virtual.reveal(place);
+  }
+
+  closePanel() {
+    this.panel.hidden = true;
+    this.shownId = null;
+    setQuery({ span: null });
+    this.box.focus({ preventScroll: true });
+  }
+
+  setSearch(text) {
+    this.search = text;
+    setQuery({ find: text || null });
+    this.layOut();
+  }
+
+  open(row, isOpen) {
+    if (row.fold) isOpen ? this.unfolded.add(row.fold.key) : this.unfolded.delete(row.fold.key);
+    else isOpen ? this.closed.delete(row.span.id) : this.closed.add(row.span.id);
+    this.layOut();
+  }
+
+  collapse() {
+    const isAll = this.closed.size === 0;
+    this.closed = new Set(isAll ? this.tree.spans.filter((span) => span.children.length && span.depth > 0).map((span) => span.id) : []);
+    write(this.folding, isAll ? "Expand all" : "Collapse all");
+    this.layOut();
+  }
+
+  /** Ask for what the rows in sight show beyond the skeleton: attempts, timelines of streams, stalls. */
+  askMarks() {
+    if (this.isAsking || this.isClosed || !this.tree) return;
+    const [first, end] = this.virtual.range;
+    const isDue = (span) => span && (span.askedAt === undefined || (span.end === null && Date.now() - span.askedAt > 900));
+    const missing = this.rows.slice(first, end).map((row) => row.span).filter(isDue).slice(0, MOST_MARKS);
+    if (!missing.length) return;
+    this.isAsking = true;
+    for (const span of missing) span.askedAt = Date.now();
+    const done = () => {
+      this.isAsking = false;
+      if (this.isClosed) return;
+      this.retries = this.tree.retries();
+      this.virtual.refresh();
+      this.draw();
+    };
+    api.mark(this.id, missing).then(done, () => (this.isAsking = false));
+  }
+
+  drawNow() {
+    if (this.isClosed || !this.tree) return;
+    const left = this.area.querySelector(".axis-names").offsetWidth;
+    const width = this.box.clientWidth - left;
+    const height = this.box.clientHeight;
+    if (width < 20 || height < 1) return;
+    this.layer.style.marginLeft = `${left}px`;
+    this.waterfall.fit(width, height);
+    const [first, end] = this.virtual.range;
+    const [from, to] = this.range;
+    const chosen = this.rows.findIndex((row) => row.span?.id === this.chosenId && row.span);
+    this.waterfall.draw({
+      rows: this.rows, first, end, top: this.box.scrollTop, from, to, now: this.now, chosen,
+      path: this.critical, retries: this.retries, placeOf: this.placeOf,
+    });
+    this.askMarks();
+  }
+
+  drawAxis() {
+    const [from, to] = this.range;
+    const width = this.axisTimes.clientWidth;
+    const place = (at) => 10 + ((at - from) / (to - from || 1)) * (width - 20);
+    show(this.axisTimes, ...ticks(from, to, width / 110).filter((at) => place(at) < width - 46).map((at) => {
+      const mark = el("span.tick", { text: at === 0 ? "0" : duration(at) });
+      mark.style.left = `${place(at)}px`;
+      return mark;
+    }), this.zoom ? el("button.unzoom", { type: "button", text: "Whole trace", onclick: () => this.setZoom(null) }) : null);
+  }
+
+  setZoom(range) {
+    const whole = this.extent || 1;
+    this.zoom = range && range[1] - range[0] < whole * 0.999 ? [Math.max(0, range[0]), Math.min(whole, range[1])] : null;
+    this.drawAxis();
+    this.draw();
+  }
+
+  /** Zoom by a factor around a time. */
+  zoomBy(factor, around) {
+    const [from, to] = this.range;
+    const at = around ?? (from + to) / 2;
+    this.setZoom([at - (at - from) * factor, at + (to - at) * factor]);
+  }
+
+  close() {
+    this.isClosed = true;
+    this.unwatch?.();
+    clearInterval(this.clock);
+    document.removeEventListener("themechange", this.onTheme);
+    this.resized.disconnect();
+    this.virtual.close();
+  }
+
+  /** Where `Escape` leads. */
+  back() {
+    if (!this.panel.hidden) this.closePanel();
+    else if (!api.isFile) go("/");
+  }
+}

@@ -1,0 +1,106 @@
+// Rows of which only those in sight are elements.
+
+import { el, inNextFrame } from "./dom.js";
+
+/** @typedef {{make: () => HTMLElement, fill: (row: HTMLElement, index: number) => void}} Rows */
+
+/**
+ * A list of rows of one height in a box that scrolls. Elements are used again as it scrolls.
+ */
+export class VirtualRows {
+  /**
+   * @param {HTMLElement} box that scrolls
+   * @param {number} height of a row, in pixels
+   * @param {Rows} rows
+   * @param {(first: number, end: number) => void} [seen] is told which rows are in sight
+   */
+  constructor(box, height, rows, seen = () => {}) {
+    this.box = box;
+    this.height = height;
+    this.rows = rows;
+    this.seen = seen;
+    this.count = 0;
+    this.pool = new Map();
+    this.spare = [];
+    this.body = el("div.rows", { role: "rowgroup" });
+    box.append(this.body);
+    this.render = this.render.bind(this);
+    this.ask = inNextFrame(this.render);
+    box.addEventListener("scroll", this.ask, { passive: true });
+    this.observer = new ResizeObserver(this.ask);
+    this.observer.observe(box);
+  }
+
+  /** Say how many rows there are, and fill those in sight anew. */
+  setCount(count) {
+    this.count = count;
+    this.body.style.height = `${count * this.height}px`;
+    this.refresh();
+  }
+
+  /** Fill the rows in sight anew. */
+  refresh() {
+    this.isStale = true;
+    this.render();
+  }
+
+  /** The rows in sight, as a half-open range. */
+  get range() {
+    const top = Math.max(0, this.box.scrollTop - this.body.offsetTop);
+    const first = Math.max(0, Math.floor(top / this.height) - 4);
+    const end = Math.min(this.count, Math.ceil((top + this.box.clientHeight) / this.height) + 4);
+    return [first, Math.max(first, end)];
+  }
+
+  render() {
+    const [first, end] = this.range;
+    for (const [index, row] of this.pool) {
+      if (index >= first && index < end) continue;
+      this.pool.delete(index);
+      this.spare.push(row);
+      row.hidden = true;
+    }
+    for (let index = first; index < end; index += 1) {
+      let row = this.pool.get(index);
+      if (row && !this.isStale) continue;
+      row ??= this.take(index);
+      this.rows.fill(row, index);
+    }
+    this.isStale = false;
+    this.seen(first, end);
+  }
+
+  take(index) {
+    let row = this.spare.pop();
+    if (!row) {
+      row = this.rows.make();
+      this.body.append(row);
+    }
+    row.hidden = false;
+    row.style.transform = `translateY(${index * this.height}px)`;
+    row.setAttribute("aria-rowindex", String(index + 2));
+    this.pool.set(index, row);
+    return row;
+  }
+
+  /** The element of a row, where it is in sight. */
+  element(index) {
+    return this.pool.get(index);
+  }
+
+  /** Bring a row into sight. */
+  reveal(index) {
+    const top = this.body.offsetTop + index * this.height;
+    const head = this.body.offsetTop;
+    if (top - head < this.box.scrollTop) this.box.scrollTop = Math.max(0, top - head);
+    else if (top + this.height > this.box.scrollTop + this.box.clientHeight) {
+      this.box.scrollTop = top + this.height - this.box.clientHeight;
+    }
+    this.render();
+  }
+
+  close() {
+    this.observer.disconnect();
+    this.box.removeEventListener("scroll", this.ask);
+  }
+}
