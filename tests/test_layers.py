@@ -37,7 +37,7 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/_context": "_upstream",
     "telemetry/_content": "_errors _interrupts _values",
     "telemetry/_stream": "_context _semconv _values",
-    "telemetry/_translation": "_content _interrupts _semconv _values",
+    "telemetry/_translation": "_content _semconv _values",
     "telemetry/_settings": "_content _errors _process _semconv _values",
     # telemetry: a run's life, and what each signal makes of it
     "telemetry/_runs": (

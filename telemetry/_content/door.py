@@ -20,6 +20,7 @@ from .._errors import ConfigurationError
 from .._interrupts import INTERRUPTS
 from .._values.plain import Plain, Reader, Rules, to_json
 from .conversation import read_conversation
+from .media import measured
 from .messages import ADAPTERS
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ _LENGTH_LIMIT_VARIABLES: Final = (
 )
 
 _CONVERSATIONS: Final = ("gen_ai.input.messages", "gen_ai.output.messages")
-_PASSING: Final = Rules(adapters=ADAPTERS)
-_BEFORE_REDACTION: Final = Rules(adapters=ADAPTERS, clean=str)
+_PASSING: Final = Rules(adapters=ADAPTERS, record=measured)
+_BEFORE_REDACTION: Final = Rules(adapters=ADAPTERS, clean=str, record=measured)
 
 
 class CaptureContent(StrEnum):

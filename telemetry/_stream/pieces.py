@@ -19,6 +19,11 @@ _PIECES: Final = {
     "server_tool_call_chunk": "args",
 }
 _CALLS: Final = ("tool_call_chunk", "server_tool_call_chunk")
+# What providers' packages put a piece of the answer under, beside a chunk's content.
+_BESIDE_CONTENT: Final = (
+    *("reasoning_content", "reasoning", "function_call", "refusal", "audio", "tool_outputs"),
+    "executed_tools",
+)
 _WHOLE: Final = ("image", "audio", "video", "file", "non_standard")
 
 
@@ -74,4 +79,4 @@ def _calls_a_tool(chunk: Any) -> bool:
         return False
     extra = getattr(message, "additional_kwargs", None) or {}
     calls = getattr(message, "tool_call_chunks", None)
-    return bool(calls or extra.get("reasoning_content") or extra.get("function_call"))
+    return bool(calls or any(map(extra.get, _BESIDE_CONTENT)))
