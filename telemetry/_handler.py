@@ -20,7 +20,6 @@ from ._content.door import (
 )
 from ._context.stack import is_handled_failure
 from ._diagnostics import Diagnostics, guarded
-from ._evaluation import EvaluationWriter
 from ._interrupts import INTERRUPTS
 from ._logs.observers import log_observers
 from ._logs.run_lines import RunLog
@@ -35,6 +34,7 @@ from ._settings.keywords import lists, method_takes
 from ._settings.prices import PriceTable
 from ._settings.record import DEFAULT_MAX_OPEN_RUNS, HandlerSettings
 from ._stream.clock import Waits
+from ._traces.evaluation import EvaluationWriter
 from ._traces.writer import SpanWriter
 from ._translation import payload
 from ._translation.ending import Ending
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from langchain_core.outputs import LLMResult
     from opentelemetry.trace import SpanContext, Tracer, TracerProvider
 
-    from ._evaluation import Evaluation
+    from ._traces.evaluation import Evaluation
     from ._values.attributes import Attributes
 
 

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from opentelemetry.trace import SpanContext, TraceFlags, get_current_span
 
-from ._evaluation import Evaluation
 from ._handler import OpenTelemetryCallbackHandler, living_handlers
 from ._runs.current import run_context
 from ._runs.registry import find_span
+from ._traces.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider

@@ -46,8 +46,10 @@ ROOMS: Final[Mapping[str, str]] = {
     ),
     "telemetry/_traces": (
         "_content _context _diagnostics _process _runs _semconv _stream _translation"
-        " _upstream _values"
+        " _upstream _values _version"
     ),
+    "telemetry/_console": "_process _traces _values",
+    "telemetry/console": "_console",
     "telemetry/_metrics": (
         "_content _diagnostics _process _providers _runs _semconv _stream _translation"
         " _upstream _values _version"
@@ -56,11 +58,10 @@ ROOMS: Final[Mapping[str, str]] = {
         "_content _context _diagnostics _errors _process _runs _semconv _settings _stream"
         " _translation _upstream _values _version"
     ),
-    "telemetry/_evaluation": "_content _context _semconv _values _version",
     # telemetry: what LangChain calls, and the ways to set it up
     "telemetry/_handler": (
-        "_content _context _diagnostics _evaluation _interrupts _logs _metrics _process _runs"
-        " _semconv _settings _stream _traces _translation _upstream _values _version"
+        "_content _context _diagnostics _interrupts _logs _metrics _process _runs _semconv"
+        " _settings _stream _traces _translation _upstream _values _version"
     ),
     "telemetry/_journal": ("_context _diagnostics _errors _semconv _settings _upstream _values"),
     "telemetry/_reading": "_errors _journal _settings",
@@ -72,10 +73,10 @@ ROOMS: Final[Mapping[str, str]] = {
         "_context _handler _process _providers _runs _settings _translation _upstream"
     ),
     "telemetry/_setup": (
-        "_content _diagnostics _errors _handler _instrument _journal _process _providers"
-        " _semconv _settings _spool _upstream _values _version"
+        "_console _content _diagnostics _errors _handler _instrument _journal _process"
+        " _providers _semconv _settings _spool _upstream _values _version"
     ),
-    "telemetry/_record_evaluation": "_evaluation _handler _runs",
+    "telemetry/_record_evaluation": "_handler _runs _traces",
     "telemetry/testing": "_handler _semconv _settings _traces",
     "telemetry/instrumentor": "_instrument",
     "telemetry": (
@@ -248,6 +249,7 @@ def test_all_else_is_private() -> None:
     tops = {module[1] for module in KNOWN if len(module) > 1}
     assert {name for name in tops if not name.startswith("_")} == {
         "checkup",
+        "console",
         "cli",
         "instrumentor",
         "journal",

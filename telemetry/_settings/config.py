@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final, Self
 
 from .._content.door import CaptureContent
 from .._errors import ConfigurationError
-from .checks import as_given, capable_of, days, headers, host_names, of_kind, positive
+from .checks import as_given, capable_of, days, headers, host_names, of_kind, positive, switch
 from .journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_DAYS, journal
 from .journal import VARIABLE as JOURNAL_VARIABLE
 from .keywords import lists_itself
 from .record import Settings, Variable, setting
+from .texts import switch_named
 from .variables import Signal, check_endpoint, check_variables, exporter_names
 
 if TYPE_CHECKING:
@@ -66,6 +67,13 @@ class TelemetryConfig(Settings):
         partial(capable_of, method="should_sample", what="a Sampler of the SDK's"),
     )
     _: KW_ONLY
+    print_traces: bool | None = setting(
+        None,
+        "whether each trace is printed as a tree when it has ended; by default it is with "
+        "`OTEL_TRACES_EXPORTER=console`",
+        switch,
+        variable=Variable("NODESPAN_PRINT_TRACES", parse=switch_named),
+    )
     # Of these two the address is checked as a whole, with what the variables say, where it is used.
     prometheus_port: int | None = setting(
         None,

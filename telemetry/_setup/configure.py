@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 from uuid import uuid4
 
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
-from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 
 from .._content.door import CaptureContent
 from .._diagnostics import Diagnostics
 from .._handler import OpenTelemetryCallbackHandler
 from .._process import Locked
-from .._providers import note_shutdown
+from .._providers import known_of, note_shutdown, one_of
 from .._settings.checks import capable_of
 from .._settings.config import (
     TelemetryConfig,
@@ -307,7 +306,8 @@ def configure(
         config: what the variables do not say, or shall not.
         span_processors: get every span, beside the exporter.
         metric_readers: collect the metrics, beside the exporter.
-        console: what `console` exporters write to; by default what is `sys.stdout` at the time.
+        console: what `console` exporters and printed traces are written to; by default what is
+            `sys.stdout` at the time.
 
     Raises:
         ConfigurationError: a setting has a value that cannot work.
@@ -329,7 +329,7 @@ def configure(
     if provider is None:
         if journal is None:
             _send(config, processors)
-        made = _tracer_provider(config, resource, processors, console)
+        made = _tracer_provider(config, resource, processors)
         telemetry = Telemetry(
             made, config, made, processors, journal=journal, logs=logs, metrics=metrics
         )
@@ -341,12 +341,31 @@ def configure(
         from .observing import observe  # noqa: PLC0415
 
         observe(telemetry, metrics.provider)
+    if _prints(config, is_own=provider is None):
+        _print_traces(telemetry.tracer_provider, console)
     if journal is not None and isinstance(telemetry.tracer_provider, _ProcessorProvider):
         telemetry.tracer_provider.add_span_processor(journal.processor)
     if isinstance(telemetry.tracer_provider, _ProcessorProvider):
         for processor in span_processors:
             telemetry.tracer_provider.add_span_processor(processor)
     return telemetry
+
+
+def _prints(config: TelemetryConfig, *, is_own: bool) -> bool:
+    """Say whether traces are printed; a provider of the application's goes by the setting alone."""
+    if config.print_traces is not None:
+        return config.print_traces
+    return is_own and "console" in exporter_names(Signal.TRACES, os.environ)
+
+
+def _print_traces(provider: trace.TracerProvider, console: TextIO) -> None:
+    """Print the traces of a provider, once however often that is asked for."""
+    # Imported late: few programs do.
+    from .._console.printer import TracePrinter  # noqa: PLC0415
+
+    if isinstance(provider, _ProcessorProvider) and known_of(provider, TracePrinter) is None:
+        printer = one_of(provider, TracePrinter, lambda: TracePrinter(console))
+        provider.add_span_processor(printer)
 
 
 def _resource(config: TelemetryConfig) -> Resource:
@@ -424,11 +443,8 @@ def _tracer_provider(
     config: TelemetryConfig,
     resource: Resource,
     processors: Sequence[CountingProcessor],
-    console: TextIO,
 ) -> TracerProvider:
     provider = relayed_provider(config.sampler, resource)
-    if "console" in exporter_names(Signal.TRACES, os.environ):
-        provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=console)))
     for processor in processors:
         provider.add_span_processor(processor)
     return provider

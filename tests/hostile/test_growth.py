@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from nodespan.graph.cli._terminal.output import Output
-from nodespan.graph.cli._terminal.trace_tree import TraceTree
 from nodespan.model._openai.chunks import Chunk, ChunkReader
 from nodespan.model._openai.sse import EventTooLongError, server_sent_events
 from nodespan.model._tools import reader as constrained
@@ -21,6 +20,7 @@ from nodespan.telemetry._settings import prices
 from nodespan.telemetry._settings.prices import PriceTable
 from nodespan.telemetry._values import credentials
 from nodespan.telemetry._values.credentials import without_credentials
+from nodespan.telemetry.console import TraceTree
 from nodespan.telemetry.testing import capture_spans
 from support.hostile import chunk
 

@@ -171,6 +171,7 @@ def test_what_cannot_be_is_refused(arguments: dict[str, Any], said: str) -> None
         record_evaluation(**{"name": "relevance", **arguments})
 
 
+@pytest.mark.usefixtures("providers_put_back")
 def test_the_journal_keeps_it(tmp_path: Path) -> None:
     """A trace that is read from the journal shows who was judged, and how."""
     run_id = uuid4()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from ....telemetry.console import TraceTree
 from .._terminal.exit import report
 from .._terminal.plain_text import escaped_in_json, plain
-from .._terminal.trace_tree import TraceTree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .._terminal.duration import duration, when
+from ....telemetry.console import duration, when
 from .._terminal.plain_text import plain
 
 if TYPE_CHECKING:

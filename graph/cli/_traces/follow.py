@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 import typer
 from rich.live import Live
 
+from ....telemetry.console import duration, when
 from ....telemetry.journal import JournalError, JournalWatch, TraceNotFoundError
-from .._terminal.duration import duration, when
 from .._terminal.exit import ExitCode
 from .._terminal.plain_text import plain
 from .._terminal.tail import Tail

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
-from .._terminal.duration import duration, when
+from ....telemetry.console import duration, styled_outcome, when
 from .._terminal.plain_text import plain
-from .._terminal.trace_tree import styled_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,8 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ....telemetry import EventRecord, LinkRecord, SpanRecord
-from .._terminal.span_details import Details
-from .._terminal.trace_tree import TraceTree
+from ....telemetry.console import Details, TraceTree
 
 if TYPE_CHECKING:
     from ....telemetry.journal import (

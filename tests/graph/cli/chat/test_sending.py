@@ -69,7 +69,7 @@ def test_console(nodespan: Nodespan) -> None:
     result = nodespan("chat", "Meow!", "--json", OTEL_TRACES_EXPORTER="console")
 
     assert json.loads(result.out)["answer"] == "Meow!"
-    assert result.err.count('"name": "chat echo"') == 1
+    assert result.err.count("└─ chat echo ") == 1
 
 
 def test_some(nodespan: Nodespan, refusing: Any) -> None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
+from .._values.visible import visible
 from .duration import duration
-from .plain_text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from ....telemetry import EventRecord, SpanRecord
+    from .._traces.records import EventRecord, SpanRecord
 
 _STALL: Final = "nodespan.stream.stall"
 _EXCEPTION: Final = "exception"
@@ -74,11 +74,11 @@ class Details:
 
     def _event(self, event: EventRecord, at: str) -> Text:
         is_error = event.name == _EXCEPTION
-        text = Text(f"{plain(event.name)} at {at}", style="red" if is_error else "blue")
+        text = Text(f"{visible(event.name)} at {at}", style="red" if is_error else "blue")
         if not self.all:
             for name, value in event.attributes.items():
                 if name != _STACKTRACE:
-                    text.append(f"  {plain(name)}={plain(_written(value))}", style="dim")
+                    text.append(f"  {visible(name)}={visible(_written(value))}", style="dim")
         return text
 
 
@@ -93,7 +93,7 @@ def _stall(event: EventRecord, at: str, time: Callable[[float], str]) -> Text:
 
 def _attributes(attributes: Mapping[str, object]) -> Iterator[Text]:
     for name, value in sorted(attributes.items()):
-        yield Text.assemble((plain(name), "dim"), "  ", plain(_written(value)))
+        yield Text.assemble((visible(name), "dim"), "  ", visible(_written(value)))
 
 
 def _written(value: object) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ....telemetry import SpanRecord
+    from .._traces.records import SpanRecord
 
 
 @dataclass(frozen=True, slots=True)

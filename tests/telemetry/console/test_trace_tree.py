@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from nodespan.graph.cli._terminal.span_tree import LINES, branches, by_trace
-from nodespan.graph.cli._terminal.trace_tree import TraceTree
 from nodespan.telemetry import EventRecord, SpanRecord
+from nodespan.telemetry._console.span_tree import LINES, branches, by_trace
+from nodespan.telemetry.console import TraceTree
 
 MS = 1_000_000
 

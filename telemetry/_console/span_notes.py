@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from .plain_text import plain
+from .._values.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ....telemetry import SpanRecord
+    from .._traces.records import SpanRecord
 
 _MOST: Final = 60
 # Of a shorter stream a speed says nothing that anybody could see.
@@ -60,9 +60,9 @@ def cost(span: SpanRecord) -> str:
     attributes = span.attributes
     amount, currency = attributes.get("nodespan.cost"), attributes.get("nodespan.currency")
     if isinstance(amount, int | float):
-        return f"{_amount(amount)} {plain(str(currency))}"
+        return f"{_amount(amount)} {visible(str(currency))}"
     sums = (
-        f"{_amount(value)} {plain(name.removeprefix(_TOTAL_COST))}"
+        f"{_amount(value)} {visible(name.removeprefix(_TOTAL_COST))}"
         for name, value in attributes.items()
         if name.startswith(_TOTAL_COST) and isinstance(value, int | float)
     )
@@ -101,5 +101,5 @@ def _message(span: SpanRecord) -> str:
 
 
 def _short(text: str) -> str:
-    text = plain(text)
+    text = visible(text)
     return text if len(text) <= _MOST else f"{text[: _MOST - 3]}..."

@@ -10,8 +10,8 @@ from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
+from .._values.visible import visible
 from .duration import duration
-from .plain_text import plain
 from .span_notes import cost, given, notes, speed, stalls
 from .span_tree import ASCII_LINES, LINES, branches, by_trace, continued
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from ....telemetry import SpanRecord
+    from .._traces.records import SpanRecord
     from .span_details import Details
 
 _OPERATION_STYLES: Final[Mapping[str, str]] = {
@@ -174,7 +174,7 @@ def _tokens(attribute: str, span: SpanRecord) -> str:
 
 def _name(guide: str, span: SpanRecord) -> Text:
     """The name behind its guide, cut rather than wrapped; a name is text from elsewhere."""
-    operation, space, rest = plain(span.name).partition(" ")
+    operation, space, rest = visible(span.name).partition(" ")
     name = Text(no_wrap=True, overflow="ellipsis")
     name.append(guide, style="dim")
     name.append(operation, style=_OPERATION_STYLES.get(operation, ""))
@@ -193,10 +193,10 @@ def _outcome(span: SpanRecord) -> Text:
 
 def styled_outcome(outcome: str, error_type: str | None) -> Text:
     """Return how a run ended in its colour, with the type of its error."""
-    outcome = plain(outcome)
+    outcome = visible(outcome)
     text = Text(outcome, style=_OUTCOME_STYLES.get(outcome, _OTHER_OUTCOME_STYLE))
     if error_type is not None and error_type != outcome:
-        text.append(f" {plain(error_type.rpartition('.')[2])}", style="not bold")
+        text.append(f" {visible(error_type.rpartition('.')[2])}", style="not bold")
     return text
 
 

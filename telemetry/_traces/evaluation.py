@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import NonRecordingSpan, Status, StatusCode, set_span_in_context
 
-from ._context.current import current
-from ._semconv import names as semconv
-from ._values.attributes import attribute_text
-from ._version import VERSION
+from .._context.current import current
+from .._semconv import names as semconv
+from .._values.attributes import attribute_text
+from .._version import VERSION
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.trace import SpanContext, Tracer
     from opentelemetry.util.types import AnyValue
 
-    from ._content.door import ContentDoor
-    from ._values.attributes import Attributes
+    from .._content.door import ContentDoor
+    from .._values.attributes import Attributes
 
 _SPAN_NAME: Final = "evaluation"
 
