@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .._values.visible import visible
+from .columns import NAME_WIDTH, left_out, width_of
 from .duration import duration
 from .span_notes import cost, given, notes, speed, stalls
 from .span_tree import ASCII_LINES, LINES, branches, by_trace, continued
@@ -39,6 +40,8 @@ _OUTCOME_STYLES: Final[Mapping[str, str]] = {
     "running": "cyan",
 }
 _OTHER_OUTCOME_STYLE: Final = "yellow"
+# What is left out first where the terminal is narrow.
+_LEAST: Final = ("start", "chunks", "longest wait", "tokens in", "out", "first chunk")
 
 
 class TraceTree:
@@ -67,7 +70,11 @@ class TraceTree:
             if self._details is None:
                 yield _table(lines, _numbers(ascii_only=ascii_only))
                 continue
-            columns = _detailed_numbers(trace, self._details, ascii_only=ascii_only)
+            columns = _with_room(
+                lines,
+                _detailed_numbers(trace, self._details, ascii_only=ascii_only),
+                options.max_width,
+            )
             rows = console.render_lines(_table(lines, columns), options, pad=False)
             for place, row in enumerate(rows):
                 yield Segments([*row, Segment.line()])
@@ -107,6 +114,23 @@ def _table(lines: Sequence[tuple[str, SpanRecord]], columns: Iterable[_Number]) 
     for guide, span in lines:
         table.add_row(_name(guide, span), *(each.of(span) for each in numbers), _outcome(span))
     return table
+
+
+def _with_room(
+    lines: Sequence[tuple[str, SpanRecord]], columns: Iterable[_Number], room: int
+) -> list[_Number]:
+    """Return the columns that there is room for beside names and outcomes."""
+    spans = [span for _, span in lines]
+    names = (guide + visible(span.name) for guide, span in lines)
+    outcomes = (_outcome(span).plain for span in spans)
+    shown = [column for column in columns if any(map(column.of, spans))]
+    widths = {
+        "span": min(width_of("span", names), NAME_WIDTH),
+        **{column.header: width_of(column.header, map(column.of, spans)) for column in shown},
+        "outcome": width_of("outcome", outcomes),
+    }
+    out = left_out(widths, room, _LEAST)
+    return [column for column in shown if column.header not in out]
 
 
 def _numbers(*, ascii_only: bool) -> tuple[_Number, ...]:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 import typer
 from rich.live import Live
 
-from ....telemetry.console import duration, when
+from ....telemetry.console import duration, styled_outcome, when
 from ....telemetry.journal import JournalError, JournalWatch, TraceNotFoundError
 from .._terminal.exit import ExitCode
 from .._terminal.plain_text import plain
 from .._terminal.tail import Tail
-from .._terminal.trace_tree import styled_outcome
 from .spans import span_document, summary, tree
 
 if TYPE_CHECKING:

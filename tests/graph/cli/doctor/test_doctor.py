@@ -186,6 +186,7 @@ class TestSettings:
             ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "yes"),
             ("NODESPAN_JOURNAL_MAX_BYTES", "lots"),
             ("NODESPAN_JOURNAL_MAX_BITES", "1"),
+            ("NODESPAN_PRICE", "prices.toml"),
             ("NODESPAN_JOURNAL", "perhaps"),
         ],
     )
