@@ -18,7 +18,12 @@ from .._stream.text import StreamText
 from .._translation.exceptions import exception_attributes
 from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
-from .._translation.spans import metadata_attributes, person_attributes, span_start
+from .._translation.spans import (
+    metadata_attributes,
+    person_attributes,
+    span_start,
+    tag_attributes,
+)
 from .lazy_events import add_events
 
 if TYPE_CHECKING:
@@ -50,9 +55,10 @@ class SpanWriter:
         metadata_keys: of the metadata that spans carry.
         waits: how long the chunks of streams may be waited for.
         user_ids: whether spans carry the ids of sessions and users.
+        tags: whether spans carry the tags of runs.
     """
 
-    def __init__(  # noqa: PLR0913 - the last three are settings
+    def __init__(  # noqa: PLR0913 - the last are settings
         self,
         tracer: Tracer,
         door: ContentDoor,
@@ -62,6 +68,7 @@ class SpanWriter:
         metadata_keys: Collection[str] = (),
         waits: Waits = FOR_EVER,
         user_ids: bool = True,
+        tags: bool = False,
     ) -> None:
         self._tracer = tracer
         self._door = door
@@ -70,6 +77,7 @@ class SpanWriter:
         self._metadata_keys = metadata_keys
         self._waits = waits
         self._user_ids = user_ids
+        self._tags = tags
 
     @property
     def wants_content(self) -> bool:
@@ -146,6 +154,8 @@ class SpanWriter:
     def _details(self, run: Run) -> Attributes:
         attempt = {} if run.attempt is None else {_attempt_name(run): run.attempt}
         people = person_attributes(run.start) if self._user_ids else {}
+        if self._tags:
+            people |= tag_attributes(run.start)
         return attempt | people | metadata_attributes(run.start, self._metadata_keys)
 
     def _write_result(self, run: Run, span: Span, ending: Ending) -> None:
@@ -155,8 +165,7 @@ class SpanWriter:
         content = self._content(ending.content)
         if run.chunks is not None:
             clock = run.chunks.clock
-            tokens = attributes.get(semconv.USAGE_OUTPUT_TOKENS)
-            attributes = {**attributes, **stream_attributes(clock, tokens)}
+            attributes = {**attributes, **stream_attributes(clock, attributes, ending.said)}
             events = stream_events(clock, self._passed(run.chunks.text, content))
             add_events(span, ((run.time(at), name, make) for at, name, make in events))
         if run.parent is None or run.kind.is_agent:
