@@ -127,8 +127,8 @@ def _failure_line(trace: TraceRecord) -> str:
     inside = f"{_count(trace.errors, 'error')} within"
     error = (trace.error or "_OTHER") if trace.outcome in _FAILURES else inside
     at = when(trace.ended_at if trace.ended_at is not None else trace.started_at, _CLOCK)
-    told = (trace.outcome, error, trace.name, f"trace {trace.trace_id}")
-    return f"{at}  {'  '.join(map(plain, told))}\n"
+    parts = (trace.outcome, error, trace.name, f"trace {trace.trace_id}")
+    return f"{at}  {'  '.join(map(plain, parts))}\n"
 
 
 def _screen(state: State, lines: int, *, ascii_only: bool) -> RenderableType:
@@ -170,10 +170,10 @@ def _open(activity: Activity, room: int, *, ascii_only: bool) -> list[Renderable
         _open_row(trace, runs[trace.trace_id], activity.at, ascii_only=ascii_only)
         for trace in traces
     ]
-    told = [place for place in range(len(heads)) if any(row[place].plain for row in rows)]
-    table = _table(*(heads[place] for place in told))
+    shown = [place for place in range(len(heads)) if any(row[place].plain for row in rows)]
+    table = _table(*(heads[place] for place in shown))
     for row in rows:
-        table.add_row(*(row[place] for place in told))
+        table.add_row(*(row[place] for place in shown))
     left = activity.running - len(traces)
     return [table, *([Text(f"and {left:,} more", style="dim")] if left > 0 else [])]
 
