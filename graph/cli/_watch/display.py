@@ -169,10 +169,10 @@ def _open(activity: Activity, room: int, *, ascii_only: bool) -> list[Renderable
         _open_row(trace, runs[trace.trace_id], activity.at, ascii_only=ascii_only)
         for trace in traces
     ]
-    told = [place for place in range(len(heads)) if any(row[place].plain for row in rows)]
-    table = _table(*(heads[place] for place in told))
+    shown = [place for place in range(len(heads)) if any(row[place].plain for row in rows)]
+    table = _table(*(heads[place] for place in shown))
     for row in rows:
-        table.add_row(*(row[place] for place in told))
+        table.add_row(*(row[place] for place in shown))
     left = activity.running - len(traces)
     return [table, *([Text(f"and {left:,} more", style="dim")] if left > 0 else [])]
 
