@@ -1,19 +1,24 @@
-"""Spans as rows: the official OTLP encoding, and beside it what lists and trees show."""
+"""Spans as rows: the official OTLP encoding, and beside it what lists and trees show.
+
+The encoder is imported where spans are encoded first, on the writer's thread: it takes longer than
+all else that a start does.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
 
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
-
 from .._semconv import names as semconv
 from .._upstream.opentelemetry import span_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+        ExportTraceServiceRequest,
+    )
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -25,6 +30,8 @@ LOST: Final = "lost"
 # Of these the tokens and the cost are summed up; an agent tells those of its models once more.
 _MODELS: Final = frozenset(("chat", "text_completion", "generate_content", "embeddings"))
 _REMOTE: Final = 0x200
+# OTLP's STATUS_CODE_ERROR.
+_FAILED: Final = 2
 _MOST_ORIGINS: Final = 1_000
 # SQLite's largest integer is beyond: sums of many must fit, too.
 _MOST: Final = 1 << 53
@@ -101,7 +108,7 @@ class Encoder:
 
 
 def _origin(span: ReadableSpan) -> Origin:
-    (group,) = encode_spans([span]).resource_spans
+    (group,) = _public_encoder()([span]).resource_spans
     (scope,) = group.scope_spans
     del scope.spans[:]
     made_by = scope.SerializeToString()
@@ -115,7 +122,16 @@ def _encode() -> Callable[[ReadableSpan], Span]:
 
 
 def _encoded_publicly(span: ReadableSpan) -> Span:
-    return encode_spans([span]).resource_spans[0].scope_spans[0].spans[0]
+    encoded: Span = _public_encoder()([span]).resource_spans[0].scope_spans[0].spans[0]
+    return encoded
+
+
+def _public_encoder() -> Callable[[Sequence[ReadableSpan]], ExportTraceServiceRequest]:
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import (  # noqa: PLC0415 - late
+        encode_spans,
+    )
+
+    return encode_spans
 
 
 def row_of(span: Span, origin: Origin, run_id: bytes | None = None) -> SpanRow:
@@ -200,6 +216,8 @@ def lost(span: bytes, ended_at: int, chunks: int | None) -> Span:
         ended_at: in ns since 1970.
         chunks: how many its stream had given, where it is known.
     """
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status  # noqa: PLC0415 - late
+
     ended = Span.FromString(span)
     ended.end_time_unix_nano = max(ended_at, ended.start_time_unix_nano)
     ended.status.CopyFrom(Status(code=Status.STATUS_CODE_ERROR, message=LOST))
@@ -234,11 +252,11 @@ def _outcome(span: Span, values: Mapping[str, Any]) -> str | None:
     if not span.end_time_unix_nano:
         return None
     outcome = _text(values.get(semconv.OUTCOME))
-    return outcome or (ERROR if span.status.code == Status.STATUS_CODE_ERROR else OK)
+    return outcome or (ERROR if span.status.code == _FAILED else OK)
 
 
 def _error(span: Span, values: Mapping[str, Any]) -> str | None:
-    if span.status.code != Status.STATUS_CODE_ERROR:
+    if span.status.code != _FAILED:
         return None
     # Not the status's text: what others write there is content.
     return _text(values.get(semconv.ERROR_TYPE)) or "_OTHER"

@@ -6,8 +6,6 @@ import sqlite3
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
-
 from .recording import record
 from .rows import Origin, row_of
 
@@ -99,6 +97,9 @@ def _readable(
 def _row(
     origin: int, run_id: bytes | None, encoded: bytes, origins: dict[int, Origin]
 ) -> SpanRow | None:
+    # Imported late: hardly any program meets a damaged journal.
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span  # noqa: PLC0415
+
     try:
         span = Span.FromString(encoded)
     except Exception:  # noqa: BLE001 - damaged data may be anything

@@ -37,7 +37,9 @@ from nodespan.telemetry._diagnostics import Diagnostics
 from nodespan.telemetry._journal.recording import record
 from nodespan.telemetry._journal.rows import Encoder
 from nodespan.telemetry._journal.store import Store
+from nodespan.telemetry._settings.variables import Signal
 from nodespan.telemetry._setup.journal import ProcessJournal, set_up_journal
+from nodespan.telemetry._spool.endpoint import destination_of, endpoint_of
 from nodespan.telemetry.journal import Journal, TraceFilter
 
 from .paired import Measured, Rounds, in_turns, seconds
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.trace import Tracer
+
+    from nodespan.telemetry._journal.destinations import Destination
 
 MADE: Final = "made"
 BATCHED: Final = "batch processor"
@@ -230,6 +234,11 @@ class Contestant:
         """Makes the spans."""
         return self.provider.get_tracer("benchmark")
 
+    @property
+    def dropped(self) -> int:
+        """How many starts and ends of spans found no room."""
+        return self._journal.queue.dropped if self._journal is not None else 0
+
     def stop(self) -> None:
         """Have all written, and stop."""
         if self._journal is not None:
@@ -399,6 +408,17 @@ server.serve_forever()
 """
 
 
+def _destination(endpoint: str) -> Destination:
+    signals = (Signal.TRACES, Signal.LOGS)
+    return destination_of({each: endpoint_of(each, endpoint, None, {}) for each in signals})
+
+
+def owed_in(path: Path) -> int:
+    """Return how much a journal owes, to whomever."""
+    with Journal(path) as read:
+        return sum(backlog.spans for backlog in read.status().backlogs)
+
+
 def draining(folder: Path, traces: int) -> Iterator[Row]:
     """Measure how fast what waits for an endpoint that was away is sent."""
     with subprocess.Popen(
@@ -412,18 +432,21 @@ def draining(folder: Path, traces: int) -> Iterator[Row]:
         journal = journal_at(path)
         journal.stop(60)
         other = sqlite3.connect(path, isolation_level=None)
-        url = f"{endpoint}/v1/traces"
-        other.execute("INSERT INTO destinations (url) VALUES (?)", (url,))
-        other.execute("UPDATE spans SET destination = 1, owner = 1")
+        other.execute("BEGIN IMMEDIATE")
+        number = _destination(endpoint).number(other)
+        other.execute("UPDATE spans SET destination = ?, owner = 1", (number,))
+        other.execute("COMMIT")
         other.close()
         before, used = time.monotonic(), time.process_time()
         journal = journal_at(path, endpoint)
-        assert journal.flush(600)
+        while owed_in(path):
+            time.sleep(0.02)
         took, used = time.monotonic() - before, time.process_time() - used
         journal.stop(60)
         receiver.kill()
     goal = 5_000
-    yield Row(f"a second, drained of {spans:,}", spans / took, "", "5,000", spans / took >= goal)
+    name, rate = f"spans a second, drained of {spans:,}", spans / took
+    yield Row(name, rate, "", "5,000", is_met=rate >= goal)
     yield Row("CPU of a drained span", used / spans * _US, "us", "", is_met=True)
 
 
@@ -481,7 +504,8 @@ def start(folder: Path) -> Iterator[Row]:
     rounds = in_turns(turns, 9)
     added = rounds.added("journal", "off").times(_MS)
     most = 5.0
-    yield Row("configure(), with a journal over without", added, "ms", "5 ms", added.median <= most)
+    name = "configure(), with a journal over without"
+    yield Row(name, added, "ms", "5 ms", is_met=added.median <= most)
     yield Row("configure(), without", rounds.alone("off").times(_MS), "ms", "", is_met=True)
 
 
