@@ -108,7 +108,12 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             log_events=bool(settings.log_events),
             schema_url=edition.schema_url,
         )
-        self._run_log = RunLog(self._runs, self.diagnostics, _waits(settings))
+        self._run_log = RunLog(
+            self._runs,
+            self.diagnostics,
+            _waits(settings),
+            has_messages=door.capture.on_spans,
+        )
         observers: list[RunObserver] = [
             self._run_log,
             Metrics(settings.meter_provider, edition, self.diagnostics),
