@@ -35,6 +35,7 @@ from ._settings.prices import PriceTable
 from ._settings.record import DEFAULT_MAX_OPEN_RUNS, HandlerSettings
 from ._stream.clock import Waits
 from ._traces.evaluation import EvaluationWriter
+from ._traces.memory import MemoryWriter
 from ._traces.writer import SpanWriter
 from ._translation import payload
 from ._translation.ending import Ending
@@ -108,7 +109,12 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             log_events=bool(settings.log_events),
             schema_url=edition.schema_url,
         )
-        self._run_log = RunLog(self._runs, self.diagnostics, _waits(settings))
+        self._run_log = RunLog(
+            self._runs,
+            self.diagnostics,
+            _waits(settings),
+            has_messages=door.capture.on_spans,
+        )
         observers: list[RunObserver] = [
             self._run_log,
             Metrics(settings.meter_provider, edition, self.diagnostics),
@@ -119,6 +125,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         )
         writer = _writer(settings, tracer, door, edition, self.diagnostics)
         self._tracer_provider = settings.tracer_provider
+        self.memory = MemoryWriter(tracer, door, self.diagnostics) if edition.is_newest else None
         self._evaluations = EvaluationWriter(
             tracer, door, settings.logger_provider, edition.schema_url
         )

@@ -70,7 +70,7 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/_checkup": "_content _errors _settings _spool _values",
     "telemetry/checkup": "_checkup",
     "telemetry/_instrument": (
-        "_context _handler _process _providers _runs _settings _translation _upstream"
+        "_context _handler _process _providers _runs _settings _traces _translation _upstream"
     ),
     "telemetry/_setup": (
         "_console _content _diagnostics _errors _handler _instrument _journal _process"

@@ -15,6 +15,7 @@ from .._settings.record import HandlerSettings
 from .._upstream.langchain import Hook
 from .._upstream.langgraph import cached_writes, callback_manager_makers
 from .cached_nodes import wrap_async_match, wrap_match
+from .memory import memory_wrappers
 from .patches import Patches
 from .wrappers import (
     wrap_async_call,
@@ -27,6 +28,7 @@ from .wrappers import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .._traces.memory import MemoryWriter
 
 _TOO_LATE: Final = "instrument was called again with other settings, without uninstrument before"
 
@@ -153,9 +155,15 @@ def _wrappers() -> tuple[tuple[Any, str, Callable[[Any], Any]], ...]:
         (BaseLLM, "astream", wrap_async_stream),
         (BaseTool, "arun", wrap_async_call),
         (BaseRetriever, "ainvoke", wrap_async_call),
+        *memory_wrappers(_memory),
         *((module, name, _with_handler) for module, name in callback_manager_makers()),
         *((loop, name, wrap) for (loop, name), wrap in zip(cached_writes(), matches, strict=False)),
     )
+
+
+def _memory() -> MemoryWriter | None:
+    handler = _switch.get()
+    return handler.memory if handler is not None else None
 
 
 def _with_handler(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -42,6 +42,7 @@ LOGGER.addHandler(logging.NullHandler())
 
 _NS: Final = 1e9
 _DECIMALS: Final = 6
+_HINT: Final = "capture_content=SPAN_ONLY records on spans what exceptions say"
 _STEPS: Final = (RunKind.NODE, RunKind.ATTEMPTS, RunKind.RETRIEVER, RunKind.RUNNABLE)
 _FAILURES: Final = (Outcome.ERROR, Outcome.LOST)
 _USAGE: Final = {
@@ -64,12 +65,17 @@ class RunLog:
         runs: the open runs.
         diagnostics: counts what could not be logged.
         waits: how long the chunks of streams may be waited for.
+        has_messages: whether spans have what exceptions say; else the first failure says which
+            setting does that.
     """
 
-    def __init__(self, runs: OpenRuns, diagnostics: Diagnostics, waits: Waits) -> None:
+    def __init__(
+        self, runs: OpenRuns, diagnostics: Diagnostics, waits: Waits, *, has_messages: bool
+    ) -> None:
         self._runs = runs
         self._diagnostics = diagnostics
         self._stalls = StallWatch(waits, self._stalled)
+        self._owes_hint = not has_messages
 
     def forget(self) -> None:
         """Forget every run: this is a forked child, and they are its parent's."""
@@ -92,7 +98,11 @@ class RunLog:
         is_failure = outcome in _FAILURES and (run.parent is None or _arose_in(run, ending))
         level = logging.WARNING if is_failure else _level(run)
         if LOGGER.isEnabledFor(level):
-            _log(level, "run ended", run, _result(run, ending, outcome))
+            fields = _result(run, ending, outcome)
+            if ending.error is not None and self._owes_hint:
+                self._owes_hint = False
+                fields["hint"] = _HINT
+            _log(level, "run ended", run, fields)
 
     def first_chunk(self, run: Run, counter: ChunkCounter, at: int) -> None:
         """Log that the first chunk of a run has come, *at* a time in ns, and await no more."""

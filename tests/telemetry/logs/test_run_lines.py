@@ -281,3 +281,19 @@ def test_where_nobody_listens_nothing_watches(traced: Traced, monkeypatch: Any) 
     next(stream)
     assert set(threading.enumerate()) <= before
     list(stream)
+
+
+@pytest.mark.parametrize("mode", ["NO_CONTENT", "SPAN_ONLY"])
+def test_the_first_failure_says_which_setting_shows_its_message(
+    traced: Traced, caplog: pytest.LogCaptureFixture, mode: str
+) -> None:
+    """It is a word beside the exception's class, once, and none where the message is recorded."""
+    handler = OpenTelemetryCallbackHandler(
+        tracer_provider=traced.tracer_provider, capture_content=mode
+    )
+    for _ in range(2):
+        with pytest.raises(ValueError, match=PLANTED):
+            Talker(fails_with=ValueError(PLANTED)).invoke("hi", {"callbacks": [handler]})
+    hints = [vars(record).get("hint") for record in lines(caplog, "run ended")]
+    shown = "capture_content=SPAN_ONLY records on spans what exceptions say"
+    assert hints == ([shown, None] if mode == "NO_CONTENT" else [None, None])
