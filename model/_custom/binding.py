@@ -100,8 +100,8 @@ class ModelBinding(_AsLangChains, RunnableBinding[LanguageModelInput, AIMessage]
     @property
     def _public(self) -> dict[str, Any]:
         secret = frozenset[str]().union(*map(secret_fields, _models_in(self.bound)))
-        told = {name: value for name, value in self.kwargs.items() if name not in secret}
-        public: dict[str, Any] = without_secrets(told)
+        kept = {name: value for name, value in self.kwargs.items() if name not in secret}
+        public: dict[str, Any] = without_secrets(kept)
         return public
 
 

@@ -22,14 +22,13 @@ from .provider_fields import KEY, ProviderFields
 from .wire import (
     Choice,
     Chunk,
-    CompletionDetails,
     Delta,
     Function,
-    PromptDetails,
     ToolCall,
     Usage,
     text_in,
     thinking_in,
+    usage_metadata,
 )
 
 if TYPE_CHECKING:
@@ -124,10 +123,10 @@ class ChunkReader:
         "_characters",
         "_fields",
         "_has_deltas",
+        "_has_said_identity",
         "_logprobs",
         "_next_index",
         "_server",
-        "_told_identity",
         "_usage",
         "has_ended",
     )
@@ -141,7 +140,7 @@ class ChunkReader:
         self._calls: list[_CallInTheMaking] = []
         self._characters: defaultdict[str, _Characters] = defaultdict(_Characters)
         self._next_index = 0
-        self._told_identity = False
+        self._has_said_identity = False
         self._usage = Usage()
         self.has_ended = False
 
@@ -183,8 +182,8 @@ class ChunkReader:
         for kind, tokens in (choice.logprobs or {}).items():
             if isinstance(tokens, list):
                 self._logprobs.setdefault(kind, []).extend(tokens)
-        if pieces and not self._told_identity:
-            self._told_identity = True
+        if pieces and not self._has_said_identity:
+            self._has_said_identity = True
             yield AIMessageChunk(content="", response_metadata=_identity(chunk))
         yield from pieces
         if choice.finish_reason:
@@ -259,7 +258,7 @@ class ChunkReader:
     def _new_usage(self, usage: Usage) -> UsageMetadata:
         """Tell what is new: some servers report the usage so far with every chunk."""
         before, self._usage = self._usage, self._usage.updated(usage)
-        new: UsageMetadata = _difference(_usage_metadata(self._usage), _usage_metadata(before))
+        new: UsageMetadata = _difference(usage_metadata(self._usage), usage_metadata(before))
         return new
 
 
@@ -383,26 +382,6 @@ def _identity(chunk: Chunk) -> dict[str, Any]:
         "system_fingerprint": chunk.system_fingerprint,
     }
     return {name: value for name, value in metadata.items() if value}
-
-
-def _usage_metadata(usage: Usage) -> dict[str, Any]:
-    prompt = usage.prompt_tokens_details or PromptDetails()
-    completion = usage.completion_tokens_details or CompletionDetails()
-    prompt_tokens, completion_tokens = usage.prompt_tokens or 0, usage.completion_tokens or 0
-    return {
-        "input_tokens": prompt_tokens,
-        "output_tokens": completion_tokens,
-        # Some servers count what is neither, such as the tokens of their own tools.
-        "total_tokens": max(usage.total_tokens or 0, prompt_tokens + completion_tokens),
-        "input_token_details": _told(cache_read=prompt.cached_tokens, audio=prompt.audio_tokens),
-        "output_token_details": _told(
-            reasoning=completion.reasoning_tokens, audio=completion.audio_tokens
-        ),
-    }
-
-
-def _told(**counts: int | None) -> dict[str, int]:
-    return {name: count for name, count in counts.items() if count is not None}
 
 
 def _difference(now: dict[str, Any], before: dict[str, Any]) -> Any:

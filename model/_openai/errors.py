@@ -113,9 +113,11 @@ def without_frames(error: ModelError, secrets: Sequence[str]) -> ModelError:
     while id(below) not in seen:
         seen.add(id(below))
         reason = below.__cause__ or (None if below.__suppress_context__ else below.__context__)
-        told = reason is not None and hide(repr(reason), secrets) == repr(reason)
+        is_harmless = reason is not None and hide(repr(reason), secrets) == repr(reason)
         below.__context__ = None
-        below.__cause__ = reason.with_traceback(None) if reason is not None and told else None
+        below.__cause__ = (
+            reason.with_traceback(None) if reason is not None and is_harmless else None
+        )
         below = below.__cause__ or below
     return error
 
@@ -235,8 +237,8 @@ class ServerAnswer:
 
     def _said(self, status: int | None, details: _Details) -> str:
         words = " ".join(self._hide(details.message).split())[:_MESSAGE_LIMIT]
-        told = [str(status)] if status is not None else []
-        return f" ({': '.join([*told, words] if words else told)})" if told or words else ""
+        parts = [str(status)] if status is not None else []
+        return f" ({': '.join([*parts, words] if words else parts)})" if parts or words else ""
 
     def _facts(self, status: int | None, body: str | None) -> dict[str, Any]:
         names = (self.headers.get(name) for name in _REQUEST_ID_HEADERS)
@@ -297,9 +299,9 @@ def _details_of(error: Any) -> _Details:
     )
 
 
-def _count(told: Any, found: re.Match[str] | None) -> int | None:
-    if isinstance(told, int):
-        return told if 0 <= told <= MAX_COUNT else None
+def _count(value: Any, found: re.Match[str] | None) -> int | None:
+    if isinstance(value, int):
+        return value if 0 <= value <= MAX_COUNT else None
     return int(found[1]) if found else None
 
 

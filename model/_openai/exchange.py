@@ -317,8 +317,8 @@ def _headers(completion: Completion) -> dict[str, str]:
 
 def _encoding(response: httpx.Response) -> str:
     """Name the encoding of an answer's body, if it has one."""
-    told: str = response.headers.get("content-encoding", "").strip().lower()
-    return "" if told == "identity" else told[:_SAID_LIMIT]
+    encoding: str = response.headers.get("content-encoding", "").strip().lower()
+    return "" if encoding == "identity" else encoding[:_SAID_LIMIT]
 
 
 def _pieces(reader: ChunkReader, chunk: Chunk, answer: ServerAnswer) -> Iterator[Piece]:

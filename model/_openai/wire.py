@@ -13,9 +13,9 @@ MAX_COUNT: Final = 2**53
 """More tokens than that nobody counts."""
 
 
-def _count_in_range(told: Any) -> Any:
-    is_number = isinstance(told, int | float)
-    return None if is_number and not 0 <= told <= MAX_COUNT else told
+def _count_in_range(value: Any) -> Any:
+    is_number = isinstance(value, int | float)
+    return None if is_number and not 0 <= value <= MAX_COUNT else value
 
 
 _Count: TypeAlias = Annotated[int | None, BeforeValidator(_count_in_range)]
@@ -140,3 +140,24 @@ def thinking_in(part: Any) -> str:
         return ""
     inner = part.get("thinking") or part.get("reasoning") or part.get("text") or ""
     return "".join(map(text_in, inner)) if isinstance(inner, list) else str(inner)
+
+
+def usage_metadata(usage: Usage) -> dict[str, Any]:
+    """Return the counts by LangChain's names."""
+    prompt = usage.prompt_tokens_details or PromptDetails()
+    completion = usage.completion_tokens_details or CompletionDetails()
+    prompt_tokens, completion_tokens = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    return {
+        "input_tokens": prompt_tokens,
+        "output_tokens": completion_tokens,
+        # Some servers count what is neither, such as the tokens of their own tools.
+        "total_tokens": max(usage.total_tokens or 0, prompt_tokens + completion_tokens),
+        "input_token_details": _known(cache_read=prompt.cached_tokens, audio=prompt.audio_tokens),
+        "output_token_details": _known(
+            reasoning=completion.reasoning_tokens, audio=completion.audio_tokens
+        ),
+    }
+
+
+def _known(**counts: int | None) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count is not None}

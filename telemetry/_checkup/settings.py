@@ -72,8 +72,8 @@ def settings_in_force(
     environ = environ if environ is not None else os.environ
     known = settings_of(TelemetryConfig).items()
     found = [_setting(name, about, config, environ) for name, about in known]
-    told = {each.source for each in found}
-    found += [each for each in _other_variables(environ) if each.name not in told]
+    named = {each.source for each in found}
+    found += [each for each in _other_variables(environ) if each.name not in named]
     return tuple(_with_trouble(found, environ))
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _TOO_LATE: Final = "instrument was called again with other settings, without uninstrument before"
 
 
-class _Switch(Locked):
+class _HandlerOfProcess(Locked):
     """What LangChain asks for the handler of this process, as it would ask a context variable."""
 
     def __init__(self) -> None:
@@ -94,9 +94,9 @@ def _made(settings: HandlerSettings) -> OpenTelemetryCallbackHandler:
     return OpenTelemetryCallbackHandler.of(settings.checked(os.environ))
 
 
-_switch: Final = process_wide(_Switch)
+_of_process: Final = process_wide(_HandlerOfProcess)
 # LangChain adds the handler wherever none of its class is among the callbacks already.
-_HOOK: Final = Hook(_switch, OpenTelemetryCallbackHandler)
+_HOOK: Final = Hook(_of_process, OpenTelemetryCallbackHandler)
 
 
 @takes(HandlerSettings, configured)
@@ -120,19 +120,19 @@ def instrument(settings: HandlerSettings) -> OpenTelemetryCallbackHandler:
     Raises:
         ConfigurationError: an argument cannot work, or a variable has an unknown value.
     """
-    return _switch.on(settings)
+    return _of_process.on(settings)
 
 
 def instrument_with(
     settings: HandlerSettings, make: Callable[[], OpenTelemetryCallbackHandler]
 ) -> OpenTelemetryCallbackHandler:
     """Trace as `instrument` does, with a handler of these settings that is made elsewhere."""
-    return _switch.on(settings, make)
+    return _of_process.on(settings, make)
 
 
 def uninstrument() -> None:
     """Trace no longer what is called from now on; runs that are open still end."""
-    _switch.off()
+    _of_process.off()
 
 
 def _wrappers() -> tuple[tuple[Any, str, Callable[[Any], Any]], ...]:
@@ -164,7 +164,7 @@ def _with_handler(original: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(original)
     def manager_for_config(*args: Any, **kwargs: Any) -> Any:
         manager = original(*args, **kwargs)
-        handler = _switch.get()
+        handler = _of_process.get()
         is_there = any(isinstance(h, OpenTelemetryCallbackHandler) for h in manager.handlers)
         if handler is not None and not is_there:
             manager.add_handler(handler)

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 class RunMeter:
     """Keeps what the handlers of one meter provider measure, until somebody collects it.
 
-    A reader's collection asks observable instruments before all else: there the histograms are
-    given their values, so that what a reader collects is complete.
+    A reader's collection asks observable instruments before all else: whichever is asked gives
+    the histograms their values first, so that what a reader collects is complete.
 
     Args:
         meter: makes the instruments.
@@ -57,12 +57,12 @@ class RunMeter:
             )
             for kind in dict.fromkeys(self._kinds.values())
         }
-        _observe(meter, instruments.OPEN_RUNS, self._drain_and_read_open_runs)
-        _observe(meter, instruments.OLDEST_RUN_AGE, self._live.oldest)
-        _observe(meter, instruments.STALLED_STREAMS, self._live.stalled)
-        _observe(meter, instruments.CHUNKS, self._live.chunks)
+        self._observe(meter, instruments.OPEN_RUNS, self._live.by_kind)
+        self._observe(meter, instruments.OLDEST_RUN_AGE, self._live.oldest)
+        self._observe(meter, instruments.STALLED_STREAMS, self._live.stalled)
+        self._observe(meter, instruments.CHUNKS, self._live.chunks)
         for counter in instruments.counters_of(edition):
-            _observe(meter, counter, self._totals_of(counter))
+            self._observe(meter, counter, self._totals_of(counter))
         # Its parent has measured what there is, and reports it itself.
         in_forked_child(self.clear)
 
@@ -109,9 +109,17 @@ class RunMeter:
         self._live.clear()
         self._recorder.clear()
 
-    def _drain_and_read_open_runs(self) -> Mapping[Series, float]:
-        self._recorder.drain(self._histograms)
-        return self._live.by_kind()
+    def _observe(self, meter: Meter, kind: Counter, read: Read) -> None:
+        def callback(_options: CallbackOptions) -> Iterable[Observation]:
+            self._recorder.drain(self._histograms)
+            return [Observation(amount, dict(series)) for series, amount in read().items()]
+
+        create: Any = meter.create_observable_counter
+        if isinstance(kind, instruments.UpDownCounter):
+            create = meter.create_observable_up_down_counter
+        elif isinstance(kind, instruments.Gauge):
+            create = meter.create_observable_gauge
+        create(kind.name, [callback], kind.unit, kind.description)
 
     def _totals_of(self, counter: Counter) -> Read:
         if counter is instruments.TROUBLES:
@@ -129,15 +137,3 @@ def run_meter_of(provider: MeterProvider, meter: Meter, edition: Edition) -> Run
     Of two observable instruments of one name the SDK asks only the first.
     """
     return one_of(provider, RunMeter, lambda: RunMeter(meter, edition), variant=edition)
-
-
-def _observe(meter: Meter, kind: Counter, read: Read) -> None:
-    def callback(_options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(amount, dict(series)) for series, amount in read().items()]
-
-    create: Any = meter.create_observable_counter
-    if isinstance(kind, instruments.UpDownCounter):
-        create = meter.create_observable_up_down_counter
-    elif isinstance(kind, instruments.Gauge):
-        create = meter.create_observable_gauge
-    create(kind.name, [callback], kind.unit, kind.description)

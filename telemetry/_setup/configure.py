@@ -7,21 +7,17 @@ import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
-from uuid import uuid4
-
-from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
 
 from .._content.door import CaptureContent
 from .._diagnostics import Diagnostics
 from .._handler import OpenTelemetryCallbackHandler
 from .._process import Locked
-from .._providers import known_of, note_shutdown, one_of
+from .._providers import note_shutdown
 from .._settings.checks import capable_of
 from .._settings.config import (
     TelemetryConfig,
     checked,
     emits_inference_details,
-    otlp_endpoint,
     sends_otlp,
 )
 from .._settings.configured import forget, remember
@@ -29,9 +25,9 @@ from .._settings.journal import journal_path
 from .._settings.record import HandlerSettings
 from .._settings.variables import Signal, exporter_names, is_disabled
 from .._upstream.opentelemetry import has_logs
-from .._values.credentials import is_credential_key, without_credentials
-from .exporting import CountingProcessor, flushed, shut_down
-from .relay import provider_in_use, put_to_use, relay_of, relayed_provider
+from .exporting import flushed, shut_down
+from .relay import provider_in_use, put_to_use, relay_of
+from .traces import ProcessorProvider, print_traces, prints, resource_of, send, tracer_provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,8 +39,10 @@ if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import MetricReader
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
+    from .exporting import CountingProcessor
     from .journal import ProcessJournal
     from .logs import Logs
     from .metrics import ProcessMetrics
@@ -55,11 +53,6 @@ _DEFAULT_TIMEOUT = 10.0
 _SECONDS_AT_EXIT = 1.6
 # Of the time of a shutdown the journal sends in this part; in the rest it lets go of its file.
 _SENT_IN = 0.9
-
-
-@runtime_checkable
-class _ProcessorProvider(Protocol):
-    def add_span_processor(self, span_processor: SpanProcessor) -> None: ...
 
 
 @runtime_checkable
@@ -272,15 +265,15 @@ class Telemetry(Locked):
         owed = min(journal.owed, spans) if journal is not None and journal.sends else 0
         owed_records = records if journal is not None and journal.sends else 0
         fates = (
-            (_told(owed, owed_records), "wait in the journal for the next program"),
-            (_told(spans - owed, records - owed_records), "were not sent"),
+            (_counted(owed, owed_records), "wait in the journal for the next program"),
+            (_counted(spans - owed, records - owed_records), "were not sent"),
         )
         left = [f"{what} {fate}" for what, fate in fates if what]
         if left:
             Diagnostics().report(f"{', and '.join(left)}: the program has ended")
 
 
-def _told(spans: int, log_records: int) -> str:
+def _counted(spans: int, log_records: int) -> str:
     counts = ((spans, "spans"), (log_records, "log records"))
     return " and ".join(f"{count} {what}" for count, what in counts if count)
 
@@ -319,7 +312,7 @@ def configure(
         capable_of("a span processor", processor, "on_end", "a SpanProcessor of the SDK's")
     for reader in metric_readers:
         capable_of("a metric reader", reader, "collect", "a MetricReader of the SDK's")
-    resource = _resource(config)
+    resource = resource_of(config)
     console = console if console is not None else sys.stdout
     metrics = _metrics(config, resource, metric_readers, os.environ, console)
     provider = provider_in_use()
@@ -328,8 +321,8 @@ def configure(
     logs = _logs(config, resource, os.environ, console, journal)
     if provider is None:
         if journal is None:
-            _send(config, processors)
-        made = _tracer_provider(config, resource, processors)
+            send(config, processors)
+        made = tracer_provider(config, resource, processors)
         telemetry = Telemetry(
             made, config, made, processors, journal=journal, logs=logs, metrics=metrics
         )
@@ -341,45 +334,14 @@ def configure(
         from .observing import observe  # noqa: PLC0415
 
         observe(telemetry, metrics.provider)
-    if _prints(config, is_own=provider is None):
-        _print_traces(telemetry.tracer_provider, console)
-    if journal is not None and isinstance(telemetry.tracer_provider, _ProcessorProvider):
+    if prints(config, is_own=provider is None):
+        print_traces(telemetry.tracer_provider, console)
+    if journal is not None and isinstance(telemetry.tracer_provider, ProcessorProvider):
         telemetry.tracer_provider.add_span_processor(journal.processor)
-    if isinstance(telemetry.tracer_provider, _ProcessorProvider):
+    if isinstance(telemetry.tracer_provider, ProcessorProvider):
         for processor in span_processors:
             telemetry.tracer_provider.add_span_processor(processor)
     return telemetry
-
-
-def _prints(config: TelemetryConfig, *, is_own: bool) -> bool:
-    """Say whether traces are printed; a provider of the application's goes by the setting alone."""
-    if config.print_traces is not None:
-        return config.print_traces
-    return is_own and "console" in exporter_names(Signal.TRACES, os.environ)
-
-
-def _print_traces(provider: trace.TracerProvider, console: TextIO) -> None:
-    """Print the traces of a provider, once however often that is asked for."""
-    # Imported late: few programs do.
-    from .._console.printer import TracePrinter  # noqa: PLC0415
-
-    if isinstance(provider, _ProcessorProvider) and known_of(provider, TracePrinter) is None:
-        printer = one_of(provider, TracePrinter, lambda: TracePrinter(console))
-        provider.add_span_processor(printer)
-
-
-def _resource(config: TelemetryConfig) -> Resource:
-    # Workers that send to one place are told apart, or their sums would fall over each other.
-    told = Resource({SERVICE_INSTANCE_ID: str(uuid4())}).merge(
-        Resource.create({SERVICE_NAME: config.service_name} if config.service_name else {})
-    )
-    # People put all kinds of things into `OTEL_RESOURCE_ATTRIBUTES`.
-    safe = {
-        name: without_credentials(value) if isinstance(value, str) else value
-        for name, value in told.attributes.items()
-        if not is_credential_key(name)
-    }
-    return Resource(safe, told.schema_url)
 
 
 def _journal(
@@ -397,7 +359,7 @@ def _journal(
     # Imported late: a program without a journal does without SQLite.
     from .journal import set_up_journal  # noqa: PLC0415
 
-    otherwise = partial(_send, config, processors) if provider is None else lambda: None
+    otherwise = partial(send, config, processors) if provider is None else lambda: None
     return set_up_journal(
         config, path, os.environ, otherwise=otherwise, sends=sends and provider is None
     )
@@ -437,36 +399,3 @@ def _metrics(
     from .metrics import set_up_metrics  # noqa: PLC0415
 
     return set_up_metrics(config, resource, readers, environ, console)
-
-
-def _tracer_provider(
-    config: TelemetryConfig,
-    resource: Resource,
-    processors: Sequence[CountingProcessor],
-) -> TracerProvider:
-    provider = relayed_provider(config.sampler, resource)
-    for processor in processors:
-        provider.add_span_processor(processor)
-    return provider
-
-
-def _send(config: TelemetryConfig, processors: list[CountingProcessor]) -> CountingProcessor | None:
-    """Add what sends spans to the endpoint, where there is one, to the *processors*."""
-    if not sends_otlp(Signal.TRACES, config, os.environ):
-        return None
-    # Imported late: it brings an HTTP client that most programs do without.
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
-        OTLPSpanExporter,
-    )
-
-    from .receipts import Receipts  # noqa: PLC0415
-
-    headers = dict(config.headers) if config.headers is not None else None
-    receipts = Receipts()
-    exporter = OTLPSpanExporter(
-        otlp_endpoint(Signal.TRACES, config),
-        headers=headers,
-        session=receipts.session(Signal.TRACES),
-    )
-    processors.append(CountingProcessor(exporter, receipts))
-    return processors[-1]

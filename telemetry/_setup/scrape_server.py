@@ -108,10 +108,10 @@ def _for_own_names(app: Callable[..., Any], names: frozenset[str]) -> Callable[.
     return serve
 
 
-def _is_own(told: str | None, names: frozenset[str]) -> bool:
-    if told is None:  # no browser leaves it out
+def _is_own(host: str | None, names: frozenset[str]) -> bool:
+    if host is None:  # no browser leaves it out
         return True
-    name = told.rpartition("]")[0].lstrip("[") or told.partition(":")[0]
+    name = host.rpartition("]")[0].lstrip("[") or host.partition(":")[0]
     if name.lower().rstrip(".") in names:
         return True
     # An address is where the request has come to; only names can be led elsewhere.

@@ -96,7 +96,7 @@ class ChunkCounter:
     def _take_slowly(self, token: Any, chunk: Any) -> None:
         """Take any other token: the first, or where its text is empty, kept or reported twice."""
         now = perf_counter_ns()
-        if self._reporters > 1 and self._is_repeated():
+        if self._reporters > 1 and not self._count_report():
             return
         if not self.begun:
             self._begin()
@@ -112,7 +112,7 @@ class ChunkCounter:
         events are what counts.
         """
         now = perf_counter_ns()
-        if self._reporters > 1 and self._is_repeated():
+        if self._reporters > 1 and not self._count_report():
             return
         if not self._counts_events:
             self._counts_events = True
@@ -157,9 +157,10 @@ class ChunkCounter:
         if self.text is not None:
             self.text.add(text_of(source))
 
-    def _is_repeated(self) -> bool:
+    def _count_report(self) -> bool:
+        """Count a report, and return whether it is the first of its chunk."""
         self._reports += 1
-        return self._reports % self._reporters != 1
+        return self._reports % self._reporters == 1
 
     def _begin(self) -> None:
         self.begun = True

@@ -68,5 +68,5 @@ def _is_first_of_its_kind(handler: BaseCallbackHandler, names: Mapping[str, Any]
 
 def _is_missing(names: Mapping[str, Any]) -> bool:
     """Say whether the others are told of fewer prompts than this handler is."""
-    told, telling = names.get("non_inline_tasks"), names.get("inline_tasks")
-    return isinstance(told, list) and isinstance(telling, list) and len(told) < len(telling)
+    others, own = names.get("non_inline_tasks"), names.get("inline_tasks")
+    return isinstance(others, list) and isinstance(own, list) and len(others) < len(own)

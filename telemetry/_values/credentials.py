@@ -186,10 +186,10 @@ class _Shape:
 def _by_mark() -> dict[str, list[_Shape]]:
     """Sort the shapes by a mark in them: most texts lack most marks."""
     sorted_: dict[str, list[_Shape]] = defaultdict(list)
-    for told in _RULES["shapes"]:
-        hint = told["hint"]
-        mark = told.get("mark") or next((mark for mark in "_-:./" if mark in hint), "")
-        shape = _Shape(hint, tuple(told.get("before", (0,))), mark, told["pattern"])
+    for rule in _RULES["shapes"]:
+        hint = rule["hint"]
+        mark = rule.get("mark") or next((mark for mark in "_-:./" if mark in hint), "")
+        shape = _Shape(hint, tuple(rule.get("before", (0,))), mark, rule["pattern"])
         sorted_[mark].append(shape)
     return dict(sorted_)
 

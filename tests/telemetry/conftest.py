@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from nodespan.telemetry import (
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
 
 # The suite's cases hold for each way in alike.
 WAYS_IN = ("handler", "instrument")
+# The SDK asks each detector in a thread, for each provider that is given none.
+RESOURCE = Resource.create()
 
 
 @pytest.fixture(params=WAYS_IN)
 def traced(request: pytest.FixtureRequest) -> Iterator[Traced]:
     """Trace by each way in, with spans kept in memory, and with nothing swallowed."""
     collector = SpanCollector()
-    provider = TracerProvider(shutdown_on_exit=False)
+    provider = TracerProvider(resource=RESOURCE, shutdown_on_exit=False)
     provider.add_span_processor(collector)
     make = instrument if request.param == "instrument" else OpenTelemetryCallbackHandler
     handler = make(tracer_provider=provider)

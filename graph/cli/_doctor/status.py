@@ -69,9 +69,9 @@ def _endpoint(check: EndpointCheck) -> Iterator[str]:
 
 
 def _settings(settings: tuple[SettingInForce, ...]) -> Iterator[str]:
-    told = [each for each in settings if each.source != _DEFAULT or each.trouble]
+    shown = [each for each in settings if each.source != _DEFAULT or each.trouble]
     silent = [each for each in settings if each.source == _DEFAULT and not each.trouble]
-    for each in told:
+    for each in shown:
         source = "" if each.source == each.name else f"  by {_source(each)}"
         yield f"setting   {plain(each.name)} = {plain(each.value) or '(empty)'}{source}"
         if each.trouble:

@@ -227,10 +227,10 @@ def _failure(span: JournalSpan) -> Failure | None:
     if span.outcome != _FAILURE:
         return None
     raised = [event.attributes for event in span.events if event.name == "exception"]
-    told = raised[-1] if raised else {}
-    message = told.get("exception.message")
+    exception = raised[-1] if raised else {}
+    message = exception.get("exception.message")
     return Failure(
-        _text(told.get("exception.type")) or span.error or "Exception",
+        _text(exception.get("exception.type")) or span.error or "Exception",
         _whole(message) if isinstance(message, str) else None,
     )
 

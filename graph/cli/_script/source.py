@@ -150,20 +150,20 @@ def _argument_text(call: ToolCall) -> str:
 
 def _end(call: Call) -> str | None:
     """Return the chunk that says why the model stopped, and what it used."""
-    told: list[str] = []
+    arguments: list[str] = []
     reason = call.finish_reason
     # A scripted model makes no calls of tools in an answer that says it was cut off.
     is_cut_off = bool(call.tool_calls) and cut_off_by({"finish_reason": reason}) is not None
     if reason and not is_cut_off:
-        told.append(f"response_metadata={literal({'finish_reason': reason})}")
+        arguments.append(f"response_metadata={literal({'finish_reason': reason})}")
     if call.input_tokens is not None and call.output_tokens is not None:
         usage = {
             "input_tokens": call.input_tokens,
             "output_tokens": call.output_tokens,
             "total_tokens": call.input_tokens + call.output_tokens,
         }
-        told.append(f"usage_metadata={literal(usage)}")
-    return f'AIMessageChunk("", {", ".join(told)})' if told else None
+        arguments.append(f"usage_metadata={literal(usage)}")
+    return f'AIMessageChunk("", {", ".join(arguments)})' if arguments else None
 
 
 def _raised(failure: Failure) -> str:

@@ -107,7 +107,7 @@ def test_a_sum_never_shrinks() -> None:
 
 def test_stalls_are_found_where_they_were() -> None:
     """A stream that waits is told at once; afterwards its span has the place of each stall."""
-    with metered(stall_threshold=0.05) as meter:
+    with metered(stall_threshold=0.3) as meter:
         stream = Talker(answer="one two three four").stream("hello", meter.config)
         next(stream)
         assert meter.only(STALLED).value == 0
@@ -119,7 +119,7 @@ def test_stalls_are_found_where_they_were() -> None:
     assert span.attributes["nodespan.stream.stalls"] == 1
     (stall,) = [event for event in span.events if event.name == "nodespan.stream.stall"]
     assert stall.attributes["nodespan.stream.stall.chunk"] == 1
-    assert 0.05 < stall.attributes["nodespan.stream.stall.duration"] >= waited
+    assert 0.3 < stall.attributes["nodespan.stream.stall.duration"] >= waited
     first = span.start_ns + span.attributes["gen_ai.response.time_to_first_chunk"] * 1e9
     assert stall.time_ns == pytest.approx(first, abs=1_000)
     assert [event.time_ns for event in span.events] == sorted(e.time_ns for e in span.events)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodespan.graph.cli._terminal.plain_text import plain, plain_lines
+from nodespan.graph.cli._terminal.plain_text import escaped_in_json, plain, plain_lines
+from nodespan.telemetry._values import visible
 from nodespan.telemetry.console import duration
 
 US, MS, S = 1_000, 1_000_000, 1_000_000_000
@@ -57,6 +58,7 @@ class TestDuration:
         assert duration(nanoseconds, ascii_only=True) == duration(nanoseconds).replace("µ", "u")
 
 
+TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -69,10 +71,16 @@ class TestPlainText:
         assert not CONTROL.search(plain(text))
         assert set(CONTROL.findall(plain_lines(text))) <= {"\n", "\t"}
 
-    @given(st.text(st.characters(exclude_categories=["Cc"])))
+    @given(st.text(st.characters(exclude_categories=["Cc", "Zl", "Zp"], exclude_characters=TURNS)))
     def test_untouched(self, text: str) -> None:
         """Anything else stays as it is."""
         assert plain(text) == plain_lines(text) == text
+
+    def test_as_in_logs(self) -> None:
+        """The command and telemetry's log lines show the same characters, and as the same."""
+        every = "".join(map(chr, range(0xD800)))
+        assert plain(every) == visible.visible(every)
+        assert escaped_in_json(every) == visible.escaped_in_json(every)
 
     def test_shown(self) -> None:
         """What was there can be seen."""
