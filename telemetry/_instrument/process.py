@@ -162,7 +162,7 @@ def _wrappers() -> tuple[tuple[Any, str, Callable[[Any], Any]], ...]:
 
 
 def _memory() -> MemoryWriter | None:
-    handler = _switch.get()
+    handler = _of_process.get()
     return handler.memory if handler is not None else None
 
 

@@ -12,7 +12,7 @@ from .._content.door import CaptureContent
 from .._diagnostics import Diagnostics
 from .._handler import OpenTelemetryCallbackHandler
 from .._process import Locked
-from .._providers import known_of, note_shutdown, one_of
+from .._providers import note_shutdown
 from .._settings.checks import capable_of
 from .._settings.config import (
     TelemetryConfig,
@@ -27,7 +27,7 @@ from .._settings.variables import Signal, exporter_names, is_disabled
 from .._upstream.opentelemetry import has_logs
 from .exporting import flushed, shut_down
 from .relay import provider_in_use, put_to_use, relay_of
-from .traces import resource_of, send, tracer_provider
+from .traces import ProcessorProvider, print_traces, prints, resource_of, send, tracer_provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,11 +53,6 @@ _DEFAULT_TIMEOUT = 10.0
 _SECONDS_AT_EXIT = 1.6
 # Of the time of a shutdown the journal sends in this part; in the rest it lets go of its file.
 _SENT_IN = 0.9
-
-
-@runtime_checkable
-class _ProcessorProvider(Protocol):
-    def add_span_processor(self, span_processor: SpanProcessor) -> None: ...
 
 
 @runtime_checkable
@@ -270,15 +265,15 @@ class Telemetry(Locked):
         owed = min(journal.owed, spans) if journal is not None and journal.sends else 0
         owed_records = records if journal is not None and journal.sends else 0
         fates = (
-            (_told(owed, owed_records), "wait in the journal for the next program"),
-            (_told(spans - owed, records - owed_records), "were not sent"),
+            (_counted(owed, owed_records), "wait in the journal for the next program"),
+            (_counted(spans - owed, records - owed_records), "were not sent"),
         )
         left = [f"{what} {fate}" for what, fate in fates if what]
         if left:
             Diagnostics().report(f"{', and '.join(left)}: the program has ended")
 
 
-def _told(spans: int, log_records: int) -> str:
+def _counted(spans: int, log_records: int) -> str:
     counts = ((spans, "spans"), (log_records, "log records"))
     return " and ".join(f"{count} {what}" for count, what in counts if count)
 
@@ -339,31 +334,14 @@ def configure(
         from .observing import observe  # noqa: PLC0415
 
         observe(telemetry, metrics.provider)
-    if _prints(config, is_own=provider is None):
-        _print_traces(telemetry.tracer_provider, console)
-    if journal is not None and isinstance(telemetry.tracer_provider, _ProcessorProvider):
+    if prints(config, is_own=provider is None):
+        print_traces(telemetry.tracer_provider, console)
+    if journal is not None and isinstance(telemetry.tracer_provider, ProcessorProvider):
         telemetry.tracer_provider.add_span_processor(journal.processor)
-    if isinstance(telemetry.tracer_provider, _ProcessorProvider):
+    if isinstance(telemetry.tracer_provider, ProcessorProvider):
         for processor in span_processors:
             telemetry.tracer_provider.add_span_processor(processor)
     return telemetry
-
-
-def _prints(config: TelemetryConfig, *, is_own: bool) -> bool:
-    """Say whether traces are printed; a provider of the application's goes by the setting alone."""
-    if config.print_traces is not None:
-        return config.print_traces
-    return is_own and "console" in exporter_names(Signal.TRACES, os.environ)
-
-
-def _print_traces(provider: trace.TracerProvider, console: TextIO) -> None:
-    """Print the traces of a provider, once however often that is asked for."""
-    # Imported late: few programs do.
-    from .._console.printer import TracePrinter  # noqa: PLC0415
-
-    if isinstance(provider, _ProcessorProvider) and known_of(provider, TracePrinter) is None:
-        printer = one_of(provider, TracePrinter, lambda: TracePrinter(console))
-        provider.add_span_processor(printer)
 
 
 def _journal(

@@ -1,25 +1,36 @@
-"""The tracer provider of a process, and what sends its spans."""
+"""The tracer provider of a process, and what sends or prints its spans."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from uuid import uuid4
 
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
 
+from .._providers import known_of, one_of
 from .._settings.config import otlp_endpoint, sends_otlp
-from .._settings.variables import Signal
+from .._settings.variables import Signal, exporter_names
 from .._values.credentials import is_credential_key, without_credentials
 from .exporting import CountingProcessor
 from .relay import relayed_provider
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
-    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
     from .._settings.config import TelemetryConfig
+
+
+@runtime_checkable
+class ProcessorProvider(Protocol):
+    """A tracer provider that takes processors."""
+
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        """Let it have every span."""
 
 
 def resource_of(config: TelemetryConfig) -> Resource:
@@ -47,6 +58,23 @@ def tracer_provider(
     for processor in processors:
         provider.add_span_processor(processor)
     return provider
+
+
+def prints(config: TelemetryConfig, *, is_own: bool) -> bool:
+    """Say whether traces are printed; a provider of the application's goes by the setting alone."""
+    if config.print_traces is not None:
+        return config.print_traces
+    return is_own and "console" in exporter_names(Signal.TRACES, os.environ)
+
+
+def print_traces(provider: trace.TracerProvider, console: TextIO) -> None:
+    """Print the traces of a provider, once however often that is asked for."""
+    # Imported late: few programs do.
+    from .._console.printer import TracePrinter  # noqa: PLC0415
+
+    if isinstance(provider, ProcessorProvider) and known_of(provider, TracePrinter) is None:
+        printer = one_of(provider, TracePrinter, lambda: TracePrinter(console))
+        provider.add_span_processor(printer)
 
 
 def send(config: TelemetryConfig, processors: list[CountingProcessor]) -> CountingProcessor | None:

@@ -126,8 +126,8 @@ def _failure_line(trace: TraceRecord) -> str:
     inside = f"{_count(trace.errors, 'error')} within"
     at = when(trace.ended_at if trace.ended_at is not None else trace.started_at, _CLOCK)
     outcome = styled_outcome(trace.outcome, trace.error).plain
-    told = [outcome, *([] if trace.outcome in _FAILURES else [inside]), plain(trace.name)]
-    return f"{at}  {'  '.join(told)}  trace {trace.trace_id}\n"
+    parts = [outcome, *([] if trace.outcome in _FAILURES else [inside]), plain(trace.name)]
+    return f"{at}  {'  '.join(parts)}  trace {trace.trace_id}\n"
 
 
 def _screen(state: State, lines: int, *, ascii_only: bool) -> RenderableType:
