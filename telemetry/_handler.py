@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakSet
+from uuid import uuid4
+from weakref import WeakSet, WeakValueDictionary
 
 from langgraph.callbacks import GraphCallbackHandler, GraphInterruptEvent, GraphResumeEvent
 from opentelemetry import trace
@@ -20,11 +21,12 @@ from ._content.door import (
 )
 from ._context.stack import is_handled_failure
 from ._diagnostics import Diagnostics, guarded
+from ._errors import TelemetryError
 from ._interrupts import INTERRUPTS
 from ._logs.observers import log_observers
 from ._logs.run_lines import RunLog
 from ._metrics.observer import Metrics
-from ._process import at_exit, in_forked_child
+from ._process import at_exit, in_forked_child, process_wide
 from ._runs.interrupts import Interrupts
 from ._runs.lifecycle import Lifecycle, RunObserver
 from ._runs.registry import open_runs_of
@@ -52,6 +54,7 @@ from ._version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
     from uuid import UUID
 
     from langchain_core.documents import Document
@@ -133,9 +136,23 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             self._runs, writer, self.diagnostics, observers, shows_all=bool(settings.all_runnables)
         )
         self._interrupts = Interrupts(self._runs.interrupted, door)
+        self._token = uuid4().hex
+        process_wide(_Handlers).by_token[self._token] = self
         at_exit(self.close)
         in_forked_child(self._forget)
         _living.add(self)
+
+    def __copy__(self) -> Self:
+        """Return the handler itself: its runs and its providers are those of this process."""
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        """Return the handler itself, as above."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle a name: this process and its forked children know the handler by it."""
+        return _known_handler, (self._token, os.getpid())
 
     @property
     def open_runs(self) -> int:
@@ -379,6 +396,26 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
 
 
 _living: Final[WeakSet[OpenTelemetryCallbackHandler]] = WeakSet()
+
+
+class _Handlers:
+    """The handlers of this process, by the names that stand for them in pickles."""
+
+    def __init__(self) -> None:
+        self.by_token: WeakValueDictionary[str, OpenTelemetryCallbackHandler] = (
+            WeakValueDictionary()
+        )
+
+
+def _known_handler(token: str, process: int) -> OpenTelemetryCallbackHandler:
+    handler = process_wide(_Handlers).by_token.get(token)
+    if handler is None:
+        raise TelemetryError(
+            f"this handler is one of process {process}, with that one's providers: pickle without "
+            "it, and where the pickle is loaded call instrument(), or give "
+            "OpenTelemetryCallbackHandler() in the callbacks of each call"
+        )
+    return handler
 
 
 def _door(settings: HandlerSettings, diagnostics: Diagnostics) -> ContentDoor:

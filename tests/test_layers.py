@@ -45,8 +45,8 @@ ROOMS: Final[Mapping[str, str]] = {
         " _translation _upstream _values"
     ),
     "telemetry/_traces": (
-        "_content _context _diagnostics _process _runs _semconv _stream _translation"
-        " _upstream _values _version"
+        "_content _context _diagnostics _process _runs _semconv _settings _stream"
+        " _translation _upstream _values _version"
     ),
     "telemetry/_console": "_process _traces _values",
     "telemetry/console": "_console",
@@ -60,8 +60,8 @@ ROOMS: Final[Mapping[str, str]] = {
     ),
     # telemetry: what LangChain calls, and the ways to set it up
     "telemetry/_handler": (
-        "_content _context _diagnostics _interrupts _logs _metrics _process _runs _semconv"
-        " _settings _stream _traces _translation _upstream _values _version"
+        "_content _context _diagnostics _errors _interrupts _logs _metrics _process _runs"
+        " _semconv _settings _stream _traces _translation _upstream _values _version"
     ),
     "telemetry/_journal": ("_context _diagnostics _errors _semconv _settings _upstream _values"),
     "telemetry/_reading": "_errors _journal _settings",

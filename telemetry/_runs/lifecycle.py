@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from .run import Traced
 
 _CALLS: Final = (RunKind.CHAT, RunKind.TEXT_COMPLETION, RunKind.TOOL, RunKind.RETRIEVER)
+SAME_RUN_ID: Final = "two calls at once were given the same run_id; each has a span"
+_MAX_DOUBLES: Final = 1_000
 _AWAITED: Final = (RunKind.CHAT, RunKind.TOOL)
 # A completion model's start is reported in a task of its own.
 _RUN_IN_TASK_OF_START: Final = (RunKind.CHAT, RunKind.TOOL, RunKind.RETRIEVER)
@@ -103,6 +105,8 @@ class Lifecycle:
         self._observers = observers
         self._shows_all = shows_all
         self._gone: deque[tuple[int, int]] = deque()
+        # Of calls at once that were given one id, all but the first: by whom, and our own id.
+        self._doubles: dict[int, list[tuple[Caller, UUID]]] = {}
 
     @property
     def open_runs(self) -> int:
@@ -128,9 +132,10 @@ class Lifecycle:
             kind: what it is; None for a chain's run, which has to be looked at.
         """
         self._end_gone()
-        if (known := self._runs.get(run_id)) is not None:
-            known.add_reporter()
+        own_id = self._own_id(run_id)
+        if own_id is None:
             return
+        run_id = own_id
         parent = self._parent(parent_run_id, start)
         if parent is None:
             look_at_frames()
@@ -176,8 +181,39 @@ class Lifecycle:
         """End a run of this handler, if it is open."""
         self._end_gone()
         run = self._runs.get(run_id)
+        if run_id.int in self._doubles:
+            run = self._ended_of_several(run_id, run)
         if run is not None and run.owner is self:
             self.end_run(run, ending)
+
+    def _own_id(self, run_id: UUID) -> UUID | None:
+        """Return the id that a run is known by; None for one whose start is known."""
+        known = self._runs.get(run_id)
+        if known is None:
+            return run_id
+        if known.owner is self and known.caller.is_elsewhere:
+            return self._double(run_id)
+        known.add_reporter()
+        return None
+
+    def _double(self, run_id: UUID) -> UUID:
+        """Return another id for a second call at once that was given the same one."""
+        self.diagnostics.report(SAME_RUN_ID)
+        other = uuid4()
+        if len(self._doubles) < _MAX_DOUBLES:
+            self._doubles.setdefault(run_id.int, []).append((Caller.here(), other))
+        return other
+
+    def _ended_of_several(self, run_id: UUID, first: Run | None) -> Run | None:
+        """Return which of the calls with one id has ended: the caller's, or one that is left."""
+        doubles, here = self._doubles[run_id.int], Caller.here()
+        place = next((n for n, (caller, _) in enumerate(doubles) if caller == here), None)
+        if place is None and first is not None:
+            return first
+        _, other = doubles.pop(place or 0)
+        if not doubles:
+            del self._doubles[run_id.int]
+        return self._runs.get(other)
 
     def end_run(self, run: Run, ending: Ending) -> None:
         """End a run and, before it, whatever is still open beneath it."""

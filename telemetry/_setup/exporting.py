@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 from .._process import in_forked_child
 from .._values.tally import Tally
+from .fitting import Fitting, span_weight, span_without_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,29 +50,33 @@ class CountingExporter(SpanExporter):
 
     Attributes:
         taken: how many were.
+        fitting: sends them in parts that the receiver takes.
     """
 
     def __init__(self, exporter: SpanExporter, receipts: Receipts) -> None:
         self._exporter = exporter
-        self._receipts = receipts
         self._is_shut_down = False
         self.taken = 0
+        self.fitting: Fitting[ReadableSpan] = Fitting(
+            self._send, span_without_content, span_weight, receipts
+        )
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send *spans*."""
-        if self._is_shut_down:
-            return SpanExportResult.FAILURE
-        result = self._exporter.export(spans)
-        if result is not SpanExportResult.SUCCESS:
-            return result
-        taken = self._receipts.taken_of(len(spans))
+        taken = self.fitting.deliver(spans)
         self.taken += taken
-        return result if taken == len(spans) else SpanExportResult.FAILURE
+        is_whole = taken == len(spans)
+        return SpanExportResult.SUCCESS if is_whole else SpanExportResult.FAILURE
+
+    def _send(self, spans: Sequence[ReadableSpan]) -> bool:
+        is_sent = not self._is_shut_down and self._exporter.export(spans)
+        return is_sent is SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
         """Stop; a request that is being tried again is given up."""
         if not self._is_shut_down:
             self._is_shut_down = True
+            self.fitting.close()
             self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:

@@ -22,6 +22,7 @@ from .._settings.config import TelemetryConfig, otlp_endpoint, sends_otlp
 from .._settings.variables import Signal, exporter_names
 from .._upstream.opentelemetry import is_unset, otlp_log_exporter
 from .._values.tally import Tally
+from .fitting import Fitting, record_weight, record_without_content
 from .receipts import Receipts
 
 if TYPE_CHECKING:
@@ -43,29 +44,33 @@ class CountingLogExporter(LogRecordExporter):
 
     Attributes:
         taken: how many were.
+        fitting: sends them in parts that the receiver takes.
     """
 
     def __init__(self, exporter: LogRecordExporter, receipts: Receipts) -> None:
         self._exporter = exporter
-        self._receipts = receipts
         self._is_shut_down = False
         self.taken = 0
+        self.fitting: Fitting[ReadableLogRecord] = Fitting(
+            self._send, record_without_content, record_weight, receipts
+        )
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
         """Send a *batch* of records."""
-        if self._is_shut_down:
-            return LogRecordExportResult.FAILURE
-        result = self._exporter.export(batch)
-        if result is not LogRecordExportResult.SUCCESS:
-            return result
-        taken = self._receipts.taken_of(len(batch))
+        taken = self.fitting.deliver(batch)
         self.taken += taken
-        return result if taken == len(batch) else LogRecordExportResult.FAILURE
+        is_whole = taken == len(batch)
+        return LogRecordExportResult.SUCCESS if is_whole else LogRecordExportResult.FAILURE
+
+    def _send(self, batch: Sequence[ReadableLogRecord]) -> bool:
+        is_sent = not self._is_shut_down and self._exporter.export(batch)
+        return is_sent is LogRecordExportResult.SUCCESS
 
     def shutdown(self) -> None:
         """Stop; a request that is being tried again is given up."""
         if not self._is_shut_down:
             self._is_shut_down = True
+            self.fitting.close()
             self._exporter.shutdown()  # type: ignore[no-untyped-call]  # the SDK's
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:

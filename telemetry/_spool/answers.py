@@ -22,6 +22,9 @@ _OK: Final = 200
 _SUCCESS: Final = range(200, 300)
 _CLIENT_ERRORS: Final = range(400, 500)
 _TOO_LARGE: Final = 413
+# What gRPC says with RESOURCE_EXHAUSTED, whichever status a gateway before it makes of that.
+_TOO_LARGE_FOR_GRPC: Final = b"larger than max"
+_LOOKED_AT: Final = 4_096
 # A wrong key, path or proxy, or a receiver that is busy: what is sent is not at fault.
 _LATER: Final = (401, 402, 403, 404, 405, 407, 408, 421, 423, 424, 425, 429)
 # However long a receiver asks to be left alone.
@@ -73,7 +76,7 @@ def answer_of(status: int, headers: Mapping[str, str], body: bytes, now: datetim
         if rejected is None:
             return Answer(Fate.LATER, f"{reason} with an answer that is not OTLP's")
         return Answer(Fate.TAKEN, reason, rejected)
-    if status == _TOO_LARGE:
+    if status == _TOO_LARGE or _TOO_LARGE_FOR_GRPC in body[:_LOOKED_AT]:
         return Answer(Fate.TOO_LARGE, reason)
     if status in _CLIENT_ERRORS and status not in _LATER:
         return Answer(Fate.REFUSED, reason)

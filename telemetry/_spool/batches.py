@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 MOST_ITEMS: Final = 2_000
-_MOST_BYTES: Final = 2 << 20
+MOST_BYTES: Final = 2 << 20
 # With three arguments each: SQLite takes 999 everywhere.
 _A_STATEMENT: Final = 300
 
@@ -34,7 +34,7 @@ SELECT l.id, l.at, l.owner, o.resource, o.scope, l.record
 FROM log_records AS l JOIN origins AS o ON o.id = l.origin
 WHERE l.destination = ? ORDER BY l.id LIMIT ?
 """
-_CONTENT: Final = frozenset(
+CONTENT: Final = frozenset(
     (
         semconv.INPUT_MESSAGES,
         semconv.OUTPUT_MESSAGES,
@@ -53,7 +53,7 @@ _CONTENT: Final = frozenset(
     )
 )
 # Whatever else makes a span too large is text of such a length.
-_LONG: Final = 4_096
+LONG: Final = 4_096
 
 
 class Item(NamedTuple):
@@ -102,7 +102,7 @@ def owed(
     query = _OWED_SPANS if signal is Signal.TRACES else _OWED_LOGS
     items = [Item(*row) for row in connection.execute(query, (destination, most))]
     sizes = accumulate(len(item.encoded) for item in items)
-    fitting = sum(size <= _MOST_BYTES for size in sizes)
+    fitting = sum(size <= MOST_BYTES for size in sizes)
     return Batch(signal, items[: max(fitting, 1)]) if items else None
 
 
@@ -197,7 +197,7 @@ def _span_without(encoded: bytes) -> bytes:
 def _record_without(encoded: bytes) -> bytes:
     record = LogRecord.FromString(encoded)
     _drop_texts(record)
-    if record.body.ByteSize() > _LONG:
+    if record.body.ByteSize() > LONG:
         record.ClearField("body")
     return record.SerializeToString()
 
@@ -206,7 +206,7 @@ def _drop_texts(holder: Span | Span.Event | Span.Link | LogRecord) -> None:
     kept = [
         item
         for item in holder.attributes
-        if item.key not in _CONTENT and item.value.ByteSize() <= _LONG
+        if item.key not in CONTENT and item.value.ByteSize() <= LONG
     ]
     holder.dropped_attributes_count += len(holder.attributes) - len(kept)
     del holder.attributes[:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from opentelemetry.trace import INVALID_SPAN, Status, StatusCode
@@ -9,8 +10,10 @@ from opentelemetry.trace import INVALID_SPAN, Status, StatusCode
 from .._content.door import CaptureContent
 from .._context.current import attach_body, context_beneath, context_of_root
 from .._context.starting import STARTING_RUN
+from .._diagnostics import switch_off
 from .._runs.run import Traced
 from .._semconv import names as semconv
+from .._settings.variables import Signal, is_disabled
 from .._stream.attributes import stream_attributes, stream_events
 from .._stream.clock import FOR_EVER
 from .._stream.counter import ChunkCounter
@@ -42,6 +45,10 @@ if TYPE_CHECKING:
 
     Passages: TypeAlias = dict[str, Passed]
 
+NO_PROVIDER: Final = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT is set, but no tracer provider, so no span is sent there: call "
+    "nodespan.telemetry.configure() before the first run, or set a provider of OpenTelemetry's SDK"
+)
 GAVE_WAY: Final = "attributes gave way to the limit of a span"
 
 _FAILURES: Final = (Outcome.ERROR, Outcome.LOST)
@@ -103,6 +110,8 @@ class SpanWriter:
             )
         finally:
             STARTING_RUN.reset(starting)
+        if not span.is_recording() and not span.get_span_context().is_valid:
+            _say_what_is_missing()
         body = run.body
         if run.kind.has_body:
             body = attach_body(run.run_id, span, run.waiting, body, is_leaf=run.kind.is_leaf)
@@ -226,6 +235,13 @@ class SpanWriter:
             span.add_event(semconv.EXCEPTION_EVENT, attributes, at)
         if outcome in _FAILURES:
             span.set_status(Status(StatusCode.ERROR, ending.error_type or outcome.value))
+
+
+def _say_what_is_missing() -> None:
+    """Say once that spans go nowhere, where the variables say that they are to be sent."""
+    is_wanted = any(os.environ.get(name) for name in Signal.TRACES.otlp_variables("ENDPOINT"))
+    if is_wanted and not is_disabled(os.environ):
+        switch_off(NO_PROVIDER)
 
 
 def _context_above(run: Run) -> Context:
