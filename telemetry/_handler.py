@@ -286,16 +286,18 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         """Start the run of a graph, a node or another runnable."""
         name = kwargs.get("name")
         start = Start(serialized, name, tags or (), metadata or {}, given=id(inputs))
-        content = partial(payload.state_input, inputs)
+        read = payload.state_input if parent_run_id is not None else payload.root_input
+        content = partial(read, inputs)
         self._lifecycle.start(run_id, parent_run_id, start, content)
 
     @guarded
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **_: Any) -> None:
         """End the run of a graph, a node or another runnable."""
         run = self._runs.get(run_id)
-        is_graph = run is not None and run.kind.is_graph
-        content = partial(payload.graph_output if is_graph else payload.state_output, outputs)
-        self._lifecycle.end(run_id, Ending(perf_counter_ns(), content=content))
+        read = payload.state_output
+        if run is not None and run.kind.is_graph:
+            read = payload.root_output if run.parent is None else payload.graph_output
+        self._lifecycle.end(run_id, Ending(perf_counter_ns(), content=partial(read, outputs)))
 
     @guarded
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:

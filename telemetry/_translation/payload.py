@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import BaseMessage
 
 from .._content import messages as parts
-from .._content.given import given_part
+from .._content.given import as_message, given_part
 from .._content.repeated import one_reason
 from .._content.states import parted, says_anything
 from .._semconv import names as semconv
@@ -59,6 +59,24 @@ def state_input(state: object) -> dict[str, object]:
     messages, rest = parted(state)
     content: dict[str, object] = {semconv.INPUT_VALUE: rest} if says_anything(rest) else {}
     return content | ({semconv.INPUT_MESSAGES: parts.conversation(messages)} if messages else {})
+
+
+def root_input(state: object) -> dict[str, object]:
+    """Return the state that a trace begins with; lists of traces show its last message's text."""
+    return _listed(semconv.INPUT_VALUE, state_input(state), state)
+
+
+def root_output(state: object) -> dict[str, object]:
+    """Return the state that a trace's graph ends with; lists of traces show the answer's text."""
+    return _listed(semconv.OUTPUT_VALUE, graph_output(state), state)
+
+
+def _listed(name: str, content: dict[str, object], state: object) -> dict[str, object]:
+    if name in content:
+        return content
+    messages, _ = parted(state)
+    last = as_message(messages[-1]) if messages else None
+    return {name: last.text, **content} if last is not None and last.text else content
 
 
 def graph_output(state: object) -> dict[str, object]:
