@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from ....telemetry.console import TraceTree
 from .._terminal.exit import report
 from .._terminal.plain_text import escaped_in_json, plain
 
@@ -68,6 +67,8 @@ class Display:
             return
         if beneath_answer:
             self.output.write("\n")
+        from ....telemetry.console import TraceTree  # noqa: PLC0415 - `--help` need not wait for it
+
         self.output.show(TraceTree(spans))
 
     def note(self, text: str) -> None:

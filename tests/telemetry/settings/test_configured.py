@@ -21,6 +21,8 @@ from nodespan.telemetry.testing import capture_spans
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.usefixtures("providers_put_back")
+
 PRICES = {"echo": {"input": 1_000_000, "output": 0}}
 CONFIG = TelemetryConfig(prices=PRICES, capture_content="SPAN_ONLY", metadata_keys=["shop"])
 COST = "nodespan.cost"
