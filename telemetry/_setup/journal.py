@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from .._settings.config import TelemetryConfig
     from .._spool.endpoint import Endpoint
 
-# What a process that is told to go gives its last spans.
-_LAST_SECONDS: Final = 1.0
+# What a process that is told to go gives its last spans, at most: on a busy machine the encoder
+# alone may take a second to be imported.
+_LAST_SECONDS: Final = 5.0
 _LOOKED_EVERY: Final = 0.02
 _TRIES: Final = 4
 
