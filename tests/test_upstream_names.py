@@ -185,7 +185,7 @@ def private_names(path: Path, own: set[str]) -> set[str]:
                 found.add(str(asked.value))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             found |= {node.value} & TELLTALES
-    return found - {"__name__"} - OF_NAMED_TUPLES
+    return found - {"__dict__", "__name__"} - OF_NAMED_TUPLES
 
 
 def is_private(name: str) -> bool:
