@@ -11,11 +11,11 @@ from langchain_core.messages import BaseMessage
 
 from .._content import messages as parts
 from .._content.given import given_part
+from .._content.states import parted, says_anything
 from .._semconv import names as semconv
 from .._values.attributes import is_content_key
 from .._values.plain import LazySequence
 from .response import finish_reason
-from .states import parted, says_anything
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,8 +14,8 @@ from langchain_core.messages import BaseMessage
 from langgraph.types import Command, Overwrite, Send
 from pydantic import BaseModel
 
-from .._content.given import as_message
 from .._values.plain import record_state
+from .given import as_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
