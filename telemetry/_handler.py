@@ -42,7 +42,7 @@ from ._translation.kinds import RunKind
 from ._translation.outcome import Outcome
 from ._translation.request import model_name
 from ._translation.resends import resends_before
-from ._translation.response import answer_before_error, response_attributes
+from ._translation.response import answer_before_error, response_attributes, said_bytes
 from ._translation.start import Start
 from ._translation.tool_result import TOOL_ERROR, tells_failure
 from ._upstream.langgraph import config_of
@@ -227,7 +227,8 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         """End the run of a model."""
         attributes = partial(_answer_attributes, response, self._edition, self._prices)
         content = partial(payload.model_output, response)
-        ending = Ending(perf_counter_ns(), attributes=attributes, content=content)
+        said = partial(said_bytes, response)
+        ending = Ending(perf_counter_ns(), attributes=attributes, content=content, said=said)
         self._lifecycle.end(run_id, ending)
 
     @guarded
@@ -399,6 +400,7 @@ def _writer(
         waits=_waits(settings),
         metadata_keys=settings.metadata_keys or (),
         user_ids=settings.user_ids is not False,
+        tags=settings.tags is True,
     )
 
 

@@ -44,6 +44,11 @@ if TYPE_CHECKING:
 
     from .._answer.answer import Piece
 
+# How LangChain's own models call the field, or the property, that names the model.
+_MODEL_NAMES: Final = (
+    *("model_name", "model", "model_id", "deployment_name", "azure_deployment", "repo_id"),
+    "endpoint_name",
+)
 # Seconds that an async stream may keep the event loop to itself.
 _LONGEST_TURN: Final = 0.005
 
@@ -223,6 +228,8 @@ class CustomChatModel(ToolCalling):
         # Callbacks and caches are told what a call is made with, but for its secrets.
         secret = spec_of(type(self)).secrets
         reported = {name: value for name, value in kwargs.items() if name not in secret}
+        if "model_name" in reported and "model" in type(self).model_fields:
+            reported.setdefault("model", reported["model_name"])
         public_stop = without_secrets(stop)
         return upstream.invocation_params(super(), self, public_stop, without_secrets(reported))
 
@@ -323,10 +330,18 @@ class CustomChatModel(ToolCalling):
         if not self.model_name or "model_name" not in self.model_fields_set:
             # Not by assignment, which would make it look as if it had been given.
             self.__dict__["model_name"] = self._default_model_name()
+        elif "model" in type(self).model_fields and "model" not in self.model_fields_set:
+            # Two names of one parameter: what is asked for, and what answers, are the same.
+            self.__dict__["model"] = self.model_name
         return self
 
+    def _declared_model_name(self) -> str:
+        """Return what the class's author calls the model, in a field or property; or nothing."""
+        found = (getattr(self, name, None) for name in _MODEL_NAMES)
+        return next((name for name in found if isinstance(name, str) and name), "")
+
     def _default_model_name(self) -> str:
-        return spelled(type(self).__name__, "-")
+        return self._declared_model_name() or spelled(type(self).__name__, "-")
 
     @field_validator("stop", mode="before")
     @classmethod

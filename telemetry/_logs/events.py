@@ -205,5 +205,4 @@ def _result(run: Run, ending: Ending, outcome: Outcome | None) -> Attributes:
     clock = run.chunks.clock if run.chunks is not None else None
     if clock is None:
         return {**attributes, **answer}
-    tokens = answer.get(semconv.USAGE_OUTPUT_TOKENS)
-    return {**attributes, **stream_attributes(clock, tokens), **answer}
+    return {**attributes, **stream_attributes(clock, answer, ending.said), **answer}

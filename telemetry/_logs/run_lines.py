@@ -15,6 +15,7 @@ from opentelemetry.trace import set_span_in_context
 from .._context.current import current
 from .._runs.current import run_fields, span_fields
 from .._semconv import names as semconv
+from .._stream.attributes import tokens_per_second
 from .._translation.exceptions import signature
 from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
@@ -183,7 +184,9 @@ def _result(run: Run, ending: Ending, outcome: Outcome | None) -> Fields:
     if outcome in _FAILURES and outcome is not None:
         fields["error_type"] = ending.error_type or outcome.value
     clock = run.chunks.clock if run.chunks is not None else None
-    return fields | (_stream(clock) if clock is not None else {}) | _usage(run, ending)
+    if clock is None:
+        return fields | _usage(run, ending)
+    return fields | _stream(clock) | _usage(run, ending) | _speed(run, ending, clock)
 
 
 def _stream(clock: StreamClock) -> Fields:
@@ -204,6 +207,11 @@ def _stream(clock: StreamClock) -> Fields:
 def _usage(run: Run, ending: Ending) -> Fields:
     attributes = ending.result_attributes(run.start)
     return {name: attributes[key] for name, key in _USAGE.items() if key in attributes}
+
+
+def _speed(run: Run, ending: Ending, clock: StreamClock) -> Fields:
+    speed = tokens_per_second(clock, ending.result_attributes(run.start), ending.said)
+    return {} if speed is None else {"tokens_per_second": round(speed, _DECIMALS)}
 
 
 def _seconds(duration: float) -> float:

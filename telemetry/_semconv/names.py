@@ -20,6 +20,7 @@ AGENT_NAME: Final = "gen_ai.agent.name"
 WORKFLOW_NAME: Final = "gen_ai.workflow.name"
 CONVERSATION_ID: Final = "gen_ai.conversation.id"
 SESSION_ID: Final = "session.id"
+LANGCHAIN_TAGS: Final = "langchain.tags"
 USER_ID: Final = "user.id"
 DATA_SOURCE_ID: Final = "gen_ai.data_source.id"
 

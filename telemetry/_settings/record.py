@@ -222,6 +222,13 @@ class Settings(Record):
         switch,
         variable=Variable("NODESPAN_USER_IDS", otherwise=True, parse=switch_named),
     )
+    tags: bool | None = setting(
+        None,
+        "whether spans carry the tags of runs, as `langchain.tags`; off, since people write in "
+        "them what they like, and what their users have written",
+        switch,
+        variable=Variable("NODESPAN_TAGS", otherwise=False, parse=switch_named),
+    )
     all_runnables: bool | None = setting(
         None,
         "whether every runnable has a span, such as the steps of a chain and what LangGraph runs "

@@ -64,6 +64,7 @@ class StreamClock:
 
     Attributes:
         pending: times of chunks that came and are not folded in yet.
+        shows_reasoning: whether reasoning is among what came.
     """
 
     __slots__ = (
@@ -73,6 +74,7 @@ class StreamClock:
         "_timeline",
         "_waits",
         "pending",
+        "shows_reasoning",
         "started_at",
     )
 
@@ -85,6 +87,7 @@ class StreamClock:
     def restart(self) -> None:
         """Forget every chunk."""
         self.pending.clear()
+        self.shows_reasoning = False
         self._timeline = Timeline()
         self._gaps = Sketch()
         self._stalls: list[Stall] = []

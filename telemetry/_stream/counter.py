@@ -11,6 +11,8 @@ from .pieces import (
     carries_content,
     delta_carries_content,
     deltas_around,
+    event_shows_reasoning,
+    shows_reasoning,
     start_carries_content,
 )
 from .text import event_text, token_text
@@ -100,6 +102,8 @@ class ChunkCounter:
             self._begin()
         if not self._counts_events and carries_content(token, chunk):
             self._tick(now, token_text, token)
+            if not self.clock.shows_reasoning:
+                self.clock.shows_reasoning = shows_reasoning(token, chunk)
 
     def event(self, event: Mapping[str, Any]) -> None:
         """Take what `on_stream_event` reports.
@@ -119,6 +123,8 @@ class ChunkCounter:
         if not self.begun:
             self._begin()
         kind = event.get("event")
+        if not self.clock.shows_reasoning:
+            self.clock.shows_reasoning = event_shows_reasoning(event)
         if kind == "content-block-start":
             self._start_block(now, event)
         elif kind == "content-block-delta":

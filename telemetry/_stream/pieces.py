@@ -24,6 +24,8 @@ _BESIDE_CONTENT: Final = (
     *("reasoning_content", "reasoning", "function_call", "refusal", "audio", "tool_outputs"),
     "executed_tools",
 )
+_REASONING_BESIDE: Final = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+_REASONING_TYPES: Final = ("reasoning", "thinking", "reasoning_content")
 _WHOLE: Final = ("image", "audio", "video", "file", "non_standard")
 
 
@@ -52,6 +54,28 @@ def start_carries_content(event: Mapping[str, Any]) -> bool:
     block = event.get("content", {})
     kind = block.get("type")
     return kind in _WHOLE or (kind in _CALLS and bool(block.get("name")))
+
+
+def shows_reasoning(token: Any, chunk: Any) -> bool:
+    """Say whether a chunk of a stream carries a piece of the model's reasoning."""
+    if isinstance(token, list) and any(map(_is_reasoning, token)):
+        return True
+    extra = getattr(getattr(chunk, "message", None), "additional_kwargs", None) or {}
+    return any(map(extra.get, _REASONING_BESIDE))
+
+
+def event_shows_reasoning(event: Mapping[str, Any]) -> bool:
+    """Say whether an event of a stream carries a piece of the model's reasoning."""
+    delta = event.get("delta")
+    return isinstance(delta, dict) and bool(delta.get("reasoning"))
+
+
+def _is_reasoning(block: Any) -> bool:
+    return (
+        isinstance(block, dict)
+        and block.get("type") in _REASONING_TYPES
+        and _block_carries_content(block)
+    )
 
 
 def deltas_around(chunk: Any, block: Any) -> tuple[int, int]:

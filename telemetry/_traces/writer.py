@@ -18,7 +18,12 @@ from .._stream.text import StreamText
 from .._translation.exceptions import exception_attributes
 from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
-from .._translation.spans import metadata_attributes, person_attributes, span_start
+from .._translation.spans import (
+    metadata_attributes,
+    person_attributes,
+    span_start,
+    tag_attributes,
+)
 from .lazy_events import add_events
 from .room import Room
 
@@ -53,9 +58,10 @@ class SpanWriter:
         metadata_keys: of the metadata that spans carry.
         waits: how long the chunks of streams may be waited for.
         user_ids: whether spans carry the ids of sessions and users.
+        tags: whether spans carry the tags of runs.
     """
 
-    def __init__(  # noqa: PLR0913 - the last three are settings
+    def __init__(  # noqa: PLR0913 - the last are settings
         self,
         tracer: Tracer,
         door: ContentDoor,
@@ -65,6 +71,7 @@ class SpanWriter:
         metadata_keys: Collection[str] = (),
         waits: Waits = FOR_EVER,
         user_ids: bool = True,
+        tags: bool = False,
     ) -> None:
         self._tracer = tracer
         self._door = door
@@ -73,6 +80,7 @@ class SpanWriter:
         self._metadata_keys = metadata_keys
         self._waits = waits
         self._user_ids = user_ids
+        self._tags = tags
 
     @property
     def wants_content(self) -> bool:
@@ -154,6 +162,8 @@ class SpanWriter:
     def _details(self, run: Run) -> Attributes:
         attempt = {} if run.attempt is None else {_attempt_name(run): run.attempt}
         people = person_attributes(run.start) if self._user_ids else {}
+        if self._tags:
+            people |= tag_attributes(run.start)
         return attempt | people | metadata_attributes(run.start, self._metadata_keys)
 
     def _write(self, room: Room, attributes: Attributes) -> None:
@@ -168,8 +178,7 @@ class SpanWriter:
         content = self._content(ending.content, room)
         if run.chunks is not None:
             clock = run.chunks.clock
-            tokens = attributes.get(semconv.USAGE_OUTPUT_TOKENS)
-            attributes |= stream_attributes(clock, tokens)
+            attributes |= stream_attributes(clock, attributes, ending.said)
             events = stream_events(clock, self._passed(run.chunks.text, content))
             add_events(span, ((run.time(at), name, make) for at, name, make in events))
         if run.parent is None or run.kind.is_agent:

@@ -11,6 +11,7 @@ from langchain_core.messages import BaseMessage
 
 from .._content import messages as parts
 from .._content.given import given_part
+from .._content.repeated import one_reason
 from .._content.states import parted, says_anything
 from .._semconv import names as semconv
 from .._values.attributes import is_content_key
@@ -115,7 +116,7 @@ def _said(given: Any) -> Part:
 
 def _answered(message: BaseMessage) -> Part:
     reason = message.response_metadata.get("finish_reason")
-    return parts.output_message(message, reason if isinstance(reason, str) else None)
+    return parts.output_message(message, one_reason(reason) if isinstance(reason, str) else None)
 
 
 def _answer(choice: Generation) -> Part:
