@@ -21,7 +21,9 @@ _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 # Servers put a few tokens in a chunk, some of them a sentence; a whole paragraph came at once.
 _MANY_CHUNKS: Final = 5
 _TOKENS_A_CHUNK: Final = 64
-_FEW_TOKENS_A_CHUNK: Final = 4
+_FEW_TOKENS_A_CHUNK: Final = 16
+# A token is a byte at the least, beside those that mark where parts begin and end.
+_TOKENS_A_BYTE: Final = 2
 _ANY_LENGTH: Final = 2**63
 
 
@@ -86,7 +88,7 @@ def tokens_per_second(
         return None
     if tokens > chunks * (_TOKENS_A_CHUNK if chunks >= _MANY_CHUNKS else _FEW_TOKENS_A_CHUNK):
         return None
-    if tokens > chunks and tokens > said():
+    if tokens > chunks and tokens > said() * _TOKENS_A_BYTE:
         return None
     return tokens * gaps.count / chunks / (gaps.total / _NS)
 

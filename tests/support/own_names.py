@@ -209,6 +209,12 @@ OWN_ATTRIBUTES: Final = (
     OwnAttribute(semconv.VECTOR_STORE, "string", ("retriever",), "Class of the vector store."),
     OwnAttribute(semconv.EMBEDDINGS, "string", ("retriever",), "Class of its embeddings."),
     OwnAttribute(
+        semconv.LANGCHAIN_TAGS,
+        "string[]",
+        EVERY_SPAN,
+        "The tags of the run, where the setting `tags` asks for them.",
+    ),
+    OwnAttribute(
         semconv.RUN_NAME,
         "string",
         EVERY_SPAN,
