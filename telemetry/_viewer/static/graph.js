@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { layout, Graph } from "./dagre.js";
-import { afterRest, el, show, svg } from "./dom.js";
+import { atMostEvery, el, show, svg } from "./dom.js";
 import { count, duration, some } from "./format.js";
 import { go } from "./router.js";
 
@@ -25,7 +25,7 @@ class GraphView {
     this.head = el("div.bar.view-head");
     this.page = el("div.page.graphs", { tabindex: "0", role: "region", "aria-label": "Graphs" });
     show(root, this.head, this.page);
-    this.reload = afterRest(() => this.load(), 300);
+    this.reload = atMostEvery(() => this.load(), 300);
   }
 
   async load() {

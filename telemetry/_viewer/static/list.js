@@ -1,7 +1,7 @@
 // The list of traces: newest first, live, with filters and what the shown ones come to.
 
 import * as api from "./api.js";
-import { afterRest, el, show, write } from "./dom.js";
+import { atMostEvery, el, show, write } from "./dom.js";
 import { Filters } from "./filters.js";
 import { count, duration, fullMoment, moment, money, short } from "./format.js";
 import { go } from "./router.js";
@@ -10,6 +10,7 @@ import { VirtualRows } from "./virtual.js";
 const ROW = 34;
 const WINDOW = 200;
 const MOST_WINDOWS = 12;
+const MOST_NEWS = 1_000;
 const COLUMNS = [["Started", "when"], ["Name", "name"], ["Outcome", "outcome"], ["Time", "time"], ["First chunk", "chunk"],
   ["Tokens", "tokens"], ["Cost", "cost"], ["Model", "model"], ["Conversation", "conversation"]];
 
@@ -28,8 +29,8 @@ class ListView {
     this.chosen = -1;
     this.filters = new Filters(query, () => this.restart());
     this.find = this.filters.text;
-    this.refreshLater = afterRest(() => this.refresh(), 300);
-    this.totalsLater = afterRest(() => this.askTotals(), 60);
+    this.refreshLater = atMostEvery(() => this.refresh(), 500);
+    this.totalsLater = atMostEvery(() => this.askTotals(), 1_000);
     this.build();
     this.restart();
     this.unwatch = api.follow({ traces: 1 }, {
@@ -64,7 +65,7 @@ class ListView {
     this.news = new Set();
     this.box.scrollTop = 0;
     await this.load(0);
-    this.totalsLater();
+    this.askTotals();
   }
 
   async load(window) {
@@ -94,7 +95,7 @@ class ListView {
     this.box.setAttribute("aria-rowcount", String(told.total + 1));
     if (this.virtual.count === told.total) this.virtual.refresh();
     else this.virtual.setCount(told.total);
-    if (!told.is_complete || window === 0) this.totalsLater();
+    if (!told.is_complete) this.totalsLater();
   }
 
   fail(error) {
@@ -135,7 +136,7 @@ class ListView {
     let isNew = false;
     columns.trace_id.forEach((id, at) => {
       if (!this.replace(id, columns, at)) {
-        this.news.add(id);
+        if (this.news.size < MOST_NEWS) this.news.add(id);
         isNew = true;
       }
     });
@@ -161,13 +162,13 @@ class ListView {
       this.news.clear();
       this.more.hidden = true;
       this.asOf = null;
-      this.windows = new Map([...this.windows].slice(0, 0));
+      this.windows.clear();
       this.version += 1;
       this.asking.clear();
       this.load(0);
     } else {
       this.more.hidden = false;
-      write(this.more, `${count(this.news.size)} new · show`);
+      write(this.more, `${count(this.news.size)}${this.news.size < MOST_NEWS ? "" : " or more"} new · show`);
     }
   }
 
