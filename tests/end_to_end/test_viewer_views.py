@@ -202,7 +202,26 @@ def test_a_conversation_is_a_chat(visit: Visit) -> None:
     said = page.inner_text(".chat")
     words = ["Will it be dry in Bern today?", "Sunny in Bern", "And in Zürich?", "Thanks!"]
     assert sorted(words, key=said.index) == words
-    assert len(re.findall(r"\d later", said)) == 2
+    assert len(re.findall(r"s later\n", said)) == 2
+
+
+def test_the_graph_is_the_one_that_was_compiled(visit: Visit) -> None:
+    """The drawing has LangGraph's own nodes and edges, with the visits that the trace made."""
+    page = visit.open("/?conversation=trip-to-bern", TRACE)
+    page.locator(f"{TRACE} a").last.click()
+    page.click("a:text-is('Graph')")
+    page.wait_for_selector(".graph svg")
+    assert sorted(page.locator(".node-name").all_text_contents()) == [
+        "end",
+        "model",
+        "start",
+        "tools",
+    ]
+    assert page.locator(".edge").count() == 4
+    assert page.locator(".edge.conditional").count() == 2
+    page.wait_for_selector(".visits tr:has-text('model') td.number:text-is('2')")
+    page.click(".graph svg a:has-text('tools')")
+    page.wait_for_selector(f"{ROW}.chosen:has-text('tools')")
 
 
 def test_open_streams_show_their_speed(visit: Visit) -> None:
