@@ -33,7 +33,7 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/_upstream": "_diagnostics",
     "telemetry/_values": "_upstream",
     "telemetry/_semconv": "",
-    "telemetry/_context": "_upstream",
+    "telemetry/_context": "_process _upstream",
     "telemetry/_content": "_errors _values",
     "telemetry/_stream": "_context _semconv _values",
     "telemetry/_translation": "_content _semconv _values",
@@ -62,6 +62,12 @@ ROOMS: Final[Mapping[str, str]] = {
     ),
     "telemetry/_journal": ("_context _diagnostics _errors _semconv _settings _upstream _values"),
     "telemetry/_reading": "_errors _journal _settings",
+    "telemetry/_details": "_reading _semconv",
+    "telemetry/_views": "_details _errors _journal _reading _semconv",
+    "telemetry/_exports": "_details _reading _views",
+    "telemetry/_receiving": "_diagnostics _errors _journal _reading _semconv",
+    "telemetry/_viewer": "_details _errors _exports _journal _reading _receiving _version _views",
+    "telemetry/viewer": "_errors _journal _settings _viewer",
     "telemetry/_spool": ("_diagnostics _errors _journal _semconv _settings _upstream _version"),
     "telemetry/journal": "_errors _reading _settings",
     "telemetry/_setup": (
@@ -98,8 +104,9 @@ ROOMS: Final[Mapping[str, str]] = {
     "graph/_agent": "_calls _chat_model _node _tools",
     "graph/cli/_terminal": "",
     "graph/cli/_traces": "cli/_terminal",
+    "graph/cli/_ui": "cli/_terminal",
     "graph/cli/_chat": "_agent _chat_model cli/_terminal",
-    "graph/cli": "cli/_chat cli/_terminal cli/_traces",
+    "graph/cli": "cli/_chat cli/_terminal cli/_traces cli/_ui",
     "graph": "_agent _node",
 }
 
@@ -239,6 +246,7 @@ def test_all_else_is_private() -> None:
         "instrumentor",
         "journal",
         "testing",
+        "viewer",
     }
 
 

@@ -11,6 +11,7 @@ from ._chat.command import chat
 from ._terminal.exit import ExitCode, report_bad_usage
 from ._terminal.usage_error import CommandLineError
 from ._traces.command import doctor, trace, traces
+from ._ui.command import ui
 
 _NAME: Final = "nodespan"
 
@@ -21,7 +22,7 @@ _app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for _command in (chat, traces, trace, doctor):
+for _command in (chat, traces, trace, ui, doctor):
     _app.command()(_command)
 
 
