@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from langchain_core.messages import ToolMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.utils.runnable import RunnableCallable  # type: ignore[attr-defined]  # no __all__
 
 from ._calls import CallsNode, asks_for_tools, last_answer
 from ._chat_model import bind_tools, require_chat_model
@@ -14,7 +15,7 @@ from ._node import ChatNode
 from ._tools import parted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from langchain_core.messages import BaseMessage, SystemMessage
     from langchain_core.runnables import RunnableConfig
@@ -148,7 +149,7 @@ class _AgentGraph(CompiledStateGraph[MessagesState, None, MessagesState, Message
 
 def _add_tool_loop(builder: _Builder, tools: Sequence[BaseTool]) -> None:
     builder.add_node("tools", CallsNode(tools))
-    builder.add_conditional_edges("model", _after_model, ["tools", END])
+    builder.add_conditional_edges("model", _route(_after_model), ["tools", END])
     final = {tool.name for tool in tools if tool.return_direct}
     if not final:
         builder.add_edge("tools", "model")
@@ -157,7 +158,16 @@ def _add_tool_loop(builder: _Builder, tools: Sequence[BaseTool]) -> None:
     def after_tools(state: MessagesState) -> Literal["model", "__end__"]:
         return "__end__" if _are_last_words(state["messages"], final) else "model"
 
-    builder.add_conditional_edges("tools", after_tools, ["model", END])
+    builder.add_conditional_edges("tools", _route(after_tools), ["model", END])
+
+
+def _route(path: Callable[[MessagesState], str]) -> RunnableCallable:
+    """Make a way that is asked in the event loop too: not all loops have threads."""
+
+    async def ask(state: MessagesState) -> str:
+        return path(state)
+
+    return RunnableCallable(path, ask, name=path.__name__)
 
 
 def _after_model(state: MessagesState) -> Literal["tools", "__end__"]:

@@ -8,21 +8,28 @@ from uuid import uuid4
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.messages.tool import invalid_tool_call
 from langgraph.prebuilt import ToolNode
+from langgraph.runtime import Runtime  # noqa: TC002 - LangGraph reads the annotation
+from langgraph.utils.runnable import RunnableCallable  # type: ignore[attr-defined]  # no __all__
 
 from ..model import cut_off_by
+from ._history import as_messages, restored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_core.messages import BaseMessage, InvalidToolCall
     from langchain_core.runnables import RunnableConfig
+    from langchain_core.tools import BaseTool
 
 _SHOWN: Final = 500
 
 
 def asks_for_tools(message: object) -> bool:
     """Whether an answer calls tools, or tries to."""
-    return isinstance(message, AIMessage) and bool(message.tool_calls or message.invalid_tool_calls)
+    if not isinstance(message, AIMessage):
+        return False
+    answer = restored(message)
+    return bool(answer.tool_calls or answer.invalid_tool_calls)
 
 
 def checked(answer: BaseMessage) -> BaseMessage:
@@ -52,24 +59,27 @@ def _broken(call: Any, cut_off: str) -> InvalidToolCall:
     return invalid_tool_call(name=call["name"], args="", id=call["id"], error=error)
 
 
-class CallsNode(ToolNode):
-    """Calls the tools, and tells the model about each call that cannot be read."""
+class CallsNode(RunnableCallable):
+    """Calls the tools, and tells the model about each call that cannot be read.
 
-    def invoke(
-        self,
-        input: Any,  # noqa: A002 - Runnable's own name for it
-        config: RunnableConfig | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        return _with_refusals(super().invoke(input, config, **kwargs), input)
+    Engines that run nodes elsewhere take its functions, which is why these do all.
+    """
 
-    async def ainvoke(
-        self,
-        input: Any,  # noqa: A002 - Runnable's own name for it
-        config: RunnableConfig | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        return _with_refusals(await super().ainvoke(input, config, **kwargs), input)
+    def __init__(self, tools: Sequence[BaseTool]) -> None:
+        super().__init__(self._call, self._acall, name="tools", trace=False, recurse=False)
+        self._tools = ToolNode(tools)
+
+    def _call(self, state: Any, config: RunnableConfig, runtime: Runtime) -> Any:
+        state = _with_messages(state)
+        return _with_refusals(self._tools.invoke(state, config, runtime=runtime), state)
+
+    async def _acall(self, state: Any, config: RunnableConfig, runtime: Runtime) -> Any:
+        state = _with_messages(state)
+        return _with_refusals(await self._tools.ainvoke(state, config, runtime=runtime), state)
+
+
+def _with_messages(state: Any) -> Any:
+    return {**state, "messages": as_messages(state["messages"])}
 
 
 def _with_refusals(update: Any, state: Any) -> Any:

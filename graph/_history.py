@@ -8,17 +8,45 @@ from __future__ import annotations
 
 import json
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    SystemMessage,
+    ToolMessage,
+    convert_to_messages,
+)
 from langchain_core.messages.tool import tool_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from langchain_core.messages import BaseMessage, ToolCall
+    from langchain_core.messages import ToolCall
 
+Message = TypeVar("Message", bound=BaseMessage)
+
+_STRAYED: Final = ("invalid_tool_calls", "usage_metadata")
 _NO_RESULT: Final = "There is no result: the call was broken off before it was answered."
+
+
+def as_messages(given: Iterable[Any]) -> list[BaseMessage]:
+    """Make messages of what a state holds: tuples, dicts and strings too."""
+    return [restored(message) for message in convert_to_messages(given)]
+
+
+def restored(message: Message) -> Message:
+    """Put the fields of an answer where they belong.
+
+    Engines that run nodes elsewhere store messages as JSON, and of an answer that was a dict
+    LangChain keeps some fields among the `additional_kwargs`.
+    """
+    others = dict(message.additional_kwargs)
+    strayed = {name: others.pop(name) for name in _STRAYED if name in others}
+    if not isinstance(message, AIMessage) or not strayed:
+        return message
+    found = {name: value for name, value in strayed.items() if value}
+    return message.model_copy(update={"additional_kwargs": others, **found})
 
 
 def well_formed(messages: Sequence[BaseMessage]) -> list[BaseMessage]:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from langchain_core.messages import BaseMessage, SystemMessage, convert_to_messages
+from langchain_core.messages import BaseMessage, SystemMessage
 from langgraph.utils.runnable import RunnableCallable  # type: ignore[attr-defined]  # no __all__
 
 from ._calls import checked
 from ._chat_model import ChatModel, require_chat_model
-from ._history import as_one, well_formed
+from ._history import as_messages, as_one, well_formed
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable, RunnableConfig
@@ -104,7 +104,7 @@ class ChatNode(RunnableCallable):
     def _ordered(self, prompt: list[Any]) -> list[Any]:
         if not self._mends and not self._system:
             return prompt
-        messages = convert_to_messages(prompt)
+        messages = as_messages(prompt)
         if self._mends:
             return well_formed(messages)
         leading = [each for each in takewhile(_is_system, messages) if _is_system(each)]

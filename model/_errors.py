@@ -45,6 +45,10 @@ class ModelError(langchain.ModelError):
         request_id: The server's name for the request, to quote to its operator.
         body: The beginning of the answer's body, at most 500 characters are kept.
         retry_after: Seconds that the server asks to wait, where it said so.
+
+    Attributes:
+        retries: Why each earlier request of the same call was sent again, in order: the status of
+            its answer, or the name of its error.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class ModelError(langchain.ModelError):
         self.request_id = request_id
         self.body = body if body is None else body[:_BODY_LIMIT]
         self.retry_after = retry_after
+        self.retries: tuple[str, ...] = ()
 
 
 class MissingExtraError(ModelError, ImportError):

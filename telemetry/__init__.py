@@ -6,6 +6,7 @@ from ._handler import OpenTelemetryCallbackHandler
 from ._instrument.process import instrument, uninstrument
 from ._logs.processor import OpenTelemetryLogProcessor
 from ._logs.structlog_setup import configure_logging
+from ._record_evaluation import record_evaluation
 from ._runs.current import add_run_context
 from ._settings.config import TelemetryConfig
 from ._setup.configure import Telemetry, configure
@@ -28,6 +29,7 @@ __all__ = [
     "configure",
     "configure_logging",
     "instrument",
+    "record_evaluation",
     "uninstrument",
 ]
 

@@ -9,6 +9,7 @@ from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
+from ._interrupts import INTERRUPTS
 from ._process import Locked
 
 if TYPE_CHECKING:
@@ -59,7 +60,36 @@ class Diagnostics(Locked):
             self.listener(trouble)
         if is_due:
             cause = f" ({type(error).__qualname__})" if error is not None else ""
-            _logger().warning(f"nodespan telemetry: {trouble}{cause}", count=count)
+            _warn(f"nodespan telemetry: {trouble}{cause}", count=count)
+
+    def contains(self, trouble: str) -> Containment:
+        """Return a block that reports as *trouble* what is raised in it, and raises nothing."""
+        return Containment(self, trouble)
+
+
+class Containment:
+    """A block of which nothing but the user's own interrupts passes: it is reported.
+
+    Args:
+        diagnostics: to report to.
+        trouble: in fixed words.
+    """
+
+    __slots__ = ("_diagnostics", "_trouble")
+
+    def __init__(self, diagnostics: Diagnostics, trouble: str) -> None:
+        self._diagnostics = diagnostics
+        self._trouble = trouble
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        """Take what was raised, whatever it is: the application goes on."""
+        if error is None or isinstance(error, INTERRUPTS):
+            return False
+        self._diagnostics.report(self._trouble, error)
+        return True
 
 
 class _Diagnosed(Protocol):
@@ -75,12 +105,8 @@ def guarded(callback: _Callback) -> _Callback:
 
     @wraps(callback)
     def call(self: _Diagnosed, *args: Any, **kwargs: Any) -> None:
-        try:
+        with self.diagnostics.contains(f"{callback.__name__} failed"):
             callback(self, *args, **kwargs)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the application goes on
-            self.diagnostics.report(f"{callback.__name__} failed", error)
 
     return cast("_Callback", call)
 
@@ -90,12 +116,21 @@ def switch_off(feature: str) -> None:
     here = object()
     # One step: of several threads one says it.
     if _OFF.setdefault(feature, here) is here:
-        _logger().warning(f"nodespan telemetry: {feature}")
+        _warn(f"nodespan telemetry: {feature}")
 
 
 def features_off() -> Mapping[str, int]:
     """Return what is off in this process, each with 1: it is counted once."""
     return dict.fromkeys(_OFF, 1)
+
+
+def _warn(event: str, **fields: int) -> None:
+    try:
+        _logger().warning(event, **fields)
+    except INTERRUPTS:
+        raise
+    except BaseException:  # noqa: BLE001, S110 - a filter or handler of the application's; it is counted
+        pass
 
 
 def _logger() -> structlog.stdlib.BoundLogger:

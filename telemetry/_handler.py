@@ -6,14 +6,21 @@ import os
 from dataclasses import replace
 from functools import partial
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from langgraph.callbacks import GraphCallbackHandler, GraphInterruptEvent, GraphResumeEvent
 from opentelemetry import trace
 
-from ._content.door import CaptureContent, ContentDoor, within_sdk_limit
+from ._content.door import (
+    DEFAULT_MAX_CHARACTERS,
+    CaptureContent,
+    ContentDoor,
+    within_sdk_limit,
+)
 from ._context.stack import is_handled_failure
 from ._diagnostics import Diagnostics, guarded
+from ._interrupts import INTERRUPTS
 from ._logs.observers import log_observers
 from ._logs.run_lines import RunLog
 from ._metrics.observer import Metrics
@@ -22,16 +29,20 @@ from ._runs.interrupts import Interrupts
 from ._runs.lifecycle import Lifecycle, RunObserver
 from ._runs.registry import open_runs_of
 from ._semconv import names as semconv
+from ._settings.configured import configured
 from ._settings.keywords import lists, method_takes
 from ._settings.prices import PriceTable
-from ._settings.record import HandlerSettings
+from ._settings.record import DEFAULT_MAX_OPEN_RUNS, HandlerSettings
+from ._stream.clock import Waits
+from ._traces.evaluation import EvaluationWriter
 from ._traces.writer import SpanWriter
 from ._translation import payload
 from ._translation.ending import Ending
 from ._translation.kinds import RunKind
 from ._translation.outcome import Outcome
 from ._translation.request import model_name
-from ._translation.response import answer_before_error, response_attributes
+from ._translation.resends import resends_before
+from ._translation.response import answer_before_error, response_attributes, said_bytes
 from ._translation.start import Start
 from ._translation.tool_result import TOOL_ERROR, tells_failure
 from ._upstream.langgraph import config_of
@@ -45,7 +56,9 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import LLMResult
+    from opentelemetry.trace import SpanContext, Tracer, TracerProvider
 
+    from ._traces.evaluation import Evaluation
     from ._values.attributes import Attributes
 
 
@@ -68,7 +81,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     # In the caller's own context, sync and async alike: elsewhere the context is lost.
     run_inline = True
 
-    @method_takes(HandlerSettings)
+    @method_takes(HandlerSettings, configured)
     def __init__(self, settings: HandlerSettings) -> None:
         self._set_up(settings.checked(os.environ))
 
@@ -85,33 +98,56 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         self._edition = edition = semconv.edition_from(os.environ)
         self._prices = PriceTable.of(settings.prices)
         provider = settings.tracer_provider or trace.get_tracer_provider()
-        self._runs = open_runs_of(provider, settings.max_open_runs)
+        self._runs = open_runs_of(provider, settings.max_open_runs or DEFAULT_MAX_OPEN_RUNS)
         self._counters = self._runs.counters
         door = _door(settings, self.diagnostics)
         self._log_observers = log_observers(
             settings.logger_provider,
             door,
             self.diagnostics,
-            log_events=settings.log_events,
+            log_events=bool(settings.log_events),
             schema_url=edition.schema_url,
         )
+        self._run_log = RunLog(self._runs, self.diagnostics, _waits(settings))
         observers: list[RunObserver] = [
-            RunLog(self._runs, self.diagnostics),
+            self._run_log,
             Metrics(settings.meter_provider, edition, self.diagnostics),
             *self._log_observers,
         ]
-        writer = _writer(settings, door, edition, self.diagnostics)
+        tracer = trace.get_tracer(
+            "nodespan.telemetry", VERSION, settings.tracer_provider, schema_url=edition.schema_url
+        )
+        writer = _writer(settings, tracer, door, edition, self.diagnostics)
+        self._tracer_provider = settings.tracer_provider
+        self._evaluations = EvaluationWriter(
+            tracer, door, settings.logger_provider, edition.schema_url
+        )
         self._lifecycle = Lifecycle(
-            self._runs, writer, self.diagnostics, observers, shows_all=settings.all_runnables
+            self._runs, writer, self.diagnostics, observers, shows_all=bool(settings.all_runnables)
         )
         self._interrupts = Interrupts(self._runs.interrupted, door)
         at_exit(self.close)
         in_forked_child(self._forget)
+        _living.add(self)
 
     @property
     def open_runs(self) -> int:
         """How many runs have started and not ended."""
         return self._lifecycle.open_runs
+
+    def knows(self, run_id: int) -> bool:
+        """Say whether a run, by the integer of its id, is open or remembered here."""
+        return self._runs.span_of(run_id) is not None
+
+    def writes_to(self, tracer_provider: TracerProvider | None) -> bool:
+        """Say whether spans are made by that provider; None is the global one."""
+        default = trace.get_tracer_provider()
+        return (self._tracer_provider or default) is (tracer_provider or default)
+
+    @guarded
+    def evaluate(self, evaluation: Evaluation, judged: SpanContext) -> None:
+        """Write an evaluation of a span; `record_evaluation` makes this call."""
+        self._evaluations.write(evaluation, judged)
 
     def close(self) -> None:
         """End the runs that are open, as cancelled: the process is about to go."""
@@ -170,7 +206,9 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             counter = self._counters.get(run_id.int)
             if counter is not None:
                 counter.token(token, chunk)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the application goes on
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the application goes on
             self.diagnostics.report("on_llm_new_token failed", error)
 
     def on_stream_event(self, event: Any, *, run_id: UUID, **_: Any) -> None:
@@ -179,7 +217,9 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             counter = self._counters.get(run_id.int)
             if counter is not None:
                 counter.event(event)
-        except Exception as error:  # noqa: BLE001 - as above
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
             self.diagnostics.report("on_stream_event failed", error)
 
     @guarded
@@ -187,7 +227,8 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         """End the run of a model."""
         attributes = partial(_answer_attributes, response, self._edition, self._prices)
         content = partial(payload.model_output, response)
-        ending = Ending(perf_counter_ns(), attributes=attributes, content=content)
+        said = partial(said_bytes, response)
+        ending = Ending(perf_counter_ns(), attributes=attributes, content=content, said=said)
         self._lifecycle.end(run_id, ending)
 
     @guarded
@@ -196,11 +237,14 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     ) -> None:
         """End the run of a model that an exception left: what it had said by then is told."""
         ending = Ending.by(error, perf_counter_ns())
-        said = answer_before_error(response)
+        resent, said = resends_before(error), answer_before_error(response)
         if said is not None:
-            attributes = partial(_answer_attributes, said, self._edition, self._prices)
+            answer = partial(_answer_attributes, said, self._edition, self._prices)
             content = partial(payload.model_output, said)
-            ending = replace(ending, attributes=attributes, content=content)
+            ending = replace(ending, attributes=answer, content=content)
+        if resent:
+            attributes = ending.attributes
+            ending = replace(ending, attributes=lambda start: {**attributes(start), **resent})
         self._lifecycle.end(run_id, ending)
 
     @guarded
@@ -323,34 +367,45 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
 
     def _forget(self) -> None:
         """Forget whom logs follow: this is a forked child, and they are its parent's."""
-        for observer in self._log_observers:
+        for observer in (self._run_log, *self._log_observers):
             observer.forget()
+
+
+_living: Final[WeakSet[OpenTelemetryCallbackHandler]] = WeakSet()
 
 
 def _door(settings: HandlerSettings, diagnostics: Diagnostics) -> ContentDoor:
     capture = CaptureContent.named("capture_content", settings.capture_content)
-    limit = within_sdk_limit(settings.max_content_characters, os.environ)
+    limit = within_sdk_limit(settings.max_content_characters or DEFAULT_MAX_CHARACTERS, os.environ)
     return ContentDoor(capture, settings.redact, limit, diagnostics.report)
+
+
+def living_handlers() -> list[OpenTelemetryCallbackHandler]:
+    """Return every handler that somebody holds."""
+    return list(_living)
 
 
 def _writer(
     settings: HandlerSettings,
+    tracer: Tracer,
     door: ContentDoor,
     edition: semconv.Edition,
     diagnostics: Diagnostics,
 ) -> SpanWriter:
-    tracer = trace.get_tracer(
-        "nodespan.telemetry", VERSION, settings.tracer_provider, schema_url=edition.schema_url
-    )
     return SpanWriter(
         tracer,
         door,
         edition,
         diagnostics,
-        stall_threshold=settings.stall_threshold * 1e9,
-        metadata_keys=settings.metadata_keys,
-        user_ids=settings.user_ids,
+        waits=_waits(settings),
+        metadata_keys=settings.metadata_keys or (),
+        user_ids=settings.user_ids is not False,
+        tags=settings.tags is True,
     )
+
+
+def _waits(settings: HandlerSettings) -> Waits:
+    return Waits(settings.seconds_to_first_chunk * 1e9, settings.seconds_to_next_chunk * 1e9)
 
 
 def _answer_attributes(

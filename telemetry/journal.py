@@ -6,6 +6,7 @@ from ._errors import (
     JournalMissingError,
     TraceNotFoundError,
 )
+from ._reading.activity import Activity
 from ._reading.doctor import repair
 from ._reading.reader import Journal
 from ._reading.records import (
@@ -20,10 +21,12 @@ from ._reading.records import (
     TraceFilter,
     TraceRecord,
 )
+from ._reading.watching import JournalWatch
 from ._settings.journal import VARIABLE, default_path, journal_path, path_in_use
 
 __all__ = [
     "VARIABLE",
+    "Activity",
     "AmbiguousTraceError",
     "Backlog",
     "EventOfSpan",
@@ -33,6 +36,7 @@ __all__ = [
     "JournalSpan",
     "JournalStatus",
     "JournalTrace",
+    "JournalWatch",
     "LinkOfSpan",
     "OpenRunRecord",
     "Totals",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -12,12 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+from opentelemetry import trace
+from opentelemetry.metrics import _internal as otel_metrics
 
 from support.otlp import OtlpReceiver
+from support.process_state import ProcessState, undo_configure_logging
 from support.processes import IMPORTED_ONCE, Processes, environment_of_programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# Or each worker rewrites the assertions of all tests anew, and compiles them, where the
+# environment says that nothing is to be written: half of the time until the first test.
+sys.dont_write_bytecode = False
 
 # The same examples in every run, however slow the machine: a red run can be had again.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -37,12 +45,45 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _process_is_what_it_was() -> Iterator[None]:
+    """Fail the test that leaves behind what others would meet, and put it back.
+
+    The filters of warnings are not looked at: pytest itself makes them anew for each test.
+    """
+    before = ProcessState()
+    yield
+    left_behind = before.put_back()
+    if left_behind:
+        pytest.fail(f"left behind: {'; '.join(left_behind)}", pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(_process_is_what_it_was: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the machine that runs the tests sets anything up."""
-    for name in [name for name in os.environ if name.startswith(("OTEL_", "LANGSMITH_"))]:
+    set_here = ("OTEL_", "LANGSMITH_", "NODESPAN_")
+    for name in [name for name in os.environ if name.startswith(set_here)]:
         monkeypatch.delenv(name)
     # Nor does a test leave anything in the state folder of who runs it.
     monkeypatch.setenv("NODESPAN_JOURNAL", "off")
+
+
+@pytest.fixture
+def logging_put_back() -> Iterator[None]:
+    """What `configure_logging` has set up lasts as long as the test."""
+    yield
+    undo_configure_logging()
+
+
+@pytest.fixture
+def providers_put_back() -> Iterator[None]:
+    """What `configure` has put to use lasts as long as the test."""
+    before = ProcessState()
+    once = (trace._TRACER_PROVIDER_SET_ONCE, otel_metrics._METER_PROVIDER_SET_ONCE)
+    done = [each._done for each in once]
+    yield
+    before.put_back()
+    for each, was in zip(once, done, strict=True):
+        each._done = was
 
 
 @pytest.fixture
@@ -53,6 +94,8 @@ def otlp_receiver() -> Iterator[OtlpReceiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers["Content-Encoding"] == "gzip":
+                body = gzip.decompress(body)
             receiver.receive(self.path, body)
             receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
             self.send_response(200)

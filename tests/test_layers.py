@@ -25,28 +25,31 @@ Parts: TypeAlias = tuple[str, ...]
 # No room imports one that stands above it. "" is the face of the package: what people import.
 ROOMS: Final[Mapping[str, str]] = {
     # telemetry: the ground floor, data in and data out
+    "telemetry/_interrupts": "",
     "telemetry/_errors": "",
     "telemetry/_version": "",
     "telemetry/_process": "",
-    "telemetry/_diagnostics": "_process",
+    "telemetry/_diagnostics": "_interrupts _process",
     "telemetry/_providers": "_process",
     "telemetry/_upstream": "_diagnostics",
-    "telemetry/_values": "_upstream",
+    "telemetry/_values": "_interrupts _upstream",
     "telemetry/_semconv": "",
     "telemetry/_context": "_process _upstream",
-    "telemetry/_content": "_errors _values",
+    "telemetry/_content": "_errors _interrupts _values",
     "telemetry/_stream": "_context _semconv _values",
     "telemetry/_translation": "_content _semconv _values",
-    "telemetry/_settings": "_content _errors _semconv _values",
+    "telemetry/_settings": "_content _errors _process _semconv _values",
     # telemetry: a run's life, and what each signal makes of it
     "telemetry/_runs": (
-        "_content _context _diagnostics _process _providers _semconv _stream _translation"
-        " _upstream _values"
+        "_content _context _diagnostics _interrupts _process _providers _semconv _stream"
+        " _translation _upstream _values"
     ),
     "telemetry/_traces": (
         "_content _context _diagnostics _process _runs _semconv _stream _translation"
-        " _upstream _values"
+        " _upstream _values _version"
     ),
+    "telemetry/_console": "_process _traces _values",
+    "telemetry/console": "_console",
     "telemetry/_metrics": (
         "_content _diagnostics _process _providers _runs _semconv _stream _translation"
         " _upstream _values _version"
@@ -57,8 +60,8 @@ ROOMS: Final[Mapping[str, str]] = {
     ),
     # telemetry: what LangChain calls, and the ways to set it up
     "telemetry/_handler": (
-        "_content _context _diagnostics _logs _metrics _process _runs _semconv _settings"
-        " _traces _translation _upstream _values _version"
+        "_content _context _diagnostics _interrupts _logs _metrics _process _runs _semconv"
+        " _settings _stream _traces _translation _upstream _values _version"
     ),
     "telemetry/_journal": ("_context _diagnostics _errors _semconv _settings _upstream _values"),
     "telemetry/_reading": "_errors _journal _settings",
@@ -70,16 +73,22 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/viewer": "_errors _journal _settings _viewer",
     "telemetry/_spool": ("_diagnostics _errors _journal _semconv _settings _upstream _version"),
     "telemetry/journal": "_errors _reading _settings",
-    "telemetry/_setup": (
-        "_content _diagnostics _errors _handler _journal _process _providers _semconv"
-        " _settings _spool _upstream _values _version"
-    ),
+    "telemetry/_checkup": "_content _errors _settings _spool _values",
+    "telemetry/checkup": "_checkup",
     "telemetry/_instrument": (
         "_context _handler _process _providers _runs _settings _translation _upstream"
     ),
+    "telemetry/_setup": (
+        "_console _content _diagnostics _errors _handler _instrument _journal _process"
+        " _providers _semconv _settings _spool _upstream _values _version"
+    ),
+    "telemetry/_record_evaluation": "_handler _runs _traces",
     "telemetry/testing": "_handler _semconv _settings _traces",
     "telemetry/instrumentor": "_instrument",
-    "telemetry": "_content _errors _handler _instrument _logs _runs _settings _setup _traces",
+    "telemetry": (
+        "_content _errors _handler _instrument _logs _record_evaluation _runs _settings"
+        " _setup _traces"
+    ),
     # model: from the pieces of an answer to whole chat models
     "model/_errors": "",
     "model/_names": "",
@@ -99,14 +108,18 @@ ROOMS: Final[Mapping[str, str]] = {
     "graph/_chat_model": "_upstream",
     "graph/_tools": "",
     "graph/_history": "",
-    "graph/_calls": "",
+    "graph/_calls": "_history",
     "graph/_node": "_calls _chat_model _history",
     "graph/_agent": "_calls _chat_model _node _tools",
     "graph/cli/_terminal": "",
-    "graph/cli/_traces": "cli/_terminal",
+    "graph/cli/_script": "cli/_terminal",
+    "graph/cli/_traces": "cli/_script cli/_terminal",
+    "graph/cli/_doctor": "cli/_terminal",
+    "graph/cli/_watch": "cli/_terminal",
     "graph/cli/_ui": "cli/_terminal",
     "graph/cli/_chat": "_agent _chat_model cli/_terminal",
-    "graph/cli": "cli/_chat cli/_terminal cli/_traces cli/_ui",
+    "graph/cli": "cli/_chat cli/_doctor cli/_terminal cli/_traces cli/_ui cli/_watch",
+    "graph/served": "_agent cli/_chat",
     "graph": "_agent _node",
 }
 
@@ -242,9 +255,12 @@ def test_all_else_is_private() -> None:
     """Privacy is on the door: what lies at a package's top is private, or is named here."""
     tops = {module[1] for module in KNOWN if len(module) > 1}
     assert {name for name in tops if not name.startswith("_")} == {
+        "checkup",
+        "console",
         "cli",
         "instrumentor",
         "journal",
+        "served",
         "testing",
         "viewer",
     }

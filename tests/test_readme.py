@@ -30,6 +30,8 @@ DOCUMENTS = (
     ".github/CONTRIBUTING.md",
     ".github/SECURITY.md",
 )
+# What it says to run needs environments of its own: the end-to-end checks run it.
+RECIPES = "telemetry/RECIPES.md"
 # Run by hand and by `.ci/run`: they set up an environment, or run this very suite.
 SET_UPS = ("python3 -m venv ", ".ci/run", "uv ")
 ENDPOINT = "http://localhost:4318"
@@ -167,7 +169,7 @@ def test_the_table_of_costs_has_the_rows_of_the_benchmark() -> None:
     assert first_column[2:] == listed.stdout.splitlines()
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", [*DOCUMENTS, RECIPES])
 def test_links_lead_somewhere(document: str) -> None:
     """Every relative link is a file or a folder of the repository, and a heading in it."""
     links = re.findall(r"\]\((?!http)([^)#]*)(?:#([^)]+))?\)", text_of(document))

@@ -54,8 +54,8 @@ TABLES = (langchain, langgraph, opentelemetry, pydantic, standard_library)
 USES = [use for table in TABLES for use in table.TABLE]
 # LangGraph's task has public fields: what it has no name for cannot be taken away by its name.
 NAMES = [(use, name) for use in USES if use is not langgraph.TASKS for name in use.names]
-# The other names of a use are tried by the slower checks.
-FIRST = [(use, use.names[0]) for use in USES if use is not langgraph.TASKS]
+# One of each library; the slower checks try them all.
+FIRST = [next((use, name) for use, name in NAMES if use in table.TABLE) for table in TABLES]
 
 GRAPH = ["invoke_workflow LangGraph", "  node answer", "    chat FakeListChatModel"]
 CHAT = ["chat FakeListChatModel"]
@@ -130,7 +130,7 @@ def test_nothing_is_off_with_all_names(fresh_processes: Processes) -> None:
 @pytest.mark.parametrize(
     ("use", "name"), FIRST, ids=lambda each: str(each) if isinstance(each, Name) else ""
 )
-def test_without_a_name_of_each_use(fresh_processes: Processes, use: Use, name: Name) -> None:
+def test_without_a_name_of_each_library(fresh_processes: Processes, use: Use, name: Name) -> None:
     """Without it plain runs are traced as before, and what is off is said once."""
     assert_goes_on(fresh_processes, use, name)
 

@@ -1,17 +1,22 @@
 """The `nodespan` command and its subcommands."""
 
+import codecs
 import os
 import sys
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Annotated, Final
 
 import typer
 
 from ._chat.command import chat
+from ._doctor.command import doctor
 from ._terminal.exit import ExitCode, report_bad_usage
 from ._terminal.usage_error import CommandLineError
-from ._traces.command import doctor, trace, traces
+from ._traces.trace import trace
+from ._traces.traces import traces
 from ._ui.command import ui
+from ._watch.command import watch
 
 _NAME: Final = "nodespan"
 
@@ -22,13 +27,16 @@ _app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for _command in (chat, traces, trace, ui, doctor):
+# Of a prompt without quotes the command says itself what to do.
+_app.command(context_settings={"allow_extra_args": True})(chat)
+for _command in (traces, trace, watch, ui, doctor):
     _app.command()(_command)
 
 
 def run() -> int:
     """Run the command that `sys.argv` says, and return its exit code."""
     _open_closed_streams()
+    _write_any_character()
     try:
         return int(_app(prog_name=_NAME, standalone_mode=False) or ExitCode.OK)
     except CommandLineError as error:
@@ -40,6 +48,17 @@ def _open_closed_streams() -> None:
     """Give a process that was started with closed streams (`>&-`) ones that lead nowhere."""
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - for as long as we run
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115 - as above
+
+
+def _write_any_character() -> None:
+    """Write UTF-8 where the locale is C, which says nothing of what a terminal can show.
+
+    Source: https://peps.python.org/pep-0540/, which does so unless it is told not to.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and "PYTHONIOENCODING" not in os.environ:
+            is_ascii = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding="utf-8" if is_ascii else None)
 
 
 def _print_version(wanted: bool) -> None:

@@ -116,7 +116,9 @@ class _Call:
             self._arguments.append(text)
             return text
         self._held = (self._held + text).lstrip()
-        if _NULL.startswith(self._held.rstrip()):
+        if _NULL.startswith(begun := self._held.rstrip()):
+            # Of white space behind it, however much there is, one is as good as all.
+            self._held = begun + self._held[len(begun) :][:1]
             return ""
         text, self._held = self._held, None
         self._arguments.append(text)

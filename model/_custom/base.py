@@ -21,7 +21,7 @@ from .._names import spelled
 from .._tools.definitions import (
     definitions_to_count,
 )
-from .cache_key import digest
+from .cache_key import digest, keyed_digest
 from .call import Call
 from .parameters import check_names, check_once, override
 from .secrets import hidden_arguments, public_values, without_secrets
@@ -44,6 +44,11 @@ if TYPE_CHECKING:
 
     from .._answer.answer import Piece
 
+# How LangChain's own models call the field, or the property, that names the model.
+_MODEL_NAMES: Final = (
+    *("model_name", "model", "model_id", "deployment_name", "azure_deployment", "repo_id"),
+    "endpoint_name",
+)
 # Seconds that an async stream may keep the event loop to itself.
 _LONGEST_TURN: Final = 0.005
 
@@ -223,6 +228,8 @@ class CustomChatModel(ToolCalling):
         # Callbacks and caches are told what a call is made with, but for its secrets.
         secret = spec_of(type(self)).secrets
         reported = {name: value for name, value in kwargs.items() if name not in secret}
+        if "model_name" in reported and "model" in type(self).model_fields:
+            reported.setdefault("model", reported["model_name"])
         public_stop = without_secrets(stop)
         return upstream.invocation_params(super(), self, public_stop, without_secrets(reported))
 
@@ -233,7 +240,19 @@ class CustomChatModel(ToolCalling):
         # What is excluded decides about the answer too, but may be what people wrote.
         excluded = without_secrets({name: getattr(self, name) for name in own.excluded})
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
-        return f"{kind}{sorted(params.items())}{digest(excluded)}"
+        hidden = self._hidden_digest(stop, kwargs)
+        return f"{kind}{sorted(params.items())}{digest(excluded)}{hidden}"
+
+    def _hidden_digest(self, stop: list[str] | None, kwargs: Mapping[str, Any]) -> str:
+        """Tell models and calls apart whose difference is hidden, as a part of a text may be."""
+        own = spec_of(type(self))
+        fields = {name: getattr(self, name) for name in (own.parameters | own.excluded)}
+        # Keys decide about no answer: it is shared over those that are given as such.
+        said = [
+            {name: value for name, value in given.items() if not own.is_key(name)}
+            for given in (fields, kwargs, {"stop": stop})
+        ]
+        return "" if without_secrets(said) is said else keyed_digest(said)
 
     def get_num_tokens(self, text: str) -> int:
         """Count a text's tokens: by `get_token_ids` where there is one, else an estimate.
@@ -311,10 +330,18 @@ class CustomChatModel(ToolCalling):
         if not self.model_name or "model_name" not in self.model_fields_set:
             # Not by assignment, which would make it look as if it had been given.
             self.__dict__["model_name"] = self._default_model_name()
+        elif "model" in type(self).model_fields and "model" not in self.model_fields_set:
+            # Two names of one parameter: what is asked for, and what answers, are the same.
+            self.__dict__["model"] = self.model_name
         return self
 
+    def _declared_model_name(self) -> str:
+        """Return what the class's author calls the model, in a field or property; or nothing."""
+        found = (getattr(self, name, None) for name in _MODEL_NAMES)
+        return next((name for name in found if isinstance(name, str) and name), "")
+
     def _default_model_name(self) -> str:
-        return spelled(type(self).__name__, "-")
+        return self._declared_model_name() or spelled(type(self).__name__, "-")
 
     @field_validator("stop", mode="before")
     @classmethod

@@ -1,29 +1,79 @@
-"""Arguments that are bound to a model, of which no secret is shown, serialized or pickled."""
+"""What LangChain makes around a model, of which no secret is shown, serialized or pickled."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from langchain_core.language_models.base import LanguageModelInput
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import RunnableBinding
+from langchain_core.runnables import (
+    RunnableBinding,
+    RunnableSequence,
+    RunnableSerializable,
+    RunnableWithFallbacks,
+)
+from langchain_core.runnables.configurable import (
+    RunnableConfigurableAlternatives,
+    RunnableConfigurableFields,
+)
+from langchain_core.runnables.retry import RunnableRetry
 
 from .secrets import Lost, SecretKeeping, secret_fields, without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
     from langchain_core.runnables import RunnableConfig
 
+_Made = TypeVar("_Made")
 
-class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):
-    """LangChain's binding, which keeps to itself what the model keeps to itself."""
+# Methods of LangChain's that make a runnable around the one that they are called of.
+_MAKING: Final = (
+    *("bind", "with_config", "with_listeners", "with_alisteners", "with_types", "with_retry"),
+    *("with_fallbacks", "configurable_fields", "configurable_alternatives", "pipe", "__or__"),
+)
+
+
+class Discreet(RunnableSerializable[Any, Any]):
+    """A model, or LangChain's runnable around one: what is bound to it is as secret as its own."""
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Leave secrets out."""
+        for name, value in super().__repr_args__():
+            yield name, without_secrets(value)
+
+
+def _discreetly(name: str) -> Callable[..., Any]:
+    """Return a method that does as LangChain's of that *name*, and makes what is discreet."""
+
+    @wraps(getattr(RunnableSerializable, name))
+    def make(self: Discreet, /, *args: Any, **kwargs: Any) -> Any:
+        return discreet(getattr(super(Discreet, self), name)(*args, **kwargs))
+
+    return make
+
+
+# Not in the class: type checkers are to see LangChain's own signatures.
+for _name in _MAKING:
+    setattr(Discreet, _name, _discreetly(_name))
+
+
+class _AsLangChains(Discreet):
+    """Is known as what LangChain made: in names of runs, and where it is serialized."""
 
     @classmethod
     def lc_id(cls) -> list[str]:
         """Serialize as LangChain's own."""
-        return [*cls.get_lc_namespace(), RunnableBinding.__name__]
+        theirs: type[RunnableSerializable[Any, Any]] = next(
+            kind for kind in cls.__mro__ if kind in _DISCREET
+        )
+        return theirs.lc_id()
+
+
+class ModelBinding(_AsLangChains, RunnableBinding[LanguageModelInput, AIMessage]):
+    """LangChain's binding, which keeps to itself what the model keeps to itself."""
 
     def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
         """Serialize the binding without secrets."""
@@ -35,7 +85,7 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Leave secrets out."""
         for name, value in super().__repr_args__():
-            yield name, self._public if name == "kwargs" else without_secrets(value)
+            yield name, self._public if name == "kwargs" else value
 
     def __getstate__(self) -> dict[Any, Any]:
         """Pickle the binding without secrets; whoever calls it is asked for them again."""
@@ -49,21 +99,78 @@ class ModelBinding(RunnableBinding[LanguageModelInput, AIMessage]):
 
     @property
     def _public(self) -> dict[str, Any]:
-        kind = type(self.bound)
-        secret = secret_fields(kind) if issubclass(kind, SecretKeeping) else ()
+        secret = frozenset[str]().union(*map(secret_fields, _models_in(self.bound)))
         told = {name: value for name, value in self.kwargs.items() if name not in secret}
         public: dict[str, Any] = without_secrets(told)
         return public
 
 
-class Bindable(SecretKeeping):
+class _Retry(_AsLangChains, RunnableRetry[Any, Any]):
+    """Tries a model again."""
+
+
+class _Fallbacks(_AsLangChains, RunnableWithFallbacks[Any, Any]):
+    """Asks others where a model fails."""
+
+
+class _Fields(_AsLangChains, RunnableConfigurableFields[Any, Any]):
+    """Lets a config change a model."""
+
+
+class _Alternatives(_AsLangChains, RunnableConfigurableAlternatives[Any, Any]):
+    """Lets a config choose among models."""
+
+
+class _Sequence(_AsLangChains, RunnableSequence[Any, Any]):
+    """Hands on what a model says."""
+
+
+_DISCREET: Final[dict[type, type[_AsLangChains]]] = {
+    RunnableBinding: ModelBinding,
+    RunnableRetry: _Retry,
+    RunnableWithFallbacks: _Fallbacks,
+    RunnableConfigurableFields: _Fields,
+    RunnableConfigurableAlternatives: _Alternatives,
+    RunnableSequence: _Sequence,
+}
+
+for _theirs, _ours in _DISCREET.items():
+    # A run is named by its class.
+    _ours.__name__ = _theirs.__name__
+
+
+def discreet(made: _Made) -> _Made:
+    """Return what LangChain *made* around a model, as one that keeps secrets."""
+    theirs = type(made)
+    kinds = theirs.__mro__ if theirs.__module__.startswith("langchain_core.") else ()
+    kind = next((_DISCREET[each] for each in kinds if each in _DISCREET), None)
+    if kind is None:
+        return made
+    kept: Any = kind.__new__(kind)
+    kept.__setstate__(made.__getstate__())
+    return cast("_Made", kept)
+
+
+def _models_in(runnable: Any) -> Iterable[type[SecretKeeping]]:
+    """Find the classes of our models that a runnable is made around."""
+    pending = [runnable]
+    while pending:
+        within = pending.pop()
+        if isinstance(within, SecretKeeping):
+            yield type(within)
+        elif isinstance(within, RunnableSerializable):
+            pending += vars(within).values()
+        elif isinstance(within, (list, dict)):
+            pending += within.values() if isinstance(within, dict) else within
+
+
+class Bindable(Discreet, SecretKeeping):
     """A chat model whose bound arguments are as secret as its own parameters."""
 
-    def bind(self, **kwargs: Any) -> ModelBinding:  # type: ignore[override]  # core's has no name
-        """Bind arguments to the model, as LangChain does."""
-        return ModelBinding(bound=self, kwargs=kwargs, config={})
+    if TYPE_CHECKING:
 
-    def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> ModelBinding:
-        """Bind a config to the model, as LangChain does."""
-        merged: Any = {**(config or {}), **kwargs}
-        return ModelBinding(bound=self, kwargs={}, config=merged)
+        def bind(self, **kwargs: Any) -> ModelBinding:  # type: ignore[override]  # core's has no name
+            """Bind arguments to the model, as LangChain does."""
+
+        def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> ModelBinding:
+            """Bind a config to the model, as LangChain does."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -53,20 +54,20 @@ _HINTS: Final = (
     *("key", "auth", "pass", "pwd", "secret", "cred", "token", "cookie"),
     *("sig", "bearer", "jwt", "dsn", "connection", "code"),
 )
-_HINT: Final = re.compile("|".join(_HINTS))
 _NAME_CHARACTER: Final = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.%-"
 )
 _MOST_BEFORE_HINT: Final = 64
 # What follows a name, up to the value: `": "`, `='`, `: str = "`, `", "value": "`, ` => `, ` `.
 # Every repetition is bounded: the search is linear in any text.
-_AFTER_HINT: Final = re.compile(
-    r"""(?P<rest>[\w.%-]{0,64}+)(?P<close>\\{0,32}["'])?
+_FOLLOWS: Final = r"""(?P<rest>[\w.%-]{0,64}+)(?P<close>\\{0,32}["'])?
     (?:\s{0,8}(?::\s?[A-Za-z][\w.\[\]|\ ]{0,40}=(?!=)|:=|=>|=(?!=)|:(?![:/]))\s{0,8}
       |(?P<pair>\s{0,8},\s{0,8}(?:\\{0,32}["'](?:value|val|v|content|data)\\{0,32}["']\s{0,8}:\s{0,8})?)
       |(?P<flag>\ ))
-    (?P<quote>\\{0,32}["'])?""",
-    re.VERBOSE,
+    (?P<quote>\\{0,32}["'])?"""
+_AFTER_HINT: Final = re.compile(_FOLLOWS, re.VERBOSE)
+_AFTER_HINT_OF_NO_OPTION: Final = re.compile(
+    _FOLLOWS.replace(r"(?P<flag>\ )", "(?P<flag>(?!))"), re.VERBOSE
 )
 _COOKIES: Final = re.compile(r"""[^\r\n"']+""")
 _BARE: Final = re.compile(r"""(?:[^\s"'<>\\]|\\(?![nrt"'\\]))+""")
@@ -121,7 +122,7 @@ def without_credentials(text: str) -> str:
         return text
     if len(text) >= _SHORTEST_SHAPE:
         for shape in _shapes_in(text):
-            text = shape.sub(REDACTED, text)
+            text = shape.hidden(text)
     if "=" in text or ":" in text or "," in text or "--" in text:
         text = _without_named(text)
     return text
@@ -149,13 +150,47 @@ def _is_key_to_something(key: str) -> bool:
 # --- shapes --------------------------------------------------------------------------------------
 
 
-def _by_mark() -> dict[str, list[tuple[str, int]]]:
-    """Sort the hints of shapes by a mark in them: most texts lack most marks."""
-    sorted_: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for number, shape in enumerate(_RULES["shapes"]):
-        hint = shape["hint"]
-        mark = next((mark for mark in "_-:./" if mark in hint), "")
-        sorted_[mark].append((hint, number))
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The shape of an issuer's credentials.
+
+    Attributes:
+        hint: stands in each; it is looked for first, since most texts lack most hints.
+        before: how many characters of one may stand before its hint; fewer than none where the
+            hint stands before it.
+        mark: stands in each, too, and is looked for once for all shapes that have it.
+        pattern: of the whole.
+    """
+
+    hint: str
+    before: tuple[int, ...]
+    mark: str
+    pattern: str
+
+    def hidden(self, text: str) -> str:
+        """Replace what has this shape: it is tried only where its hint stands."""
+        match = _compiled(self.pattern).match
+        kept, done, at = [], 0, text.find(self.hint)
+        while at >= 0:
+            starts = (at - before for before in self.before)
+            found = next(
+                (one for start in starts if start >= done and (one := match(text, start))), None
+            )
+            if found:
+                kept += [text[done : found.start()], REDACTED]
+                done = found.end()
+            at = text.find(self.hint, at + 1)
+        return "".join([*kept, text[done:]]) if kept else text
+
+
+def _by_mark() -> dict[str, list[_Shape]]:
+    """Sort the shapes by a mark in them: most texts lack most marks."""
+    sorted_: dict[str, list[_Shape]] = defaultdict(list)
+    for told in _RULES["shapes"]:
+        hint = told["hint"]
+        mark = told.get("mark") or next((mark for mark in "_-:./" if mark in hint), "")
+        shape = _Shape(hint, tuple(told.get("before", (0,))), mark, told["pattern"])
+        sorted_[mark].append(shape)
     return dict(sorted_)
 
 
@@ -163,17 +198,17 @@ _BY_MARK: Final = _by_mark()
 
 
 @cache
-def _shape(number: int) -> re.Pattern[str]:
+def _compiled(pattern: str) -> re.Pattern[str]:
     # Compiled when it is needed: most never are.
-    return re.compile(_RULES["shapes"][number]["pattern"], re.DOTALL)
+    return re.compile(pattern, re.DOTALL)
 
 
-def _shapes_in(text: str) -> Iterator[re.Pattern[str]]:
-    for mark, hints in _BY_MARK.items():
+def _shapes_in(text: str) -> Iterator[_Shape]:
+    for mark, shapes in _BY_MARK.items():
         if mark in text:
-            for hint, number in hints:
-                if hint in text:
-                    yield _shape(number)
+            for shape in shapes:
+                if shape.hint in text:
+                    yield shape
 
 
 # --- names ---------------------------------------------------------------------------------------
@@ -183,22 +218,33 @@ def _without_named(text: str) -> str:
     """Replace the values that stand in a text behind the name of a credential."""
     # The one capital whose small letter takes two places.
     lowered = text.replace("\u0130", "I").lower()
-    if not any(hint in lowered for hint in _HINTS):
-        return text
+    # Nothing but a space follows only the names of options.
+    after_hint = _AFTER_HINT if "--" in text else _AFTER_HINT_OF_NO_OPTION
     kept, at = [], 0
-    for hint in _HINT.finditer(lowered):
-        if hint.start() >= at and (place := _value_at(text, hint)) is not None:
+    for begin, end in _hints_in(lowered):
+        if begin < at or (after := after_hint.match(text, end)) is None:
+            continue
+        if (place := _value_at(text, begin, after)) is not None:
             kept += [text[at : place[0]], REDACTED]
             at = place[1]
     return "".join([*kept, text[at:]]) if kept else text
 
 
-def _value_at(text: str, hint: Match[str]) -> tuple[int, int] | None:
+def _hints_in(lowered: str) -> list[tuple[int, int]]:
+    """List from where to where each hint stands, in order."""
+    found = []
+    for hint in _HINTS:
+        at, size = lowered.find(hint), len(hint)
+        while at >= 0:
+            found.append((at, at + size))
+            at = lowered.find(hint, at + size)
+    found.sort()
+    return found
+
+
+def _value_at(text: str, hint: int, after: Match[str]) -> tuple[int, int] | None:
     """Return from where to where the value of a name goes, if it is a credential's."""
-    after = _AFTER_HINT.match(text, hint.end())
-    if after is None:
-        return None
-    begin = _begin_of_name(text, hint.start())
+    begin = _begin_of_name(text, hint)
     name = text[begin : after.end("rest")]
     if after["quote"] is not None:
         return _quoted_value(text, begin, name, after)

@@ -172,7 +172,8 @@ def _is_secret(name: Any, value: Any, within: Any = "") -> bool:
     is_schema = within == "properties" and isinstance(value, dict)
     if isinstance(value, _SECRETS):
         return True
-    return value is not None and not is_schema and is_credential_key(str(name))
+    says_nothing = value is None or isinstance(value, bool)
+    return not (says_nothing or is_schema) and is_credential_key(str(name))
 
 
 class SecretKeeping(BaseChatModel):

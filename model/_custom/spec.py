@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from .._errors import UnsupportedError
+from .credentials import is_credential_key
 from .parameters import aliases_of, check_names, declared_fields
 from .secrets import secret_fields
 
@@ -52,6 +53,10 @@ class ModelSpec:
     def takes_tools(self) -> bool:
         """Whether the model can call tools, by itself or held to a schema."""
         return self.takes("tools") or self.takes("response_format")
+
+    def is_key(self, name: str) -> bool:
+        """Whether a field or an argument holds a secret by its type or by its name."""
+        return name in self.secrets or is_credential_key(name)
 
     def takes(self, argument: str) -> bool:
         """Whether the generator takes this keyword argument."""

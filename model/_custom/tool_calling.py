@@ -13,7 +13,7 @@ from .._tools.definitions import (
     tool_name,
 )
 from .._tools.structured import structured
-from .binding import Bindable
+from .binding import Bindable, discreet
 from .spec import spec_of
 
 if TYPE_CHECKING:
@@ -106,14 +106,14 @@ class ToolCalling(Bindable):
                 ls_structured_output_format=asked,
                 **kwargs,
             )
-            return structured(calling, schema, method, include_raw=include_raw)
+            return discreet(structured(calling, schema, method, include_raw=include_raw))
         self._require(takes_format, method, "`response_format`")
         bound = self.bind(
             response_format=self._checked(response_format_for(schema, method, strict=strict)),
             ls_structured_output_format={"kwargs": {"method": method}, "schema": schema},
             **kwargs,
         )
-        return structured(bound, schema, method, include_raw=include_raw)
+        return discreet(structured(bound, schema, method, include_raw=include_raw))
 
     def _refuse_unfit(self, definition: dict[str, Any]) -> None:
         """Refuse a tool that the model cannot call."""

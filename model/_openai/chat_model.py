@@ -166,22 +166,26 @@ class OpenAICompatibleChatModel(CustomChatModel):
             "response_format": response_format,
             "stop": (stop or [])[:_MOST_STOP_STRINGS] or None,
         }
-        ask = self._ask if self.tool_calling == "native" else self._ask_constrained
-        return ask(messages, wanted)
+        if self.tool_calling == "native":
+            return self._ask(messages, wanted, [])
+        return self._ask_constrained(messages, wanted)
 
-    def _ask(self, messages: list[BaseMessage], wanted: dict[str, Any]) -> AsyncGenerator[Piece]:
+    def _ask(
+        self, messages: list[BaseMessage], wanted: dict[str, Any], retries: list[str]
+    ) -> AsyncGenerator[Piece]:
         from .endpoint import complete  # noqa: PLC0415  # the extra `http`
 
         backoff = Backoff(max_retries=self.max_retries)
-        return complete(self._clients, self._completion(messages, wanted), backoff)
+        return complete(self._clients, self._completion(messages, wanted), backoff, retries)
 
     async def _ask_constrained(
         self, messages: list[BaseMessage], wanted: dict[str, Any]
     ) -> AsyncGenerator[Piece]:
         # There are no tools in these requests, so nothing may be said about them.
         turn = ConstrainedTurn(messages, {**wanted, "parallel_tool_calls": None})
+        retries: list[str] = []
         while (request := turn.next_request()) is not None:
-            async with owned(self._ask(*request)) as pieces:
+            async with owned(self._ask(*request, retries)) as pieces:
                 async for piece in pieces:
                     for read in turn.read(piece):
                         yield read

@@ -6,7 +6,9 @@ import asyncio
 import logging
 import math
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from langchain_core.messages import AIMessageChunk
 
 from .._errors import ModelConnectionError, ModelError
 from .._generators.owned import owned
@@ -21,18 +23,22 @@ if TYPE_CHECKING:
     from .request import Completion
     from .retry import Backoff
 
+RETRIES: Final = "retries"
+"""Where an answer's metadata have why requests were sent again."""
+
 _logger = logging.getLogger("nodespan.model")
 
 
 async def complete(
-    clients: LoopClients, completion: Completion, backoff: Backoff
+    clients: LoopClients, completion: Completion, backoff: Backoff, reasons: list[str]
 ) -> AsyncGenerator[Piece]:
-    """Give the pieces of an answer as they come.
+    """Give the pieces of an answer as they come; an answer that took retries says so first.
 
     Args:
         clients: The clients of the model.
         completion: What to ask for, and of whom.
         backoff: When to try again.
+        reasons: Why requests of the call were sent again so far; more of them are added.
 
     Raises:
         ModelError: If it fails for good: after the first piece, or after the last try.
@@ -45,17 +51,25 @@ async def complete(
         try:
             async with owned(exchange.pieces()) as pieces:
                 async for piece in pieces:
+                    if retries and not exchange.is_told:
+                        yield _told(reasons)
+                        exchange.is_told = True
                     yield piece
         except ModelError as error:
             pause = None if exchange.has_begun else _pause(backoff, error, retries)
             if pause is None or now() + pause > until:
+                error.retries = tuple(reasons)
                 raise
-            reason = error.status or type(error).__name__
-            _logger.info("%s: %s; trying again in %.2f s", completion.server, reason, pause)
+            reasons.append(str(error.status or type(error).__name__))
+            _logger.info("%s: %s; trying again in %.2f s", completion.server, reasons[-1], pause)
         else:
             return
         retries += 1
         await asyncio.sleep(pause)
+
+
+def _told(reasons: list[str]) -> AIMessageChunk:
+    return AIMessageChunk(content="", response_metadata={RETRIES: list(reasons)})
 
 
 def _pause(backoff: Backoff, error: ModelError, retries: int) -> float | None:

@@ -61,6 +61,7 @@ class Exchange:
 
     Attributes:
         has_begun: Whether a piece of the answer has come.
+        is_told: Whether what came before it has been told.
     """
 
     def __init__(self, clients: LoopClients, completion: Completion, until: float) -> None:
@@ -72,6 +73,7 @@ class Exchange:
         self._answer: ServerAnswer | None = None
         self._room: int | None = None
         self.has_begun = False
+        self.is_told = False
 
     async def pieces(self) -> AsyncGenerator[Piece]:
         """Send the request and give the pieces of the answer as they come.

@@ -38,6 +38,13 @@ class Text:
 
 Event: TypeAlias = CallStart | CallArguments | Text
 
+# Characters that may come before it is certain what an answer is; what goes on beyond is told as
+# it comes. Up to the first number each piece is looked at, then only when twice as much has come.
+MOST_HEAD: Final = 1024 * 1024
+_SHORT_HEAD: Final = 4096
+# Of an escape in a string, and of a pair of them that make one character.
+_LONGEST_ESCAPE: Final = 12
+
 _CALL: Final = re.compile(
     r'\s*\{\s*"tool"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*(?=\{)'
 )
@@ -57,10 +64,12 @@ _STRING_PART: Final = re.compile(
 class ConstrainedReader:
     """Turns the text of a constrained answer into what it says, as early as it is certain."""
 
-    __slots__ = ("_depth", "_escaped", "_in_string", "_pending", "_read")
+    __slots__ = ("_depth", "_escaped", "_in_string", "_pending", "_read", "_waiting", "_waits_for")
 
     def __init__(self) -> None:
         self._pending = ""
+        self._waiting: list[str] = []
+        self._waits_for = 0
         self._read = self._read_head
         self._depth = 0
         self._in_string = False
@@ -68,16 +77,25 @@ class ConstrainedReader:
 
     def feed(self, text: str) -> Iterator[Event]:
         """Read the next piece of text."""
-        self._pending += text
-        yield from self._read()
+        self._waiting.append(text)
+        self._waits_for -= len(text)
+        if self._waits_for <= 0:
+            self._take_in()
+            yield from self._read()
 
     def end(self) -> Iterator[Event]:
         """Make what can be made of an answer that broke off, or has another order."""
+        self._take_in()
         if self._read == self._read_head and self._pending.strip():
             yield from self._whole()
         elif self._read == self._read_answer and self._pending:
             # An escape that is none, or only half of one.
             yield Text(self._pending)
+
+    def _take_in(self) -> None:
+        self._pending = "".join([self._pending, *self._waiting])
+        self._waiting.clear()
+        self._waits_for = 0
 
     def _whole(self) -> Iterator[Event]:
         try:
@@ -110,9 +128,25 @@ class ConstrainedReader:
         elif data := _DATA.match(self._pending):
             self._pending = self._pending[data.end() :]
             self._read = self._read_data
+        elif len(self._pending) > MOST_HEAD:
+            yield from self._broken_off()
+            is_call = _BROKEN_OFF.match(self._pending)
+            self._pending, self._read = "", self._read_call if is_call else self._read_text
+            return
         else:
+            size = len(self._pending)
+            self._waits_for = min(size, MOST_HEAD + 1 - size) if size > _SHORT_HEAD else 0
             return
         yield from self._read()
+
+    def _read_call(self) -> Iterator[Event]:
+        """Tell the rest of a call that had no beginning."""
+        text, self._pending = self._pending, ""
+        yield CallArguments(text)
+
+    def _read_text(self) -> Iterator[Event]:
+        text, self._pending = self._pending, ""
+        yield Text(text)
 
     def _read_arguments(self) -> Iterator[Event]:
         if text := self._read_value():
@@ -144,13 +178,22 @@ class ConstrainedReader:
             self._depth -= 1
 
     def _read_answer(self) -> Iterator[Event]:
-        part = _STRING_PART.match(self._pending)
-        end = part.end() if part else 0
-        if part:
-            yield Text(json.loads(f'"{part[0]}"', strict=False))
-        self._pending = self._pending[end:]
-        if self._pending.startswith('"'):
-            self._pending, self._read = "", self._ignore
+        pending, at, said = self._pending, 0, []
+        while True:
+            if part := _STRING_PART.match(pending, at):
+                said.append(json.loads(f'"{part[0]}"', strict=False))
+                at = part.end()
+            if pending.startswith('"', at):
+                pending, self._read = "", self._ignore
+                break
+            if len(pending) - at < _LONGEST_ESCAPE:
+                break
+            # Whatever comes, it is no escape: a backslash that stands for itself.
+            said.append(pending[at])
+            at += 1
+        self._pending = pending[at:]
+        if said:
+            yield Text("".join(said))
 
     def _ignore(self) -> Iterator[Event]:
         self._pending = ""

@@ -17,8 +17,10 @@ from threading import local
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from .._errors import ConfigurationError
+from .._interrupts import INTERRUPTS
 from .._values.plain import Plain, Reader, Rules, to_json
 from .conversation import read_conversation
+from .media import measured
 from .messages import ADAPTERS
 
 if TYPE_CHECKING:
@@ -44,8 +46,8 @@ _LENGTH_LIMIT_VARIABLES: Final = (
 )
 
 _CONVERSATIONS: Final = ("gen_ai.input.messages", "gen_ai.output.messages")
-_PASSING: Final = Rules(adapters=ADAPTERS)
-_BEFORE_REDACTION: Final = Rules(adapters=ADAPTERS, clean=str)
+_PASSING: Final = Rules(adapters=ADAPTERS, record=measured)
+_BEFORE_REDACTION: Final = Rules(adapters=ADAPTERS, clean=str, record=measured)
 
 
 class CaptureContent(StrEnum):
@@ -157,50 +159,59 @@ class ContentDoor:
     report: Report = field(default=_say_nothing)
     _redactions: _Redactions = field(default_factory=_Redactions, init=False, compare=False)
 
-    def on_span(self, name: str, content: Callable[[], object]) -> Passed | None:
+    def on_span(
+        self, name: str, content: Callable[[], object], limit: int | None = None
+    ) -> Passed | None:
         """Return content for the span attribute *name*; None where none must or can pass.
 
         Args:
             name: of the attribute.
             content: makes the content; called only where it may pass, since that may take long.
+            limit: of its characters, where the span has a lower one.
         """
-        return self._one(name, content) if self.capture.on_spans else None
+        return self._one(name, content, limit) if self.capture.on_spans else None
 
     def passes_whole(self, text: str) -> bool:
         """Say whether a *text* that redaction has left as it is passes as it is."""
-        return self.capture.on_spans and _fitted("", text, self.max_characters).text == text
+        return self.capture.on_spans and fitted("", text, self.max_characters).text == text
 
-    def all_on_span(self, content: Content) -> Iterator[tuple[str, Passed]]:
+    def all_on_span(
+        self, content: Content, limit: int | None = None
+    ) -> Iterator[tuple[str, Passed]]:
         """Yield what passes onto a span of a run's content, by attribute.
 
         Args:
             content: makes all of it, by attribute; called only where it may pass.
+            limit: of each one's characters, where the span has a lower one.
         """
         if self.capture.on_spans:
-            yield from self._all(content)
+            yield from self._all(content, limit)
 
     def all_on_event(self, content: Content) -> Iterator[tuple[str, Passed]]:
         """Yield what passes onto an event of a run's content, as `all_on_span` does."""
         if self.capture.on_events:
             yield from self._all(content)
 
-    def _all(self, content: Content) -> Iterator[tuple[str, Passed]]:
+    def _all(self, content: Content, limit: int | None = None) -> Iterator[tuple[str, Passed]]:
         try:
             found = content()
-        except KeyboardInterrupt:
+        except INTERRUPTS:
             raise
         except BaseException as error:  # noqa: BLE001 - it comes from values of any shape
             self.report("content could not be read", error)
             return
         for name in found:
-            passed = self._one(name, partial(found.__getitem__, name))
+            passed = self._one(name, partial(found.__getitem__, name), limit)
             if passed is not None:
                 yield name, passed
 
-    def _one(self, name: str, content: Callable[[], object]) -> Passed | None:
+    def _one(
+        self, name: str, content: Callable[[], object], limit: int | None = None
+    ) -> Passed | None:
+        most = self.max_characters if limit is None else min(limit, self.max_characters)
         try:
-            return self._passed(name, content())
-        except KeyboardInterrupt:
+            return self._passed(name, content(), most)
+        except INTERRUPTS:
             raise
         except BaseException as error:  # noqa: BLE001 - the user's redaction may raise anything
             self.report("content could not be recorded", error)
@@ -212,16 +223,16 @@ class ContentDoor:
             return self.redact(name, value)
         return self._redactions.made(self.redact, name, value)
 
-    def _passed(self, name: str, content: object) -> Passed | None:
+    def _passed(self, name: str, content: object, most: int) -> Passed | None:
         if self.redact is None:
-            return _fitted(name, content, self.max_characters)
+            return fitted(name, content, most)
         whole = Reader(self.max_characters * _REDACTION_MARGIN, _BEFORE_REDACTION)
         value = _read(name, content, whole)
         before = to_json(value)
         redacted = self._redacted(name, value)
         if redacted is None:
             return None
-        passed = _fitted(name, redacted, self.max_characters)
+        passed = fitted(name, redacted, most)
         is_changed = (
             to_json(_read(name, redacted, Reader(len(before), _BEFORE_REDACTION))) != before
         )
@@ -234,8 +245,14 @@ def _read(name: str, content: object, reader: Reader) -> Plain:
     return reader.read(content)
 
 
-def _fitted(name: str, content: object, limit: int) -> Passed:
-    """Return content as text that is no longer than the *limit*."""
+def fitted(name: str, content: object, limit: int) -> Passed:
+    """Return content as text that is no longer than the *limit*, its JSON whole.
+
+    Args:
+        name: of the attribute.
+        content: of any shape.
+        limit: in characters.
+    """
     characters = limit
     while True:
         reader = Reader(characters, _PASSING)

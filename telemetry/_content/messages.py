@@ -16,20 +16,30 @@ from langchain_core.messages import (
     BaseMessage,
     ChatMessage,
     FunctionMessage,
+    RemoveMessage,
     SystemMessage,
     ToolMessage,
 )
+from langgraph.types import Send
 
 from .._values.attributes import drop_none
 from .._values.numbers import as_float
 from .._values.plain import LazySequence
-from .blocks import Part, block_part, repeats_call, text_part, tool_response_part
+from .beside import repeats_thought, said_beside, thoughts
+from .blocks import (
+    Part,
+    block_part,
+    repeats_call,
+    text_part,
+    tool_response,
+    tool_response_part,
+)
+from .given import given_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from langchain_core.documents import Document
-    from pydantic import BaseModel
 
 _ROLES: Final = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
 _FINISH_REASONS: Final = {
@@ -48,9 +58,9 @@ _FINISH_REASONS: Final = {
 _SCORES: Final = ("score", "relevance_score", "similarity_score", "_score")
 
 
-def conversation(messages: Sequence[BaseMessage]) -> LazySequence:
-    """Return messages as the conventions' own, each made when it is read."""
-    return LazySequence(messages, message_part)
+def conversation(messages: Sequence[Any]) -> LazySequence:
+    """Return messages, or what stands for them, as the conventions' own, made when read."""
+    return LazySequence(messages, _given)
 
 
 def system_instructions(messages: Iterable[BaseMessage]) -> list[object]:
@@ -75,11 +85,17 @@ def text_input(prompt: str) -> list[Part]:
     return [{"role": "user", "parts": [text_part(prompt)]}]
 
 
-def text_output(text: str, finish_reason: str | None) -> Part:
-    """Return the answer of a completion model as an output message."""
+def text_output(text: str, finish_reason: str | None, beside: Mapping[str, Any]) -> Part:
+    """Return the answer of a completion model as an output message.
+
+    Args:
+        text: that it is.
+        finish_reason: of the model.
+        beside: what else the model's package tells of it; reasoning may be among that.
+    """
     return {
         "role": "assistant",
-        "parts": [text_part(text)],
+        "parts": [*thoughts(beside), text_part(text)],
         "finish_reason": finish_reason or "stop",
     }
 
@@ -104,13 +120,26 @@ def message_part(message: BaseMessage) -> Part:
     return {"role": _role(message), "parts": _parts(message), **name}
 
 
-ADAPTERS: Final[Mapping[type[BaseModel], Any]] = {BaseMessage: message_part}
+def _given(given: Any) -> Part:
+    return given_part(given, message_part)
+
+
+def _send(send: Send) -> dict[str, Any]:
+    return {"node": send.node, "arg": send.arg}
+
+
+ADAPTERS: Final[Mapping[type, Any]] = {BaseMessage: message_part, Send: _send}
 """How a `Reader` reads messages wherever they are in content."""
 
 
-def tool_answer(message: BaseMessage) -> object:
-    """Return what a tool's message answers."""
-    return tool_response_part(None, message.content)["response"]
+def tool_answer(output: object) -> object:
+    """Return what a tool has answered: a message, the content of one, or any other value.
+
+    An artifact is none of it: it is for the application alone.
+    """
+    if not isinstance(output, BaseMessage):
+        return tool_response(output)
+    return tool_response_part(None, output.content)["response"]
 
 
 def _is_system(message: BaseMessage) -> bool:
@@ -156,9 +185,19 @@ def _parts(message: BaseMessage) -> Sequence[object]:
         return [tool_response_part(message.tool_call_id, message.content)]
     if isinstance(message, FunctionMessage):
         return [tool_response_part(message.name, message.content)]
+    if isinstance(message, RemoveMessage):
+        return [{"type": "remove", "id": message.id}]
     if isinstance(message, AIMessage):
-        return LazySequence([*_thoughts(message), *_said(message), *_calls(message)], block_part)
+        return _of_model(message)
     return LazySequence(_blocks(message), block_part)
+
+
+def _of_model(message: AIMessage) -> Sequence[object]:
+    said = _said(message)
+    before = [] if any(map(repeats_thought, said)) else thoughts(message.additional_kwargs)
+    content = LazySequence([*said, *_calls(message)], block_part)
+    after = said_beside(message, said)
+    return [*before, *content, *after] if before or after else content
 
 
 def _blocks(message: BaseMessage) -> list[Any]:
@@ -172,16 +211,13 @@ def _said(message: AIMessage) -> list[Any]:
     return [block for block in _blocks(message) if not repeats_call(block)]
 
 
-def _thoughts(message: AIMessage) -> list[Any]:
-    """Return the reasoning that providers give beside the content."""
-    thoughts = message.additional_kwargs.get("reasoning_content")
-    has_text = isinstance(thoughts, str) and thoughts != ""
-    return [{"type": "reasoning", "reasoning": thoughts}] if has_text else []
-
-
 def _calls(message: AIMessage) -> list[Any]:
     calls: list[Any] = [*message.tool_calls, *message.invalid_tool_calls]
-    single = message.additional_kwargs.get("function_call")
+    extra = message.additional_kwargs
+    if not calls:
+        raw = extra.get("tool_calls")
+        calls.extend(raw if isinstance(raw, list) else ())
+    single = extra.get("function_call")
     if not calls and isinstance(single, dict):
         calls.append(single)
     return [{**call, "type": "tool_call"} if isinstance(call, dict) else call for call in calls]

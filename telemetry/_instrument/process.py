@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._handler import OpenTelemetryCallbackHandler
 from .._process import Locked, process_wide
 from .._providers import was_shut_down
+from .._settings.configured import configured
 from .._settings.keywords import takes
 from .._settings.record import HandlerSettings
 from .._upstream.langchain import Hook
@@ -36,23 +37,36 @@ class _Switch(Locked):
     def __init__(self) -> None:
         super().__init__()
         self._handler: OpenTelemetryCallbackHandler | None = None
-        self._settings = HandlerSettings()
+        self._settings = self._without_arguments = HandlerSettings()
         self._patches = Patches()
 
     def get(self) -> OpenTelemetryCallbackHandler | None:
         """Return the handler, as LangChain asks for it."""
         return self._handler
 
-    def on(self, settings: HandlerSettings) -> OpenTelemetryCallbackHandler:
-        """Return the handler of this process, and make one where there is none that works."""
+    def on(
+        self,
+        settings: HandlerSettings,
+        make: Callable[[], OpenTelemetryCallbackHandler] | None = None,
+    ) -> OpenTelemetryCallbackHandler:
+        """Return the handler of this process, and make one where there is none that works.
+
+        Args:
+            settings: of the handler.
+            make: makes it; by default it is made of the settings.
+        """
         with self._lock:
             handler = self._handler
             if handler is None or was_shut_down(self._settings.tracer_provider):
-                handler = OpenTelemetryCallbackHandler.of(settings.checked(os.environ))
+                make = make or (
+                    lambda: OpenTelemetryCallbackHandler.of(settings.checked(os.environ))
+                )
+                handler = make()
                 if self._handler is None:
                     self._wrap()
                 self._handler, self._settings = handler, settings
-            elif settings not in (self._settings, HandlerSettings()):
+                self._without_arguments = HandlerSettings(**configured())
+            elif settings not in (self._settings, self._without_arguments):
                 handler.diagnostics.report(_TOO_LATE)
             return handler
 
@@ -76,19 +90,24 @@ class _Switch(Locked):
         _HOOK.take_out()
 
 
+def _made(settings: HandlerSettings) -> OpenTelemetryCallbackHandler:
+    return OpenTelemetryCallbackHandler.of(settings.checked(os.environ))
+
+
 _switch: Final = process_wide(_Switch)
 # LangChain adds the handler wherever none of its class is among the callbacks already.
 _HOOK: Final = Hook(_switch, OpenTelemetryCallbackHandler)
 
 
-@takes(HandlerSettings)
+@takes(HandlerSettings, configured)
 def instrument(settings: HandlerSettings) -> OpenTelemetryCallbackHandler:
     """Trace every call of LangChain and LangGraph in this process.
 
     Beyond what a handler sees that is passed to a call, spans of the application in mid-stream
     of a model's body are beneath the model's, a model or tool whose call is cancelled ends at
     that moment whoever called it, and nodes that a cache answers for have spans. Instrumenting
-    twice is instrumenting once: other settings than the first ones take effect after
+    twice is instrumenting once. What is not given is as the last `configure` has it, until it is
+    shut down. Other settings than the first ones take effect after
     `uninstrument`, or once the tracer provider was shut down by its `Telemetry`. Where it fails,
     everything is as it was before.
 
@@ -102,6 +121,13 @@ def instrument(settings: HandlerSettings) -> OpenTelemetryCallbackHandler:
         ConfigurationError: an argument cannot work, or a variable has an unknown value.
     """
     return _switch.on(settings)
+
+
+def instrument_with(
+    settings: HandlerSettings, make: Callable[[], OpenTelemetryCallbackHandler]
+) -> OpenTelemetryCallbackHandler:
+    """Trace as `instrument` does, with a handler of these settings that is made elsewhere."""
+    return _switch.on(settings, make)
 
 
 def uninstrument() -> None:

@@ -112,7 +112,20 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     connection.close()
     if version > VERSION:
         raise _newer(path, version)
-    raise JournalMissingError(f"there is no journal at {path}: nothing was recorded yet")
+    if version == 0:
+        raise JournalMissingError(f"there is no journal at {path}: nothing was recorded yet")
+    _bring_up_to_date(path, version)
+    return _opened_to_read(path)[0]
+
+
+def _bring_up_to_date(path: Path, version: int) -> None:
+    try:
+        open_journal(path).close()
+    except (JournalError, sqlite3.Error) as error:
+        raise JournalError(
+            f"the journal {path} is of version {version}, and cannot be brought to {VERSION}, "
+            "which this nodespan knows: it must be a file that can be written"
+        ) from error
 
 
 def _opened_to_read(path: Path) -> tuple[sqlite3.Connection, int]:

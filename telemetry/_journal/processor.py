@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from opentelemetry.sdk.trace import SpanProcessor
@@ -11,7 +12,7 @@ from .._context.starting import STARTING_RUN
 from .._values.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from threading import Event
 
     from opentelemetry.context import Context
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 
     from .._context.starting import StartingRun
 
-# A burst of so many spans is taken; with large ones, so many bytes' worth.
+# Each span is two entries, its start and its end. A burst of 65,536 is taken; of large ones, so
+# many bytes' worth.
 _MOST_ENTRIES: Final = 131_072
-_LEAST_ENTRIES: Final = 4_096
-_MOST_BYTES: Final = 128 << 20
+_LEAST_ENTRIES: Final = 8_192
+_MOST_BYTES: Final = 160 << 20
 
 
 class Started(NamedTuple):
@@ -85,7 +87,7 @@ class Queue:
 
     def fit(self, mean_bytes: float) -> None:
         """Bound the queue by bytes: spans of *mean_bytes* wait in it."""
-        wanted = int(_MOST_BYTES / max(mean_bytes, 1.0))
+        wanted = int(2 * _MOST_BYTES / max(mean_bytes, 1.0))
         self.limit = max(_LEAST_ENTRIES, min(_MOST_ENTRIES, wanted))
 
     @property
@@ -101,6 +103,12 @@ class Queue:
     def waiting(self, kind: type[Entry]) -> int:
         """Return how many entries of a kind wait."""
         return sum(type(entry) is kind for entry in self.entries.copy())
+
+    def taken(self) -> Iterator[Entry]:
+        """Take out what waits."""
+        with suppress(IndexError):
+            while True:
+                yield self.entries.popleft()
 
     def clear(self) -> None:
         """Forget what waits, and what was dropped."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from .rows import ERROR, LOST
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 
 _FAILURES: Final = (ERROR, LOST)
 
-_PUT_TRACE: Final = """
+_PUT_TRACES: Final = """
 INSERT INTO traces (
     trace_id, started_at, ended_at, root_id, name, agent, conversation, outcome, error,
     spans, open, errors, stalls, input_tokens, output_tokens, cost, currency, first_chunk_at
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+) VALUES {rows}
 ON CONFLICT (trace_id) DO UPDATE SET
     started_at = min(started_at, excluded.started_at),
     ended_at = nullif(max(ifnull(ended_at, 0), ifnull(excluded.ended_at, 0)), 0),
@@ -44,12 +45,12 @@ ON CONFLICT (trace_id) DO UPDATE SET
     first_chunk_at = ifnull(min(first_chunk_at, excluded.first_chunk_at),
         ifnull(first_chunk_at, excluded.first_chunk_at))
 """
-_PUT_SPAN: Final = """
+_PUT_SPANS: Final = """
 INSERT INTO spans (
     trace, span_id, parent_id, run_id, name, operation, started_at, ended_at, outcome, error,
     model, input_tokens, output_tokens, cost, currency, first_chunk_at, chunks, stalls, owner,
     origin, destination, span
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+) VALUES {rows}
 ON CONFLICT (trace, span_id) DO UPDATE SET
     run_id = ifnull(excluded.run_id, run_id),
     name = excluded.name, operation = excluded.operation, started_at = excluded.started_at,
@@ -61,6 +62,15 @@ ON CONFLICT (trace, span_id) DO UPDATE SET
     destination = excluded.destination, span = excluded.span
 WHERE ended_at IS NULL OR excluded.ended_at IS NOT NULL
 """
+_SPAN: Final = f"((SELECT id FROM traces WHERE trace_id = ?){', ?' * 21})"  # noqa: S608 - ours
+_TRACE: Final = f"(?{', ?' * 17})"
+_PUT_MODELS: Final = "INSERT OR IGNORE INTO models (model, started_at, trace) VALUES {rows}"
+_MODEL: Final = (
+    "(?, (SELECT started_at FROM traces WHERE trace_id = ?), "
+    "(SELECT id FROM traces WHERE trace_id = ?))"
+)
+# So many rows a statement: of that SQLite takes 999 arguments everywhere.
+_AT_ONCE: Final = 40
 _SUM_UP: Final = """
 UPDATE traces SET (
     started_at, ended_at, spans, open, errors, stalls, input_tokens, output_tokens, cost,
@@ -97,13 +107,15 @@ def record(  # noqa: PLR0913 - what is written, and from where
         since: when the process began to write, in ns since 1970: of spans that started before,
             the journal may know from elsewhere.
     """
-    traces = _put_traces(connection, rows, known)
+    _put_traces(connection, rows, known)
     origins = {origin: _origin(connection, origin) for origin in {row.origin for row in rows}}
-    connection.executemany(
-        _PUT_SPAN,
-        (
+    put(
+        connection,
+        _PUT_SPANS,
+        _SPAN,
+        [
             (
-                traces[row.trace_id],
+                row.trace_id,
                 row.span_id,
                 row.parent_id,
                 row.run_id,
@@ -127,10 +139,35 @@ def record(  # noqa: PLR0913 - what is written, and from where
                 row.span,
             )
             for row in rows
-        ),
+        ],
     )
-    _put_models(connection, rows, traces)
-    sum_up(connection, {traces[row.trace_id] for row in rows if row.started_at < since})
+    models = dict.fromkeys((row.model, row.trace_id, row.trace_id) for row in rows if row.model)
+    put(connection, _PUT_MODELS, _MODEL, list(models))
+    earlier = {row.trace_id for row in rows if row.started_at < since}
+    sum_up(connection, [_trace(connection, trace_id) for trace_id in earlier])
+
+
+def put(
+    connection: sqlite3.Connection, statement: str, row: str, rows: Sequence[Sequence[object]]
+) -> None:
+    """Write many rows in few statements.
+
+    At each statement sqlite3 lets other threads have the interpreter, and one that computes gives
+    it back only after 5 ms.
+
+    Args:
+        connection: to the journal.
+        statement: has `{rows}` where they stand.
+        row: one as SQL, with a mark for each of its values.
+        rows: the values of each.
+    """
+    many = statement.format(rows=", ".join([row] * _AT_ONCE))
+    whole = len(rows) - len(rows) % _AT_ONCE
+    for first in range(0, whole, _AT_ONCE):
+        connection.execute(many, list(chain.from_iterable(rows[first : first + _AT_ONCE])))
+    if rest := rows[whole:]:
+        few = statement.format(rows=", ".join([row] * len(rest)))
+        connection.execute(few, list(chain.from_iterable(rest)))
 
 
 def sum_up(connection: sqlite3.Connection, traces: Iterable[int]) -> None:
@@ -240,16 +277,15 @@ class _Sum:
 
 def _put_traces(
     connection: sqlite3.Connection, rows: Sequence[SpanRow], known: Collection[bytes]
-) -> dict[bytes, int]:
-    """Add rows to the sums of their traces, and return the numbers of those."""
+) -> None:
+    """Add rows to the sums of their traces."""
     sums: dict[bytes, _Sum] = {}
     for row in rows:
         total = sums.get(row.trace_id)
         if total is None:
             total = sums[row.trace_id] = _Sum(row)
         total.add(row, is_known=row.span_id in known)
-    connection.executemany(_PUT_TRACE, [total.values(name) for name, total in sums.items()])
-    return {name: _trace(connection, name) for name in sums}
+    put(connection, _PUT_TRACES, _TRACE, [total.values(name) for name, total in sums.items()])
 
 
 def _trace(connection: sqlite3.Connection, trace_id: bytes) -> int:
@@ -263,14 +299,3 @@ def _origin(connection: sqlite3.Connection, origin: Origin) -> int:
     query = "SELECT id FROM origins WHERE resource = ? AND scope = ?"
     (number,) = connection.execute(query, origin).fetchone()
     return int(number)
-
-
-def _put_models(
-    connection: sqlite3.Connection, rows: Sequence[SpanRow], traces: dict[bytes, int]
-) -> None:
-    found = {(row.model, traces[row.trace_id]): row.started_at for row in rows if row.model}
-    connection.executemany(
-        "INSERT OR IGNORE INTO models (model, started_at, trace) "
-        "VALUES (?, (SELECT started_at FROM traces WHERE id = ?), ?)",
-        ((model, trace, trace) for model, trace in found),
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 from time import time_ns
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 # So many traces go at once: other processes want to write too.
 _AT_ONCE: Final = 200
-_SPANS_AT_ONCE: Final = 2_000
+_SPANS_AT_ONCE: Final = 200
 # Below its bound by so much, or it would be cleared at each look.
 _CLEARED_TO: Final = 0.9
 _PAGES_AT_ONCE: Final = 2_000
@@ -60,14 +61,18 @@ def make_room(store: Store, retention: Retention) -> int:
         sqlite3.Error: the journal cannot be written now.
     """
     oldest = time_ns() - int(retention.most_days * _DAY)
-    dropped = _repeated(lambda: _delete_traces(store, _OLD, oldest, _AT_ONCE), lambda: True)
+    dropped = _repeated(lambda: _delete_traces(store, _OLD, (oldest, _AT_ONCE)), lambda: True)
     if _bytes_used(store) > retention.most_bytes:
         most = int(retention.most_bytes * _CLEARED_TO)
+
+        def is_needed() -> bool:
+            return _bytes_used(store) > most
+
         dropped += sum(
-            _repeated(delete, lambda: _bytes_used(store) > most)
+            _repeated(delete, is_needed)
             for delete in (
-                lambda: _delete_traces(store, _FREE, _AT_ONCE),
-                lambda: _delete_traces(store, _CLOSED, _AT_ONCE),
+                lambda: _delete_traces(store, _FREE, (_AT_ONCE,), is_needed),
+                lambda: _delete_traces(store, _CLOSED, (_AT_ONCE,), is_needed),
                 lambda: _delete_oldest_spans(store),
                 lambda: _delete_oldest_logs(store),
             )
@@ -87,17 +92,23 @@ def _repeated(delete: Callable[[], _Deleted], is_needed: Callable[[], bool]) -> 
     return dropped
 
 
-def _delete_traces(store: Store, query: str, *arguments: int) -> _Deleted:
+def _delete_traces(
+    store: Store,
+    query: str,
+    arguments: tuple[int, ...],
+    is_needed: Callable[[], bool] = lambda: True,
+) -> _Deleted:
     with store.transaction() as connection:
         traces = connection.execute(query, arguments).fetchall()
-        owed = 0
-        for (trace,) in traces:
+        owed = deleted = 0
+        for (trace,) in takewhile(lambda _: is_needed(), traces):
             owed += _owed(connection, "trace = ?", trace)
             connection.execute("DELETE FROM spans WHERE trace = ?", (trace,))
             connection.execute("DELETE FROM models WHERE trace = ?", (trace,))
             connection.execute("DELETE FROM traces WHERE id = ?", (trace,))
+            deleted += 1
         count(connection, "dropped", owed)
-        return _Deleted(len(traces), owed)
+        return _Deleted(deleted, owed)
 
 
 def _delete_oldest_spans(store: Store) -> _Deleted:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from .._semconv import names as semconv
+from .._upstream.opentelemetry import span_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 ERROR: Final = "error"
 OK: Final = "ok"
@@ -21,6 +25,7 @@ LOST: Final = "lost"
 # Of these the tokens and the cost are summed up; an agent tells those of its models once more.
 _MODELS: Final = frozenset(("chat", "text_completion", "generate_content", "embeddings"))
 _REMOTE: Final = 0x200
+_MOST_ORIGINS: Final = 1_000
 # SQLite's largest integer is beyond: sums of many must fit, too.
 _MOST: Final = 1 << 53
 
@@ -60,32 +65,57 @@ class SpanRow(NamedTuple):
     span: bytes
 
 
-def rows_of(spans: Sequence[ReadableSpan], run_ids: Mapping[bytes, bytes]) -> Iterator[SpanRow]:
-    """Yield the rows of spans, ended ones and open ones.
+class Encoder:
+    """Encodes spans one by one, and who made them once: most are made by few."""
 
-    Args:
-        spans: of the SDK's, in any order.
-        run_ids: LangChain's, by the ids of the spans that have one.
+    def __init__(self) -> None:
+        # With the resource itself: an id is used again. Its hash would encode it as JSON.
+        self._origins: dict[tuple[int, InstrumentationScope | None], tuple[Resource, Origin]] = {}
 
-    Raises:
-        Exception: a span has what the official encoder does not take.
-    """
-    attributes = {
-        context.span_id.to_bytes(8, "big"): span.attributes
-        for span in spans
-        if (context := span.context) is not None
-    }
-    for group in encode_spans(spans).resource_spans:
-        scopes = list(group.scope_spans)
-        del group.scope_spans[:]
-        resource = group.SerializeToString()
-        for scope in scopes:
-            encoded = list(scope.spans)
-            del scope.spans[:]
-            origin = Origin(resource, scope.SerializeToString())
-            for span in encoded:
-                values = attributes[span.span_id] or {}
-                yield _row(span, values, origin, run_ids.get(span.span_id))
+    def rows(
+        self, spans: Iterable[ReadableSpan], run_ids: Mapping[bytes, bytes]
+    ) -> Iterator[SpanRow]:
+        """Yield the rows of spans, ended ones and open ones.
+
+        Args:
+            spans: of the SDK's, in any order.
+            run_ids: LangChain's, by the ids of the spans that have one.
+
+        Raises:
+            Exception: a span has what the official encoder does not take.
+        """
+        encode = _encode()
+        for span in spans:
+            encoded = encode(span)
+            run_id = run_ids.get(encoded.span_id)
+            yield _row(encoded, span.attributes or _NOTHING, self._origin(span), run_id)
+
+    def _origin(self, span: ReadableSpan) -> Origin:
+        key = (id(span.resource), span.instrumentation_scope)
+        known = self._origins.get(key)
+        if known is None:
+            if len(self._origins) >= _MOST_ORIGINS:
+                self._origins.clear()
+            known = self._origins[key] = (span.resource, _origin(span))
+        return known[1]
+
+
+def _origin(span: ReadableSpan) -> Origin:
+    (group,) = encode_spans([span]).resource_spans
+    (scope,) = group.scope_spans
+    del scope.spans[:]
+    made_by = scope.SerializeToString()
+    del group.scope_spans[:]
+    return Origin(group.SerializeToString(), made_by)
+
+
+@cache
+def _encode() -> Callable[[ReadableSpan], Span]:
+    return span_encoder() or _encoded_publicly
+
+
+def _encoded_publicly(span: ReadableSpan) -> Span:
+    return encode_spans([span]).resource_spans[0].scope_spans[0].spans[0]
 
 
 def row_of(span: Span, origin: Origin, run_id: bytes | None = None) -> SpanRow:
@@ -116,6 +146,9 @@ def _row(span: Span, values: Mapping[str, Any], origin: Origin, run_id: bytes | 
         span=span.SerializeToString(),
         **model,
     )
+
+
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class _OfModel(TypedDict):

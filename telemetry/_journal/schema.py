@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # "nspa", which tells the file from any other program's.
 APPLICATION_ID: Final = 0x6E737061
-VERSION: Final = 1
+VERSION: Final = 2
 
 _TABLES: Final = """
 CREATE TABLE owners (
@@ -119,8 +119,26 @@ CREATE TABLE counts (
 );
 """
 
+# What was owed by URL alone stays where it is: nothing tells to whom it may be shown.
+_DESTINATIONS_BY_KEY: Final = """
+CREATE TABLE salts (salt BLOB NOT NULL);
+INSERT INTO salts VALUES (randomblob(16));
+ALTER TABLE destinations RENAME TO destinations_by_url;
+CREATE TABLE destinations (
+    id INTEGER PRIMARY KEY,
+    url TEXT NOT NULL,
+    key BLOB NOT NULL,
+    forwarder INTEGER,
+    heartbeat INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (url, key)
+);
+INSERT INTO destinations (id, url, key) SELECT id, url, x'' FROM destinations_by_url;
+DROP TABLE destinations_by_url;
+CREATE INDEX traces_by_agent_and_outcome ON traces (agent, outcome, started_at);
+"""
+
 # What brings a journal of the version before it to each version.
-MIGRATIONS: Final = {1: _TABLES}
+MIGRATIONS: Final = {1: _TABLES, 2: _DESTINATIONS_BY_KEY}
 
 
 def version_of(connection: sqlite3.Connection) -> int:

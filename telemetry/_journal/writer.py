@@ -18,7 +18,7 @@ from .processor import Ended, Logged, Mark, Queue, Started
 from .recording import count, record
 from .recovery import end_lost_runs
 from .retention import Retention, make_room
-from .rows import rows_of
+from .rows import Encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from .._context.starting import StartingRun
     from .._diagnostics import Diagnostics
+    from .destinations import Destination
     from .processor import Entry
     from .rows import SpanRow
     from .store import Store
@@ -67,7 +68,7 @@ class Writer:
         queue: what is to be written.
         diagnostics: counts what could not be.
         retention: how much the journal may keep.
-        destination: URL that ended spans are owed to; None where to none.
+        destination: that ended spans are owed to; None where to none.
 
     Attributes:
         dropped_owed: how many spans made room for others before an endpoint had taken them.
@@ -83,7 +84,7 @@ class Writer:
         queue: Queue,
         diagnostics: Diagnostics,
         retention: Retention,
-        destination: str | None = None,
+        destination: Destination | None = None,
     ) -> None:
         self.store = store
         self.queue = queue
@@ -141,6 +142,7 @@ class Writer:
     def _reset(self) -> None:
         self.has_failed = False
         self.dropped_owed = self.spoiled = 0
+        self._encoder = Encoder()
         self._open: dict[bytes, Started] = {}
         self._known: set[bytes] = set()
         self._batch: _Batch | None = None
@@ -217,7 +219,7 @@ class Writer:
             for name in (*starts, *batch.ended)
             if (run := self._run_of(name)) is not None
         }
-        rows, batch.spoiled = _encoded([*ends, *begun], run_ids)
+        rows, batch.spoiled = _encoded(self._encoder, [*ends, *begun], run_ids)
         # What has ended since comes with the next entries, as a whole.
         batch.rows = [row for row in rows if row.ended_at is None or row.span_id in batch.ended]
         if self.destination is not None:
@@ -241,7 +243,7 @@ class Writer:
     def _put(self, connection: sqlite3.Connection, batch: _Batch) -> None:
         now = monotonic()
         self.store.heartbeat(connection)
-        destination = _destination(connection, self.destination)
+        destination = self.destination.number(connection) if self.destination else None
         if batch.rows:
             record(
                 connection,
@@ -325,10 +327,10 @@ class Writer:
 
     def _fail(self, error: JournalError) -> None:
         self.has_failed = True
+        marks = [entry for entry in self.queue.entries.copy() if type(entry) is Mark]
         self.on_failed(error)
-        for entry in self.queue.entries.copy():
-            if type(entry) is Mark:
-                entry.is_passed.set()
+        for mark in marks:
+            mark.is_passed.set()
 
 
 def _span_id(span: ReadableSpan) -> bytes:
@@ -337,22 +339,24 @@ def _span_id(span: ReadableSpan) -> bytes:
 
 
 def _encoded(
-    spans: Sequence[ReadableSpan], run_ids: dict[bytes, bytes]
+    encoder: Encoder, spans: Sequence[ReadableSpan], run_ids: dict[bytes, bytes]
 ) -> tuple[list[SpanRow], int]:
     """Return the rows of spans, and how many have what cannot be encoded."""
     try:
-        return list(rows_of(spans, run_ids)), 0
+        return list(encoder.rows(spans, run_ids)), 0
     except Exception:  # noqa: BLE001 - one span's attribute of any kind, or one that changes now
         rows: list[SpanRow] = []
         for span in spans:
-            rows += _encoded_alone(span, run_ids)
+            rows += _encoded_alone(encoder, span, run_ids)
         return rows, len(spans) - len(rows)
 
 
-def _encoded_alone(span: ReadableSpan, run_ids: dict[bytes, bytes]) -> list[SpanRow]:
+def _encoded_alone(
+    encoder: Encoder, span: ReadableSpan, run_ids: dict[bytes, bytes]
+) -> list[SpanRow]:
     for _ in range(3):
         try:
-            return list(rows_of([span], run_ids))
+            return list(encoder.rows([span], run_ids))
         except RuntimeError:  # an open span's attributes have changed meanwhile
             continue
         except Exception:  # noqa: BLE001 - as above
@@ -399,12 +403,3 @@ def _put_logs(
             for resource, scope, encoded, at in logs
         ],
     )
-
-
-def _destination(connection: sqlite3.Connection, url: str | None) -> int | None:
-    if url is None:
-        return None
-    connection.execute("INSERT OR IGNORE INTO destinations (url) VALUES (?)", (url,))
-    query = "SELECT id FROM destinations WHERE url = ?"
-    (number,) = connection.execute(query, (url,)).fetchone()
-    return int(number)

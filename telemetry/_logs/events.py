@@ -19,7 +19,7 @@ from .._translation.outcome import Outcome
 from .ticker import Ticker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from opentelemetry._logs import Logger
     from opentelemetry.context import Context
@@ -91,15 +91,11 @@ class LogEvents:
         moved = [one for one in followed if one.has_moved]
         stalled = [one for one in followed if one.has_stalled(now)]
         for one in nsmallest(MAX_RECORDS_A_LOOK, moved, key=lambda one: one.reported_at):
-            self._emit_safely(self._emit_chunks, one)
+            with self._diagnostics.contains("LogEvents missed a look"):
+                self._emit_chunks(one)
         for one in stalled[:MAX_RECORDS_A_LOOK]:
-            self._emit_safely(self._emit_stall, one)
-
-    def _emit_safely(self, emit: Callable[[_Followed], None], followed: _Followed) -> None:
-        try:
-            emit(followed)
-        except Exception as error:  # noqa: BLE001 - the other streams are reported
-            self._diagnostics.report("LogEvents missed a look", error)
+            with self._diagnostics.contains("LogEvents missed a look"):
+                self._emit_stall(one)
 
     def _emit_chunks(self, followed: _Followed) -> None:
         # The end of a run and a look may meet.
@@ -209,5 +205,4 @@ def _result(run: Run, ending: Ending, outcome: Outcome | None) -> Attributes:
     clock = run.chunks.clock if run.chunks is not None else None
     if clock is None:
         return {**attributes, **answer}
-    tokens = answer.get(semconv.USAGE_OUTPUT_TOKENS)
-    return {**attributes, **stream_attributes(clock, tokens), **answer}
+    return {**attributes, **stream_attributes(clock, answer, ending.said), **answer}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 diagnostics: Final = Diagnostics()
 
+_UNWRITTEN: Final = "line could not be written"
 _MAX_CHARACTERS: Final = 100_000
 _FIRST: Final = ("timestamp", "level", "event", "logger")
 _NOT_NEXT: Final = frozenset({*_FIRST, "_record"})
@@ -163,25 +164,18 @@ class LineWriter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record of the standard library's logging."""
-        try:
+        with diagnostics.contains(_UNWRITTEN):
             line: Any = line_of(record)
             for processor in self.processors:
                 line = processor(None, record.levelname.lower(), line)
             self._write(line)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - the application goes on without the line
-            diagnostics.report("line could not be written", error)
 
     def write(self, line: str) -> None:
         """Write a line."""
         self.acquire()
         try:
-            self._write(line)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - as above
-            diagnostics.report("line could not be written", error)
+            with diagnostics.contains(_UNWRITTEN):
+                self._write(line)
         finally:
             self.release()
 

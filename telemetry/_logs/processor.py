@@ -75,12 +75,8 @@ class OpenTelemetryLogProcessor:
         """Send a line."""
         if self._provider is None:
             return event_dict
-        try:
+        with diagnostics.contains("line could not be sent"):
             self._send(self._provider, logger, method_name, event_dict)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - the application's line goes on without it
-            diagnostics.report("line could not be sent", error)
         return event_dict
 
     def _send(

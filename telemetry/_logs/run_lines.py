@@ -1,4 +1,4 @@
-"""The handler's own lines: a run has started, its first chunk has come, it has ended.
+"""The handler's own lines: a run has started, its first chunk has come, it stalls, it has ended.
 
 They go to the standard library's logger `nodespan.telemetry.runs`, never with content: where
 nobody listens to it they cost a look at its level.
@@ -15,11 +15,13 @@ from opentelemetry.trace import set_span_in_context
 from .._context.current import current
 from .._runs.current import run_fields, span_fields
 from .._semconv import names as semconv
+from .._stream.attributes import tokens_per_second
 from .._translation.exceptions import signature
 from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
 from .._translation.spans import span_start
 from .lines import Line
+from .stalls import StallWatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from .._diagnostics import Diagnostics
     from .._runs.registry import OpenRuns
     from .._runs.run import Run
-    from .._stream.clock import StreamClock
+    from .._stream.clock import StreamClock, Waits
     from .._stream.counter import ChunkCounter
     from .._translation.ending import Ending
 
@@ -47,6 +49,8 @@ _USAGE: Final = {
     "output_tokens": semconv.USAGE_OUTPUT_TOKENS,
     "cost": semconv.COST,
     "currency": semconv.CURRENCY,
+    "retries": semconv.HTTP_RESEND_COUNT,
+    "retry_reasons": semconv.HTTP_RESEND_REASONS,
 }
 
 
@@ -54,20 +58,28 @@ class RunLog:
     """Logs starts, first chunks and ends of runs.
 
     Graphs, models and tools are logged at level INFO, nodes and other steps at DEBUG; a failure
-    is a WARNING where it arose and at the root that it has reached.
+    is a WARNING where it arose and at the root that it has reached, and a stall while it lasts.
 
     Args:
         runs: the open runs.
         diagnostics: counts what could not be logged.
+        waits: how long the chunks of streams may be waited for.
     """
 
-    def __init__(self, runs: OpenRuns, diagnostics: Diagnostics) -> None:
+    def __init__(self, runs: OpenRuns, diagnostics: Diagnostics, waits: Waits) -> None:
         self._runs = runs
         self._diagnostics = diagnostics
+        self._stalls = StallWatch(waits, self._stalled)
+
+    def forget(self) -> None:
+        """Forget every run: this is a forked child, and they are its parent's."""
+        self._stalls.forget()
 
     def opened(self, run: Run, _content: Content) -> None:
         """Log that a run has started."""
         level = _level(run)
+        if run.chunks is not None and run.span is not None and _is_heard():
+            self._stalls.watch(run, run.chunks.clock)
         if LOGGER.isEnabledFor(level):
             if run.chunks is not None:
                 self._runs.count_with(run, FirstChunk(run, run.chunks, self))
@@ -75,6 +87,7 @@ class RunLog:
 
     def closed(self, run: Run, ending: Ending) -> None:
         """Log that a run has ended, how, and in numbers."""
+        self._stalls.let_go(run)
         outcome = ending.outcome
         is_failure = outcome in _FAILURES and (run.parent is None or _arose_in(run, ending))
         level = logging.WARNING if is_failure else _level(run)
@@ -84,13 +97,17 @@ class RunLog:
     def first_chunk(self, run: Run, counter: ChunkCounter, at: int) -> None:
         """Log that the first chunk of a run has come, *at* a time in ns, and await no more."""
         self._runs.count_with(run, counter)
-        try:
-            waited = _seconds(at - run.started_at)
-            _log(_level(run), "first chunk", run, {"time_to_first_chunk": waited})
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - a filter or handler of the application's
-            self._diagnostics.report("first chunk could not be logged", error)
+        waited = _seconds(at - run.started_at)
+        self._log_safely(_level(run), "first chunk", run, {"time_to_first_chunk": waited})
+
+    def _stalled(self, run: Run, chunk: int, waited: int) -> None:
+        fields = {"chunk": chunk, "waited": _seconds(waited)}
+        self._log_safely(logging.WARNING, "stream stalled", run, fields)
+
+    def _log_safely(self, level: int, event: str, run: Run, details: Fields) -> None:
+        # A filter or a handler may be the application's.
+        with self._diagnostics.contains(f"{event} could not be logged"):
+            _log(level, event, run, details)
 
 
 class FirstChunk:
@@ -139,6 +156,18 @@ def _log(level: int, event: str, run: Run, details: Fields) -> None:
         detach(token)
 
 
+def _is_heard() -> bool:
+    """Say whether anybody listens to warnings: a thread that watches streams has a price."""
+    if not LOGGER.isEnabledFor(logging.WARNING):
+        return False
+    logger: logging.Logger | None = LOGGER
+    while logger is not None:
+        if any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+            return True
+        logger = logger.parent if logger.propagate else None
+    return False
+
+
 def _level(run: Run) -> int:
     return logging.DEBUG if run.kind in _STEPS and run.parent is not None else logging.INFO
 
@@ -155,7 +184,9 @@ def _result(run: Run, ending: Ending, outcome: Outcome | None) -> Fields:
     if outcome in _FAILURES and outcome is not None:
         fields["error_type"] = ending.error_type or outcome.value
     clock = run.chunks.clock if run.chunks is not None else None
-    return fields | (_stream(clock) if clock is not None else {}) | _usage(run, ending)
+    if clock is None:
+        return fields | _usage(run, ending)
+    return fields | _stream(clock) | _usage(run, ending) | _speed(run, ending, clock)
 
 
 def _stream(clock: StreamClock) -> Fields:
@@ -176,6 +207,11 @@ def _stream(clock: StreamClock) -> Fields:
 def _usage(run: Run, ending: Ending) -> Fields:
     attributes = ending.result_attributes(run.start)
     return {name: attributes[key] for name, key in _USAGE.items() if key in attributes}
+
+
+def _speed(run: Run, ending: Ending, clock: StreamClock) -> Fields:
+    speed = tokens_per_second(clock, ending.result_attributes(run.start), ending.said)
+    return {} if speed is None else {"tokens_per_second": round(speed, _DECIMALS)}
 
 
 def _seconds(duration: float) -> float:

@@ -17,14 +17,20 @@ class Ticker:
         tick: is called; raises nothing.
         is_wanted: says whether to call it again.
         every: how many seconds lie between two calls.
+        name: of the thread.
     """
 
     def __init__(
-        self, tick: Callable[[], None], is_wanted: Callable[[], bool], every: float
+        self,
+        tick: Callable[[], None],
+        is_wanted: Callable[[], bool],
+        every: float,
+        name: str = "nodespan-ticker",
     ) -> None:
         self._tick = tick
         self._is_wanted = is_wanted
         self._every = every
+        self._name = name
         self._thread: Thread | None = None
         self._lock = Lock()
 
@@ -32,7 +38,7 @@ class Ticker:
         """Begin to tick, unless it is ticking."""
         with self._lock:
             if self._thread is None:
-                self._thread = Thread(target=self._run, name="nodespan-ticker", daemon=True)
+                self._thread = Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
 
     def forget(self) -> None:

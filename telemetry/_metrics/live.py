@@ -6,13 +6,15 @@ from collections import Counter as Counts
 from dataclasses import dataclass
 from threading import RLock
 from time import perf_counter_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .._stream.clock import StreamClock
     from .series import Series
+
+_NS: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,13 @@ class LiveRun:
         kind: series of the runs of its kind.
         stream: series of the streams like its own; None where it cannot stream.
         clock: of its stream.
+        started_at: when it started, in ns of the monotonic clock.
     """
 
     kind: Series
     stream: Series | None = None
     clock: StreamClock | None = None
+    started_at: int = 0
 
 
 class LiveRuns:
@@ -65,6 +69,15 @@ class LiveRuns:
         with self._lock:
             open_now = Counts(run.kind for run in self._runs.values())
             return {kind: open_now[kind] for kind in self._kinds}
+
+    def oldest(self) -> Mapping[Series, float]:
+        """Return how long the oldest run of each kind has been going on, in seconds."""
+        with self._lock:
+            runs, ages = list(self._runs.values()), dict.fromkeys(self._kinds, 0.0)
+        now = perf_counter_ns()
+        for run in runs:
+            ages[run.kind] = max(ages[run.kind], (now - run.started_at) / _NS)
+        return ages
 
     def stalled(self) -> Mapping[Series, int]:
         """Return how many streams of each series have waited too long for their next chunk."""

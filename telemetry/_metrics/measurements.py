@@ -14,7 +14,7 @@ from .._stream.attributes import tokens_per_second
 from .._translation.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from .._runs.run import Run
     from .._semconv.metrics import Counter
@@ -107,7 +107,7 @@ def run_measurements(
         yield Recorded(Measure.AGENT_INFERENCE_CALLS, agent, run.totals.own_inference_calls)
         yield Recorded(Measure.AGENT_TOOL_CALLS, agent, run.totals.own_tool_calls)
     if run.chunks is not None:
-        yield from _of_stream(run.chunks.clock, answer, result)
+        yield from _of_stream(run.chunks.clock, answer, result, ending.said)
     if answer:
         yield from _of_usage(answer, result, edition)
 
@@ -118,7 +118,7 @@ def _answer_attributes(run: Run, result: SpanAttributes) -> MetricAttributes:
 
 
 def _of_stream(
-    clock: StreamClock, answer: MetricAttributes, result: SpanAttributes
+    clock: StreamClock, answer: MetricAttributes, result: SpanAttributes, said: Callable[[], int]
 ) -> Iterator[Recorded | Counted]:
     if clock.stall_count:
         yield Counted(instruments.STALLS, answer, clock.stall_count)
@@ -129,7 +129,7 @@ def _of_stream(
     yield Recorded(Measure.TIME_TO_FIRST_CHUNK, answer, waited)
     if clock.gaps.count:
         yield Recorded(Measure.TIME_PER_OUTPUT_CHUNK, answer, clock.gaps)
-    speed = tokens_per_second(clock, result.get(semconv.USAGE_OUTPUT_TOKENS))
+    speed = tokens_per_second(clock, result, said)
     if speed is not None:
         yield Recorded(Measure.TOKENS_PER_SECOND, answer, round(speed * _MILLI))
 

@@ -58,6 +58,7 @@ class RunMeter:
             for kind in dict.fromkeys(self._kinds.values())
         }
         _observe(meter, instruments.OPEN_RUNS, self._drain_and_read_open_runs)
+        _observe(meter, instruments.OLDEST_RUN_AGE, self._live.oldest)
         _observe(meter, instruments.STALLED_STREAMS, self._live.stalled)
         _observe(meter, instruments.CHUNKS, self._live.chunks)
         for counter in instruments.counters_of(edition):
@@ -65,15 +66,16 @@ class RunMeter:
         # Its parent has measured what there is, and reports it itself.
         in_forked_child(self.clear)
 
-    def open(self, run_id: int, kind: Attributes) -> None:
-        """Take note of a run that has started."""
-        self._live.open(run_id, LiveRun(self._limit.series(kind)))
+    def open(self, run_id: int, kind: Attributes, started_at: int) -> None:
+        """Take note of a run that has started, at *started_at* in ns of the monotonic clock."""
+        self._live.open(run_id, LiveRun(self._limit.series(kind), started_at=started_at))
 
     def open_stream(
         self, run_id: int, kind: Attributes, request: Attributes, clock: StreamClock
     ) -> None:
         """Take note of a run that has started and may stream."""
-        run = LiveRun(self._limit.series(kind), self._limit.series(request), clock)
+        stream = self._limit.series(request)
+        run = LiveRun(self._limit.series(kind), stream, clock, clock.started_at)
         self._live.open(run_id, run)
 
     def close(self, run_id: int) -> bool:
@@ -136,4 +138,6 @@ def _observe(meter: Meter, kind: Counter, read: Read) -> None:
     create: Any = meter.create_observable_counter
     if isinstance(kind, instruments.UpDownCounter):
         create = meter.create_observable_up_down_counter
+    elif isinstance(kind, instruments.Gauge):
+        create = meter.create_observable_gauge
     create(kind.name, [callback], kind.unit, kind.description)

@@ -61,7 +61,7 @@ class Metrics:
         if meter is None:
             return
         if run.chunks is None:
-            meter.open(run.run_id, kind_attributes(run))
+            meter.open(run.run_id, kind_attributes(run), run.started_at)
         else:
             clock = run.chunks.clock
             meter.open_stream(run.run_id, kind_attributes(run), request_attributes(run), clock)

@@ -9,46 +9,39 @@ from contextlib import suppress
 from threading import RLock
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, Self
-from uuid import UUID
 
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from .._errors import AmbiguousTraceError, TraceNotFoundError
 from .._journal.file import is_broken, open_journal, open_to_read
 from .._journal.recovery import end_lost_runs, has_lost_runs
 from .._settings.journal import path_in_use
-from .decoding import (
-    as_json,
-    attributes_of,
-    events_of,
-    kind_of,
-    links_of,
-    request_of,
-    says,
-    status_of,
-)
+from .activity import activity_of
+from .decoding import as_json, request_of, says
 from .doctor import status_of_journal
 from .filters import conditions
-from .records import (
-    RUNNING,
-    JournalSpan,
-    JournalStatus,
-    JournalTrace,
-    OpenRunRecord,
-    Totals,
-    TraceFilter,
-    TraceRecord,
+from .records import JournalStatus, JournalTrace, OpenRunRecord, Totals, TraceFilter, TraceRecord
+from .rows import (
+    OPEN_RUN_COLUMNS,
+    OPEN_RUNS,
+    SPAN_COLUMNS,
+    TRACE_COLUMNS,
+    Origins,
+    open_run_of,
+    span_of,
+    trace_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
         ExportTraceServiceRequest,
     )
-    from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+    from .activity import Activity
 
 DEFAULT_MOST_SPANS: Final = 10_000
 
@@ -58,16 +51,6 @@ _SHOWN_CANDIDATES: Final = 5
 # A text is looked for in so many of the newest spans.
 _MOST_SEARCHED: Final = 200_000
 
-_TRACE_COLUMNS: Final = (
-    "t.trace_id, t.name, t.started_at, t.ended_at, t.outcome, t.error, t.agent, t.conversation, "
-    "(SELECT group_concat(model, char(0)) FROM models WHERE trace = t.id), t.input_tokens, "
-    "t.output_tokens, t.cost, t.currency, t.first_chunk_at, t.stalls, t.spans, t.open, t.errors"
-)
-_SPAN_COLUMNS: Final = (
-    "s.span_id, s.parent_id, s.run_id, s.name, s.operation, s.started_at, s.ended_at, s.outcome, "
-    "s.error, s.model, s.input_tokens, s.output_tokens, s.cost, s.currency, s.first_chunk_at, "
-    "s.chunks, s.last_chunk_at, s.stalls, s.destination, s.refusal, o.resource, o.scope, s.span"
-)
 _SPANS: Final = "FROM spans AS s LEFT JOIN origins AS o ON o.id = s.origin WHERE s.trace = ?"
 
 
@@ -153,12 +136,12 @@ class Journal:
         """
         number, summary = self._found(name)
         rows = self._all(
-            f"SELECT {_SPAN_COLUMNS} {_SPANS} ORDER BY s.started_at, s.id LIMIT ?",
+            f"SELECT {SPAN_COLUMNS} {_SPANS} ORDER BY s.started_at, s.id LIMIT ?",
             number,
             most_spans,
         )
-        decoded = _Origins()
-        spans = tuple(_span(summary.trace_id, row, decoded) for row in rows)
+        decoded = Origins()
+        spans = tuple(span_of(summary.trace_id, row, decoded) for row in rows)
         return JournalTrace(summary, spans, max(summary.spans - len(spans), 0))
 
     def otlp(self, name: str) -> ExportTraceServiceRequest:
@@ -181,16 +164,8 @@ class Journal:
 
     def open_runs(self, limit: int = 1_000) -> list[OpenRunRecord]:
         """Return the spans that have not ended, those first that started last."""
-        rows = self._all(
-            "SELECT t.trace_id, s.span_id, s.run_id, s.name, s.operation, s.model, t.agent, "
-            "t.conversation, s.started_at, s.chunks, s.first_chunk_at, s.last_chunk_at "
-            "FROM spans AS s INDEXED BY spans_open JOIN traces AS t ON t.id = s.trace "
-            "WHERE s.ended_at IS NULL ORDER BY s.started_at DESC LIMIT ?",
-            limit,
-        )
-        return [
-            OpenRunRecord(row[0].hex(), row[1].hex(), _run_id(row[2]), *row[3:]) for row in rows
-        ]
+        rows = self._all(f"SELECT {OPEN_RUN_COLUMNS} {OPEN_RUNS} LIMIT ?", limit)
+        return [open_run_of(row) for row in rows]
 
     def totals(self, seconds: float = 300) -> Totals:
         """Return what the traces of the last so many *seconds* come to."""
@@ -205,6 +180,11 @@ class Journal:
         ((running,),) = self._all("SELECT count(*) FROM traces WHERE open > 0")
         mean = first / 1e9 if first is not None else None
         return Totals(traces, running, errors, given, made, cost, stalls, mean)
+
+    def activity(self, seconds: float = 300) -> Activity:
+        """Return what goes on, and what the last so many *seconds* have brought."""
+        with self._lock:
+            return activity_of(self._connection, time_ns(), seconds)
 
     def status(self) -> JournalStatus:
         """Return what state it is in; in a large journal this counts for a second or so."""
@@ -228,26 +208,26 @@ class Journal:
     def _traces(self, asked: TraceFilter, limit: int) -> list[tuple[int, TraceRecord]]:
         where, arguments = conditions(asked, time_ns())
         rows = self._all(
-            f"SELECT t.id, {_TRACE_COLUMNS} FROM traces AS t WHERE {where} "  # noqa: S608 - ours
+            f"SELECT t.id, {TRACE_COLUMNS} FROM traces AS t WHERE {where} "  # noqa: S608 - ours
             "ORDER BY t.started_at DESC LIMIT ?",
             *arguments,
             limit,
         )
-        return [(row[0], _trace(row[1:])) for row in rows]
+        return [(row[0], trace_of(row[1:])) for row in rows]
 
     def _with_text(self, asked: TraceFilter, text: str, limit: int) -> list[TraceRecord]:
         where, arguments = conditions(asked, time_ns())
         found: dict[int, TraceRecord] = {}
         with self._lock:
             rows = self._connection.execute(
-                f"SELECT t.id, s.span, {_TRACE_COLUMNS} FROM traces AS t "  # noqa: S608 - ours
+                f"SELECT t.id, s.span, {TRACE_COLUMNS} FROM traces AS t "  # noqa: S608 - ours
                 f"CROSS JOIN spans AS s ON s.trace = t.id WHERE {where} "
                 "ORDER BY t.started_at DESC LIMIT ?",
                 (*arguments, _MOST_SEARCHED),
             )
             for number, span, *columns in rows:
                 if number not in found and says(Span.FromString(span), text):
-                    found[number] = _trace(columns)
+                    found[number] = trace_of(columns)
                     if len(found) >= limit:
                         break
         return list(found.values())
@@ -261,8 +241,7 @@ class Journal:
                 "what there is"
             )
         if len(found) > 1:
-            ids = ", ".join(record.trace_id for _, record in found[:_SHOWN_CANDIDATES])
-            raise AmbiguousTraceError(f"several traces begin with {name!r}: {ids}; give more of it")
+            raise AmbiguousTraceError(_ambiguous(name, [record for _, record in found]))
         return found[0]
 
     def _named(self, text: str) -> Iterator[tuple[int, TraceRecord]]:
@@ -271,97 +250,23 @@ class Journal:
             return
         first, last = (bytes.fromhex(digits.ljust(32, fill)) for fill in "0f")
         rows = self._all(
-            f"SELECT t.id, {_TRACE_COLUMNS} FROM traces AS t WHERE t.id IN ("  # noqa: S608 - ours
+            f"SELECT t.id, {TRACE_COLUMNS} FROM traces AS t WHERE t.id IN ("  # noqa: S608 - ours
             "SELECT id FROM (SELECT id FROM traces WHERE trace_id BETWEEN ? AND ? LIMIT ?) UNION "
-            "SELECT trace FROM (SELECT trace FROM spans WHERE run_id BETWEEN ? AND ? LIMIT ?))",
+            # Run ids begin with their time: many of one trace may come before those of another.
+            "SELECT trace FROM (SELECT DISTINCT trace FROM spans WHERE run_id BETWEEN ? AND ? "
+            "LIMIT ?)) ORDER BY t.started_at DESC",
             *(first, last, _SHOWN_CANDIDATES + 1) * 2,
         )
         for row in rows:
-            yield row[0], _trace(row[1:])
+            yield row[0], trace_of(row[1:])
 
 
-class _Origins:
-    """Decodes each resource and scope once."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[bytes, bytes], tuple[dict[str, Any], str]] = {}
-
-    def of(self, resource: bytes, scope: bytes) -> tuple[dict[str, Any], str]:
-        known = self._known.get((resource, scope))
-        if known is None:
-            decoded: Resource = ResourceSpans.FromString(resource).resource
-            name = ScopeSpans.FromString(scope).scope.name
-            known = self._known[resource, scope] = (attributes_of(decoded.attributes), name)
-        return known
-
-
-def _trace(row: Iterable[Any]) -> TraceRecord:
-    (
-        trace_id, name, started_at, ended_at, outcome, error, agent, conversation, models,
-        input_tokens, output_tokens, cost, currency, first_chunk_at, stalls, spans, is_open, errors,
-    ) = row  # fmt: skip
-    first = (first_chunk_at - started_at) / 1e9 if first_chunk_at is not None else None
-    ended = outcome if outcome is not None else "error" if errors else "ok"
-    return TraceRecord(
-        trace_id=trace_id.hex(),
-        name=name or "",
-        started_at=started_at,
-        ended_at=ended_at if not is_open else None,
-        outcome=RUNNING if is_open else ended,
-        error=error,
-        agent=agent,
-        conversation=conversation,
-        models=tuple(sorted(models.split("\0"))) if models else (),
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        cost=cost,
-        currency=currency,
-        time_to_first_chunk=first,
-        stalls=stalls,
-        spans=spans,
-        open_spans=is_open,
-        errors=errors,
-    )
-
-
-def _span(trace_id: str, row: Iterable[Any], origins: _Origins) -> JournalSpan:
-    (
-        span_id, parent_id, run_id, name, operation, started_at, ended_at, outcome, error, model,
-        input_tokens, output_tokens, cost, currency, first_chunk_at, chunks, last_chunk_at, stalls,
-        destination, refusal, made_by, scope, encoded,
-    ) = row  # fmt: skip
-    span = Span.FromString(encoded)
-    resource, library = origins.of(made_by or b"", scope or b"")
-    return JournalSpan(
-        trace_id=trace_id,
-        span_id=span_id.hex(),
-        parent_id=parent_id.hex() if parent_id else None,
-        run_id=_run_id(run_id),
-        name=name,
-        kind=kind_of(span),
-        operation=operation,
-        started_at=started_at,
-        ended_at=ended_at,
-        outcome=outcome if ended_at is not None else RUNNING,
-        error=error,
-        model=model,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        cost=cost,
-        currency=currency,
-        first_chunk_at=first_chunk_at,
-        chunks=chunks,
-        last_chunk_at=last_chunk_at,
-        stalls=stalls or 0,
-        delivery=refusal or ("owed" if destination is not None else "none"),
-        status=status_of(span),
-        attributes=attributes_of(span.attributes),
-        events=events_of(span),
-        links=links_of(span),
-        resource=resource,
-        scope=library,
-    )
-
-
-def _run_id(run_id: bytes | None) -> str | None:
-    return str(UUID(bytes=run_id)) if run_id else None
+def _ambiguous(name: str, found: Sequence[TraceRecord]) -> str:
+    """Say which traces a name may mean, the newest first."""
+    lines = [
+        f"  {record.trace_id}  {record.started.astimezone():%Y-%m-%d %H:%M:%S}  {record.name}"
+        for record in found[:_SHOWN_CANDIDATES]
+    ]
+    more = ["  and more"] if len(found) > _SHOWN_CANDIDATES else []
+    head = f"{name!r} is the beginning of several traces, or of runs in them; give more of one:"
+    return "\n".join([head, *lines, *more])

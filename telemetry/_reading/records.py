@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from pathlib import Path
 
 RUNNING: Final = "running"
 
 # A value as OTLP has them; bytes become hexadecimal digits.
 Value = str | bool | int | float | list["Value"] | dict[str, "Value"] | None
+
+
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def moment(nanoseconds: int) -> datetime:
+    """Return a time in ns since 1970 as one in UTC; one that no date can be is the nearest."""
+    try:
+        return datetime.fromtimestamp(nanoseconds / 1e9, UTC)
+    except (OverflowError, ValueError, OSError):
+        return _LAST if nanoseconds > 0 else _FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,11 @@ class TraceRecord:
     def duration(self) -> float | None:
         """How long it took, in seconds; None while it is running."""
         return (self.ended_at - self.started_at) / 1e9 if self.ended_at is not None else None
+
+    @property
+    def started(self) -> datetime:
+        """When it started, in UTC; a time beyond what a date can be is its limit."""
+        return moment(self.started_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from .._semconv import names as semconv
+from .._upstream.opentelemetry import event_text_limit
 from .._values.attributes import attribute_value
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Interrupts:
             return
         self._interrupted.remember(event.checkpoint_id, run.span.get_span_context())
         if run.span.is_recording():
-            run.span.add_event(semconv.EVENT_INTERRUPT, self._attributes(event))
+            limit = event_text_limit(run.span)
+            run.span.add_event(semconv.EVENT_INTERRUPT, self._attributes(event, limit))
 
     def resume(self, run: Run, event: GraphResumeEvent) -> None:
         """Record that a run goes on where another was interrupted."""
@@ -74,9 +76,11 @@ class Interrupts:
         if interrupted is not None:
             run.span.add_link(interrupted, attributes)
 
-    def _attributes(self, event: GraphInterruptEvent) -> dict[str, AttributeValue]:
+    def _attributes(
+        self, event: GraphInterruptEvent, limit: int | None
+    ) -> dict[str, AttributeValue]:
         name = semconv.LANGGRAPH_INTERRUPT_VALUES
-        values = self._door.on_span(name, lambda: [item.value for item in event.interrupts])
+        values = self._door.on_span(name, lambda: [item.value for item in event.interrupts], limit)
         # A task of the functional API and the entrypoint around it report the same interrupt.
         ids = dict.fromkeys(str(attribute_value(item.id)) for item in event.interrupts)
         identity: dict[str, AttributeValue] = {

@@ -15,6 +15,7 @@ from .._context.current import run_id_around
 from .._context.stack import started_graph, waits_for_body
 from .._context.watches import watch_current_task, watch_id
 from .._diagnostics import RUN_EVICTED, guarded
+from .._interrupts import INTERRUPTS
 from .._translation.ending import Ending
 from .._translation.exceptions import signature
 from .._translation.kinds import RunKind
@@ -145,7 +146,12 @@ class Lifecycle:
         if run.kind in _CALLS:
             claim_call(run)
         if run.kind is not RunKind.HIDDEN and not _waits_for_attempts(run):
-            self._open(run, content)
+            try:
+                self._open(run, content)
+            except INTERRUPTS as interrupt:
+                # Its caller never learns that it has started, and reports no end.
+                self.end_run(run, Ending.by(interrupt, perf_counter_ns()))
+                raise
         elif self._writer.wants_content:
             run.keep(content)
         self._watch(run, run_id)
@@ -204,7 +210,8 @@ class Lifecycle:
             run.chunks.clock.end(ending.at)
         failure = signature(ending.error) if ending.error is not None else None
         is_known = failure in run.failures
-        self._writer.close(run, ending, records_exception=not is_known)
+        with self.diagnostics.contains("span could not be ended"):
+            self._writer.close(run, ending, records_exception=not is_known)
         if run.span is not None and run.parent is not None:
             self._add_up(run, ending, has_failed=ending.outcome is Outcome.ERROR and not is_known)
         self._notify_closed(run, ending)
@@ -212,7 +219,9 @@ class Lifecycle:
             run.parent.add_failure(failure)
         if ending.outcome is Outcome.ABANDONED and run.parent is not None:
             run.parent.note_abandoned()
-        if not run.kind.is_leaf:
+        if run.kind.is_leaf:
+            self._runs.remember_leaf(run)
+        else:
             self._runs.remember(run)
 
     def _add_up(self, run: Run, ending: Ending, *, has_failed: bool) -> None:
@@ -221,11 +230,9 @@ class Lifecycle:
         self._runs.add_up(run, Totals.of(run.kind, result, stalls=stalls, has_failed=has_failed))
 
     def _result(self, run: Run, ending: Ending) -> Mapping[str, AttributeValue]:
-        try:
+        with self.diagnostics.contains("result could not be read"):
             return ending.result_attributes(run.start)
-        except Exception as error:  # noqa: BLE001 - a result may be of any shape
-            self.diagnostics.report("result could not be read", error)
-            return {}
+        return {}
 
     def _parent(self, parent_run_id: UUID | None, start: Start) -> Run | None:
         reported = self._reported_parent(parent_run_id, start)
@@ -303,17 +310,13 @@ class Lifecycle:
         if run.chunks is not None:
             self._runs.count_with(run, run.chunks)
         for observer in self._observers:
-            try:
+            with self.diagnostics.contains(f"{type(observer).__name__} missed a start"):
                 observer.opened(run, content)
-            except Exception as error:  # noqa: BLE001 - the run and the other observers go on
-                self.diagnostics.report(f"{type(observer).__name__} missed a start", error)
 
     def _notify_closed(self, run: Run, ending: Ending) -> None:
         for observer in self._observers if run.span is not None else ():
-            try:
+            with self.diagnostics.contains(f"{type(observer).__name__} missed an end"):
                 observer.closed(run, ending)
-            except Exception as error:  # noqa: BLE001 - as above
-                self.diagnostics.report(f"{type(observer).__name__} missed an end", error)
 
     def _watch(self, run: Run, run_id: UUID) -> None:
         is_root = run.parent is None or run.parent not in self._runs

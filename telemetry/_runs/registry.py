@@ -85,6 +85,7 @@ class OpenRuns:
         self._limit = limit
         self._runs: OrderedDict[int, Run] = OrderedDict()
         self._ended: OrderedDict[int, _Ended] = OrderedDict()
+        self._leaves: OrderedDict[int, SpanContext] = OrderedDict()
         self.counters: dict[int, Counter] = {}
         self.interrupted = InterruptedRuns()
         self.retries = NodeRetries()
@@ -154,11 +155,30 @@ class OpenRuns:
             if len(self._ended) > _MAX_REMEMBERED:
                 self._ended.popitem(last=False)
 
+    def remember_leaf(self, run: Run) -> None:
+        """Remember the span of a model, tool or retriever that has ended; the last 1,024."""
+        if run.span is None:
+            return
+        with self._lock:
+            self._leaves[run.run_id] = run.span.get_span_context()
+            if len(self._leaves) > _MAX_REMEMBERED:
+                self._leaves.popitem(last=False)
+
+    def span_of(self, run_id: int) -> SpanContext | None:
+        """Return the span of a run that is open, or that is remembered."""
+        run = self._runs.get(run_id)
+        if run is not None:
+            nearest = run.nearest_with_span
+            return nearest.span.get_span_context() if nearest and nearest.span else None
+        ended = self._ended.get(run_id)
+        return ended.span if ended is not None else self._leaves.get(run_id)
+
     def clear(self) -> None:
         """Forget every run without ending it."""
         self._lock = RLock()
         self._runs.clear()
         self._ended.clear()
+        self._leaves.clear()
         self.counters.clear()
         self.retries.clear()
 
@@ -211,6 +231,12 @@ def open_runs_of(provider: object, limit: int) -> OpenRuns:
         limit: how many may be open; that of the provider's first handler holds.
     """
     return one_of(provider, OpenRuns, lambda: OpenRuns(limit))
+
+
+def find_span(run_id: int) -> SpanContext | None:
+    """Return the span of a run that is open or remembered, whichever provider it is from."""
+    found = (store.span_of(run_id) for store in every(OpenRuns))
+    return next((span for span in found if span is not None), None)
 
 
 def find_open_run(run_id: int | None) -> Run | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .._translation.exceptions import Signature
     from .._translation.kinds import RunKind
     from .._translation.start import Start
-    from .._values.attributes import AttributeValue
+    from .._values.attributes import Attributes, AttributeValue
 
 _MAX_FAILURES: Final = 16
 
@@ -91,6 +91,7 @@ class Run:
         is_in_journal: whether its span is written into a journal.
         started: how many runs have started of which it is the parent.
         totals: what was used beneath it, where it is a root or an agent.
+        held: attributes that wait until its span has room for them.
         children: those of the runs beneath it that are open.
     """
 
@@ -120,6 +121,7 @@ class Run:
     is_in_journal: bool = False
     started: int = 0
     totals: Totals = field(default_factory=Totals)
+    held: Attributes = field(default_factory=dict)
     children: dict[int, Run] = field(default_factory=dict)
 
     @property
@@ -209,6 +211,10 @@ class Run:
     def keep(self, given: Content) -> None:
         """Keep what makes the content of its input: it may have a span later."""
         self.given = given
+
+    def hold(self, attributes: Attributes) -> None:
+        """Keep attributes for its end: they may find room then."""
+        self.held = attributes
 
     def claim(self, body: Body | None, *, is_whole: bool) -> None:
         """Take the place that a call has kept for its body."""

@@ -204,6 +204,11 @@ CHUNKS: Final = Counter("nodespan.stream.chunks", "{chunk}", "Chunks that stream
 OPEN_RUNS: Final = UpDownCounter(
     "nodespan.runs.open", "{run}", "Runs that have started and not ended."
 )
+OLDEST_RUN_AGE: Final = Gauge(
+    "nodespan.runs.oldest.age",
+    "s",
+    "How long the oldest of the runs that are open has been going on; 0 where none is.",
+)
 STALLED_STREAMS: Final = UpDownCounter(
     "nodespan.streams.stalled", "{stream}", "Streams that wait for a chunk above the threshold."
 )

@@ -20,6 +20,7 @@ AGENT_NAME: Final = "gen_ai.agent.name"
 WORKFLOW_NAME: Final = "gen_ai.workflow.name"
 CONVERSATION_ID: Final = "gen_ai.conversation.id"
 SESSION_ID: Final = "session.id"
+LANGCHAIN_TAGS: Final = "langchain.tags"
 USER_ID: Final = "user.id"
 DATA_SOURCE_ID: Final = "gen_ai.data_source.id"
 
@@ -62,6 +63,11 @@ TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
 RETRIEVAL_QUERY: Final = "gen_ai.retrieval.query.text"
 RETRIEVAL_DOCUMENTS: Final = "gen_ai.retrieval.documents"
 
+EVALUATION_NAME: Final = "gen_ai.evaluation.name"
+EVALUATION_SCORE: Final = "gen_ai.evaluation.score.value"
+EVALUATION_LABEL: Final = "gen_ai.evaluation.score.label"
+EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
+
 TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - of a model
 TOKEN_MODALITY: Final = "gen_ai.token.modality"  # noqa: S105 - as above
 
@@ -70,6 +76,7 @@ EXCEPTION_EVENT: Final = "exception"
 EXCEPTION_TYPE: Final = "exception.type"
 EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
+HTTP_RESEND_COUNT: Final = "http.request.resend_count"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 
@@ -113,6 +120,7 @@ TOTAL_COST: Final = "nodespan.total.cost"
 CACHED: Final = "nodespan.cached"
 USAGE_IS_ESTIMATED: Final = "nodespan.usage.is_estimated"
 USAGE_CACHE_WRITE_1H: Final = "nodespan.usage.cache_write_1h.input_tokens"
+HTTP_RESEND_REASONS: Final = "nodespan.http.resend_reasons"
 USAGE_DROPPED: Final = "nodespan.usage.dropped"
 IDENTIFYING_PARAMS_DROPPED: Final = "nodespan.identifying_params.dropped"
 INPUT_DROPPED: Final = "nodespan.input.dropped"
@@ -138,6 +146,7 @@ EVENT_MODEL_STREAM: Final = "on_chat_model_stream"
 EVENT_MODEL_END: Final = "on_chat_model_end"
 EVENT_STALL: Final = "nodespan.stream.stall"
 EVENT_INFERENCE_DETAILS: Final = "gen_ai.client.inference.operation.details"
+EVENT_EVALUATION: Final = "gen_ai.evaluation.result"
 EVENT_INTERRUPT: Final = "on_interrupt"
 EVENT_RESUME: Final = "on_resume"
 

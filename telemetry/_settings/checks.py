@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Collection, Mapping
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from .._errors import ConfigurationError
 
+_HOST_NAME: Final = re.compile(r"\*|[\w-]+(?:\.[\w-]+)*\.?")
 _MAX_NAMES: Final = 32
 
 _T = TypeVar("_T")
@@ -54,6 +56,23 @@ def few_names(name: str, value: Collection[str]) -> tuple[str, ...]:
     if not are_names or len(names) > _MAX_NAMES:
         raise ConfigurationError(f"{name} is {value!r}; use a list of up to {_MAX_NAMES} names")
     return names
+
+
+def host_names(name: str, value: Collection[str]) -> tuple[str, ...]:
+    """Return names of a host, as requests tell them; `*` is any.
+
+    Raises:
+        ConfigurationError: one is no name of a host, or there is one text instead of several.
+    """
+    are_several = isinstance(value, Collection) and not isinstance(value, str | bytes)
+    names: tuple[Any, ...] = tuple(value) if are_several else (value,)
+    for each in names:
+        if not are_several or not isinstance(each, str) or not _HOST_NAME.fullmatch(each):
+            raise ConfigurationError(
+                f"{name} is {each!r}; use a list of names such as my-service.my-namespace, "
+                "without scheme and port"
+            )
+    return tuple(each.lower().rstrip(".") for each in names)
 
 
 def switch(name: str, value: object) -> bool:

@@ -8,20 +8,26 @@ from typing import TYPE_CHECKING, Final, Self
 
 from .._content.door import CaptureContent
 from .._errors import ConfigurationError
-from .checks import as_given, capable_of, days, headers, of_kind, positive
+from .checks import as_given, capable_of, days, headers, host_names, of_kind, positive, switch
 from .journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_DAYS, journal
 from .journal import VARIABLE as JOURNAL_VARIABLE
 from .keywords import lists_itself
 from .record import Settings, Variable, setting
+from .texts import switch_named
 from .variables import Signal, check_endpoint, check_variables, exporter_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from os import PathLike
 
     from opentelemetry.sdk.trace.sampling import Sampler
 
+HOST_NAMES_VARIABLE: Final = "NODESPAN_PROMETHEUS_NAMES"
 EMIT_EVENT_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT"
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in text.split(","))))
 
 
 @lists_itself
@@ -61,6 +67,13 @@ class TelemetryConfig(Settings):
         partial(capable_of, method="should_sample", what="a Sampler of the SDK's"),
     )
     _: KW_ONLY
+    print_traces: bool | None = setting(
+        None,
+        "whether each trace is printed as a tree when it has ended; by default it is with "
+        "`OTEL_TRACES_EXPORTER=console`",
+        switch,
+        variable=Variable("NODESPAN_PRINT_TRACES", parse=switch_named),
+    )
     # Of these two the address is checked as a whole, with what the variables say, where it is used.
     prometheus_port: int | None = setting(
         None,
@@ -73,6 +86,14 @@ class TelemetryConfig(Settings):
         None,
         "to listen on; by default what `OTEL_EXPORTER_PROMETHEUS_HOST` says, or else 127.0.0.1",
         as_given,
+    )
+    prometheus_names: Collection[str] | None = setting(
+        None,
+        "by which that endpoint is asked for, such as the name of a service, beside its addresses, "
+        "`prometheus_host`, `localhost` and the machine's own name; requests for others are "
+        "refused, unless `*` is among them",
+        host_names,
+        variable=Variable(HOST_NAMES_VARIABLE, (), _listed),
     )
 
     journal: bool | str | PathLike[str] | None = setting(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 from .record import Record, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _P = ParamSpec("_P")
 _Made = TypeVar("_Made", bound=Record)
@@ -25,15 +25,24 @@ _Class = TypeVar("_Class", bound=type)
 _PLACE: Final = "        settings: each by its keyword."
 
 
+def _nothing() -> Mapping[str, Any]:
+    return {}
+
+
 def takes(
-    record: Callable[_P, _Made],
+    record: Callable[_P, _Made], otherwise: Callable[[], Mapping[str, Any]] = _nothing
 ) -> Callable[[Callable[[_Made], _Result]], Callable[_P, _Result]]:
-    """Have a function of a *record* called with the record's fields, each by its keyword."""
+    """Have a function of a *record* called with the record's fields, each by its keyword.
+
+    Args:
+        record: is made of the keywords.
+        otherwise: returns what holds where a keyword is not given.
+    """
 
     def decorate(function: Callable[[_Made], _Result]) -> Callable[_P, _Result]:
         @wraps(function)
         def call(*args: _P.args, **keywords: _P.kwargs) -> _Result:
-            return function(_made(record, function, args, keywords))
+            return function(_made(record, function, args, {**otherwise(), **keywords}))
 
         _show(call, record, ())
         return call
@@ -42,16 +51,16 @@ def takes(
 
 
 def method_takes(
-    record: Callable[_P, _Made],
+    record: Callable[_P, _Made], otherwise: Callable[[], Mapping[str, Any]] = _nothing
 ) -> Callable[[Callable[[_Owner, _Made], _Result]], Callable[Concatenate[_Owner, _P], _Result]]:
-    """Have a method of a *record* called with the record's fields, each by its keyword."""
+    """Have a method of a *record* called so, as `takes` does with a function."""
 
     def decorate(
         function: Callable[[_Owner, _Made], _Result],
     ) -> Callable[Concatenate[_Owner, _P], _Result]:
         @wraps(function)
         def call(self: _Owner, /, *args: _P.args, **keywords: _P.kwargs) -> _Result:
-            return function(self, _made(record, function, args, keywords))
+            return function(self, _made(record, function, args, {**otherwise(), **keywords}))
 
         _show(call, record, ("self",))
         return call
@@ -122,5 +131,5 @@ def described(record: type[Record], name: str) -> str:
     if setting.variable is None:
         return setting.text
     otherwise = setting.variable.otherwise
-    without = f", or else {otherwise}" if otherwise is not None else ""
+    without = f", or else {otherwise}" if otherwise not in (None, ()) else ""
     return f"{setting.text}; by default what `{setting.variable.name}` says{without}"

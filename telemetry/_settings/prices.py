@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 import reprlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -233,7 +233,7 @@ def _price(place: str, model: str, entry: Any, currency: str) -> Price:
 
 def _amount(place: str, model: str, key: str, value: Any) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value < 0:
+    if not is_number or not 0 <= value <= sys.float_info.max:
         raise ConfigurationError(
             f"{place}: {key!r} of model {_short(model)} is {_short(value)}; "
             "use a number from 0 up, for a million tokens"

@@ -11,8 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from .._content.door import CAPTURE_VARIABLE, DEFAULT_MAX_CHARACTERS, CaptureContent
+from .._errors import ConfigurationError
 from .checks import capable_of, few_names, positive, redaction, seconds, switch
 from .prices import PriceTable
+from .texts import function_named, names_listed, switch_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_OPEN_RUNS: Final = 10_000
 DEFAULT_STALL_THRESHOLD: Final = 2.0
+DEFAULT_FIRST_CHUNK_THRESHOLD: Final = 30.0
 
 _T = TypeVar("_T")
 _ABOUT: Final = "nodespan.setting"
@@ -62,10 +65,19 @@ class Variable:
         if not text:
             return self.otherwise
         try:
-            value = self.parse(text)
+            return check(self.name, self._parsed(text))
+        except ConfigurationError as error:
+            if self.name in str(error):
+                raise
+            raise ConfigurationError(f"{self.name} is {text!r}: {error}") from error
+
+    def _parsed(self, text: str) -> Any:
+        try:
+            return self.parse(text)
+        except ConfigurationError:
+            raise
         except ValueError:
-            value = text
-        return check(self.name, value)
+            return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,31 +160,43 @@ class Settings(Record):
     redact: Redact | None = setting(
         None,
         "called with an attribute's name and its content as plain data (what JSON has); what it "
-        "returns is recorded instead, and nothing where it returns `None` or raises",
+        "returns is recorded instead, and nothing where it returns `None` or raises. The variable "
+        "names a function as `MODULE:NAME`",
         redaction,
+        variable=Variable("NODESPAN_REDACT", parse=function_named),
     )
-    max_content_characters: int = setting(
-        DEFAULT_MAX_CHARACTERS,
+    max_content_characters: int | None = setting(
+        None,
         "how long one attribute may be; its JSON stays valid, and what is left out is counted",
         positive,
+        variable=Variable("NODESPAN_MAX_CONTENT_CHARACTERS", DEFAULT_MAX_CHARACTERS, int),
     )
-    metadata_keys: Collection[str] = setting(
-        (),
+    metadata_keys: Collection[str] | None = setting(
+        None,
         "which of a call's metadata its spans carry, as `langchain.metadata.<key>`; what looks "
-        "like a credential is never carried",
+        "like a credential is never carried. The variable lists them with commas",
         few_names,
+        variable=Variable("NODESPAN_METADATA_KEYS", (), names_listed),
     )
-    max_open_runs: int = setting(
-        DEFAULT_MAX_OPEN_RUNS,
+    max_open_runs: int | None = setting(
+        None,
         "how many runs may be open; beyond it the oldest are ended as abandoned. Handlers of one "
         "tracer provider share their open runs, and the first one's limit",
         positive,
+        variable=Variable("NODESPAN_MAX_OPEN_RUNS", DEFAULT_MAX_OPEN_RUNS, int),
     )
-    stall_threshold: float = setting(
-        DEFAULT_STALL_THRESHOLD,
-        "how long a chunk, or a whole answer, may be waited for, in seconds, before it counts "
-        "as stalled",
+    stall_threshold: float | None = setting(
+        None,
+        "how long a chunk may be waited for, in seconds, before it counts as stalled; 2 by default",
         seconds,
+        variable=Variable("NODESPAN_STALL_THRESHOLD", parse=float),
+    )
+    first_chunk_threshold: float | None = setting(
+        None,
+        "the same for the first chunk, and for an answer that comes whole; by default the "
+        "`stall_threshold` that was set, or else 30",
+        seconds,
+        variable=Variable("NODESPAN_FIRST_CHUNK_THRESHOLD", parse=float),
     )
     prices: Prices | None = setting(
         None,
@@ -182,25 +206,46 @@ class Settings(Record):
         "USD. Without `cached` and `cache_write` those tokens cost as input, and without "
         "`cache_write_1h` what stays in a cache for an hour costs as what does not",
         PriceTable.checked,
+        variable=Variable("NODESPAN_PRICES"),
     )
-    log_events: bool = setting(
-        False,  # noqa: FBT003 - the default
+    log_events: bool | None = setting(
+        None,
         "whether a log record is emitted when a model starts, once a second while it streams, "
         "and when it ends, so that it can be followed while it goes on",
         switch,
+        variable=Variable("NODESPAN_LOG_EVENTS", otherwise=False, parse=switch_named),
     )
-    user_ids: bool = setting(
-        True,  # noqa: FBT003 - the default
+    user_ids: bool | None = setting(
+        None,
         "whether spans carry `session.id` and `user.id`, from `thread_id`, `conversation_id`, "
         "`session_id` and `user_id` of a call's metadata",
         switch,
+        variable=Variable("NODESPAN_USER_IDS", otherwise=True, parse=switch_named),
     )
-    all_runnables: bool = setting(
-        False,  # noqa: FBT003 - as above
+    tags: bool | None = setting(
+        None,
+        "whether spans carry the tags of runs, as `langchain.tags`; off, since people write in "
+        "them what they like, and what their users have written",
+        switch,
+        variable=Variable("NODESPAN_TAGS", otherwise=False, parse=switch_named),
+    )
+    all_runnables: bool | None = setting(
+        None,
         "whether every runnable has a span, such as the steps of a chain and what LangGraph runs "
         "beside a node's own work; else only a root has one",
         switch,
+        variable=Variable("NODESPAN_ALL_RUNNABLES", otherwise=False, parse=switch_named),
     )
+
+    @property
+    def seconds_to_first_chunk(self) -> float:
+        """How long a first chunk, or a whole answer, may be waited for."""
+        return self.first_chunk_threshold or self.stall_threshold or DEFAULT_FIRST_CHUNK_THRESHOLD
+
+    @property
+    def seconds_to_next_chunk(self) -> float:
+        """How long any other chunk may be waited for."""
+        return self.stall_threshold or DEFAULT_STALL_THRESHOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,15 +7,15 @@ import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from uuid import uuid4
 
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
 
 from .._content.door import CaptureContent
 from .._diagnostics import Diagnostics
 from .._handler import OpenTelemetryCallbackHandler
 from .._process import Locked
-from .._providers import note_shutdown
+from .._providers import known_of, note_shutdown, one_of
 from .._settings.checks import capable_of
 from .._settings.config import (
     TelemetryConfig,
@@ -24,6 +24,7 @@ from .._settings.config import (
     otlp_endpoint,
     sends_otlp,
 )
+from .._settings.configured import forget, remember
 from .._settings.journal import journal_path
 from .._settings.record import HandlerSettings
 from .._settings.variables import Signal, exporter_names, is_disabled
@@ -49,8 +50,9 @@ if TYPE_CHECKING:
     from .metrics import ProcessMetrics
 
 _DEFAULT_TIMEOUT = 10.0
-# The exit of a program that has not called `shutdown` waits so long at most.
-_SECONDS_AT_EXIT = 2.0
+# The exit of a program that has not called `shutdown` waits so long; with what it has to say of
+# what it left, two seconds at most.
+_SECONDS_AT_EXIT = 1.6
 # Of the time of a shutdown the journal sends in this part; in the rest it lets go of its file.
 _SENT_IN = 0.9
 
@@ -103,6 +105,7 @@ class Telemetry(Locked):
         self._journal = journal
         self._logs = logs
         self._metrics = metrics
+        remember(config)
         atexit.register(self._leave)
 
     @property
@@ -148,14 +151,28 @@ class Telemetry(Locked):
         """Return the callback handler of this process; the same one each time."""
         with self._lock:
             if self._handler is None:
-                settings = HandlerSettings.of(
-                    self._config,
-                    tracer_provider=self.tracer_provider,
-                    meter_provider=self.meter_provider,
-                    logger_provider=self.logger_provider,
-                )
-                self._handler = OpenTelemetryCallbackHandler.of(settings)
+                self._handler = OpenTelemetryCallbackHandler.of(self._handler_settings)
             return self._handler
+
+    def instrument(self) -> OpenTelemetryCallbackHandler:
+        """Trace every call of LangChain and LangGraph in this process, with this handler.
+
+        It does as `nodespan.telemetry.instrument` does, with the settings and providers that are
+        set up here; `uninstrument` ends it.
+        """
+        # Imported late: it wraps what a handler alone does without.
+        from .._instrument.process import instrument_with  # noqa: PLC0415
+
+        return instrument_with(self._handler_settings, self.handler)
+
+    @property
+    def _handler_settings(self) -> HandlerSettings:
+        return HandlerSettings.of(
+            self._config,
+            tracer_provider=self.tracer_provider,
+            meter_provider=self.meter_provider,
+            logger_provider=self.logger_provider,
+        )
 
     def flush(self, timeout: float = _DEFAULT_TIMEOUT) -> bool:
         """Send what is waiting to be sent.
@@ -191,6 +208,7 @@ class Telemetry(Locked):
         if self._is_shut_down:
             return
         self._is_shut_down = True
+        forget(self._config)
         atexit.unregister(self._leave)
         if self._metrics is not None:
             self._metrics.take_back()
@@ -249,15 +267,22 @@ class Telemetry(Locked):
     def _leave(self) -> None:
         """End with a program that has not said when: soon, and with a line of what it leaves."""
         self.shutdown(_SECONDS_AT_EXIT)
-        left = [
-            f"{count} {what}"
-            for count, what in ((self.unsent, "spans"), (self.unsent_log_records, "log records"))
-            if count
-        ]
+        journal = self._journal
+        spans, records = self.unsent, self.unsent_log_records
+        owed = min(journal.owed, spans) if journal is not None and journal.sends else 0
+        owed_records = records if journal is not None and journal.sends else 0
+        fates = (
+            (_told(owed, owed_records), "wait in the journal for the next program"),
+            (_told(spans - owed, records - owed_records), "were not sent"),
+        )
+        left = [f"{what} {fate}" for what, fate in fates if what]
         if left:
-            is_kept = self.journal_path is not None
-            fate = "wait in the journal for the next program" if is_kept else "were not sent"
-            Diagnostics().report(f"{' and '.join(left)} {fate}: the program has ended")
+            Diagnostics().report(f"{', and '.join(left)}: the program has ended")
+
+
+def _told(spans: int, log_records: int) -> str:
+    counts = ((spans, "spans"), (log_records, "log records"))
+    return " and ".join(f"{count} {what}" for count, what in counts if count)
 
 
 def configure(
@@ -281,7 +306,8 @@ def configure(
         config: what the variables do not say, or shall not.
         span_processors: get every span, beside the exporter.
         metric_readers: collect the metrics, beside the exporter.
-        console: what `console` exporters write to; by default what is `sys.stdout` at the time.
+        console: what `console` exporters and printed traces are written to; by default what is
+            `sys.stdout` at the time.
 
     Raises:
         ConfigurationError: a setting has a value that cannot work.
@@ -303,7 +329,7 @@ def configure(
     if provider is None:
         if journal is None:
             _send(config, processors)
-        made = _tracer_provider(config, resource, processors, console)
+        made = _tracer_provider(config, resource, processors)
         telemetry = Telemetry(
             made, config, made, processors, journal=journal, logs=logs, metrics=metrics
         )
@@ -315,6 +341,8 @@ def configure(
         from .observing import observe  # noqa: PLC0415
 
         observe(telemetry, metrics.provider)
+    if _prints(config, is_own=provider is None):
+        _print_traces(telemetry.tracer_provider, console)
     if journal is not None and isinstance(telemetry.tracer_provider, _ProcessorProvider):
         telemetry.tracer_provider.add_span_processor(journal.processor)
     if isinstance(telemetry.tracer_provider, _ProcessorProvider):
@@ -323,8 +351,28 @@ def configure(
     return telemetry
 
 
+def _prints(config: TelemetryConfig, *, is_own: bool) -> bool:
+    """Say whether traces are printed; a provider of the application's goes by the setting alone."""
+    if config.print_traces is not None:
+        return config.print_traces
+    return is_own and "console" in exporter_names(Signal.TRACES, os.environ)
+
+
+def _print_traces(provider: trace.TracerProvider, console: TextIO) -> None:
+    """Print the traces of a provider, once however often that is asked for."""
+    # Imported late: few programs do.
+    from .._console.printer import TracePrinter  # noqa: PLC0415
+
+    if isinstance(provider, _ProcessorProvider) and known_of(provider, TracePrinter) is None:
+        printer = one_of(provider, TracePrinter, lambda: TracePrinter(console))
+        provider.add_span_processor(printer)
+
+
 def _resource(config: TelemetryConfig) -> Resource:
-    told = Resource.create({SERVICE_NAME: config.service_name} if config.service_name else {})
+    # Workers that send to one place are told apart, or their sums would fall over each other.
+    told = Resource({SERVICE_INSTANCE_ID: str(uuid4())}).merge(
+        Resource.create({SERVICE_NAME: config.service_name} if config.service_name else {})
+    )
     # People put all kinds of things into `OTEL_RESOURCE_ATTRIBUTES`.
     safe = {
         name: without_credentials(value) if isinstance(value, str) else value
@@ -395,11 +443,8 @@ def _tracer_provider(
     config: TelemetryConfig,
     resource: Resource,
     processors: Sequence[CountingProcessor],
-    console: TextIO,
 ) -> TracerProvider:
     provider = relayed_provider(config.sampler, resource)
-    if "console" in exporter_names(Signal.TRACES, os.environ):
-        provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=console)))
     for processor in processors:
         provider.add_span_processor(processor)
     return provider
@@ -414,7 +459,14 @@ def _send(config: TelemetryConfig, processors: list[CountingProcessor]) -> Count
         OTLPSpanExporter,
     )
 
+    from .receipts import Receipts  # noqa: PLC0415
+
     headers = dict(config.headers) if config.headers is not None else None
-    exporter = OTLPSpanExporter(otlp_endpoint(Signal.TRACES, config), headers=headers)
-    processors.append(CountingProcessor(exporter))
+    receipts = Receipts()
+    exporter = OTLPSpanExporter(
+        otlp_endpoint(Signal.TRACES, config),
+        headers=headers,
+        session=receipts.session(Signal.TRACES),
+    )
+    processors.append(CountingProcessor(exporter, receipts))
     return processors[-1]

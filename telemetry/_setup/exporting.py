@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
+    from .receipts import Receipts
+
 
 # Of the time that it has, a shutdown gives this part to exporters that were told to give up.
 _GRACE: Final = 0.1
@@ -31,8 +33,11 @@ _LOGGERS: Final = tuple(
 )
 
 
+_OF_GIVING_UP: Final = ("already shutdown", "Shutdown in progress")
+
+
 def _is_news(record: logging.LogRecord) -> bool:
-    return "already shutdown" not in str(record.msg)
+    return not any(words in str(record.msg) for words in _OF_GIVING_UP)
 
 
 class CountingExporter(SpanExporter):
@@ -40,13 +45,15 @@ class CountingExporter(SpanExporter):
 
     Args:
         exporter: sends the spans.
+        receipts: what the receiver says of them.
 
     Attributes:
         taken: how many were.
     """
 
-    def __init__(self, exporter: SpanExporter) -> None:
+    def __init__(self, exporter: SpanExporter, receipts: Receipts) -> None:
         self._exporter = exporter
+        self._receipts = receipts
         self._is_shut_down = False
         self.taken = 0
 
@@ -55,9 +62,11 @@ class CountingExporter(SpanExporter):
         if self._is_shut_down:
             return SpanExportResult.FAILURE
         result = self._exporter.export(spans)
-        if result is SpanExportResult.SUCCESS:
-            self.taken += len(spans)
-        return result
+        if result is not SpanExportResult.SUCCESS:
+            return result
+        taken = self._receipts.taken_of(len(spans))
+        self.taken += taken
+        return result if taken == len(spans) else SpanExportResult.FAILURE
 
     def shutdown(self) -> None:
         """Stop; a request that is being tried again is given up."""
@@ -75,10 +84,11 @@ class CountingProcessor(SpanProcessor):
 
     Args:
         exporter: sends them.
+        receipts: what the receiver says of them.
     """
 
-    def __init__(self, exporter: SpanExporter) -> None:
-        self.exporter = CountingExporter(exporter)
+    def __init__(self, exporter: SpanExporter, receipts: Receipts) -> None:
+        self.exporter = CountingExporter(exporter, receipts)
         self._batches = BatchSpanProcessor(self.exporter)
         self._ended = Tally()
         in_forked_child(self._forget)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from time import monotonic, sleep, time_ns
 from typing import TYPE_CHECKING, Final
 
@@ -16,14 +17,14 @@ from .._journal.retention import Retention
 from .._journal.store import Store
 from .._journal.writer import Writer
 from .._process import at_os_exit, at_sigterm, in_forked_child
-from .._settings.config import TelemetryConfig, sends_otlp
 from .._settings.journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_DAYS
 from .._settings.variables import Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from .._settings.config import TelemetryConfig
     from .._spool.endpoint import Endpoint
 
 # What a process that is told to go gives its last spans.
@@ -52,6 +53,7 @@ class ProcessJournal:
         path: of its file.
         processor: puts spans into it.
         queue: what waits to be written.
+        on_failed_logs: called with the log records that wait, when there can be no journal.
     """
 
     def __init__(
@@ -63,11 +65,18 @@ class ProcessJournal:
     ) -> None:
         self.path = path
         self.queue = Queue()
+        self.on_failed_logs: Callable[[Sequence[Logged]], None] = lambda _: None
+        self._last_known: dict[str, tuple[int, int | None]] = {}
         self.processor = JournalProcessor(self.queue)
         self._diagnostics = Diagnostics()
         self._otherwise = otherwise
         self._store = Store(path, self._diagnostics)
-        destination = next(iter(endpoints.values())).name if endpoints else None
+        destination = None
+        if endpoints:
+            # Imported late: it is needed where something is sent.
+            from .._spool.endpoint import destination_of  # noqa: PLC0415
+
+            destination = destination_of(endpoints)
         self._writer = Writer(self._store, self.queue, self._diagnostics, retention, destination)
         self._writer.on_failed = self._give_up
         self._forwarder = None
@@ -108,6 +117,11 @@ class ProcessJournal:
         return owed + self._count(_REFUSED) + self._forwarder.rejected + lost
 
     @property
+    def owed(self) -> int:
+        """How many ended spans wait in the journal for the endpoint."""
+        return self._owed()[0] if self._forwarder is not None else 0
+
+    @property
     def unsent_log_records(self) -> int:
         """How many log records no endpoint has taken."""
         if self._forwarder is None:
@@ -128,11 +142,13 @@ class ProcessJournal:
     def flush(self, timeout: float) -> bool:
         """Write what waits, and send what is owed; say whether nothing is owed any longer."""
         deadline = monotonic() + timeout
+        if not self.is_used:
+            return True  # what takes the spans instead is flushed by itself
         if not self._writer.flush(timeout):
             return False
         if self._forwarder is None:
             return True
-        while self._owed()[0] or self._count(_OWED_LOGS):
+        while self._is_owed():
             self._forwarder.hurry()
             if monotonic() >= deadline:
                 return False
@@ -156,6 +172,7 @@ class ProcessJournal:
             self._writer.flush(_LAST_SECONDS)
 
     def _after_fork(self) -> None:
+        self._last_known.clear()
         self._writer.after_fork_in_child()
         if self._forwarder is not None:
             self._forwarder.after_fork_in_child()
@@ -166,10 +183,11 @@ class ProcessJournal:
         """Send spans another way: there can be no journal."""
         self._diagnostics.report(str(error))
         instead = self.processor.instead = self._otherwise() or SpanProcessor()
-        for entry in list(self.queue.entries):
+        entries = list(self.queue.taken())
+        self.on_failed_logs([entry for entry in entries if isinstance(entry, Logged)])
+        for entry in (*entries, *self.queue.taken()):
             if isinstance(entry, Ended):
                 instead.on_end(entry.span)
-        self.queue.clear()
 
     def _owed(self) -> tuple[int, int | None]:
         return self._asked(_OWED)
@@ -177,12 +195,19 @@ class ProcessJournal:
     def _count(self, query: str) -> int:
         return self._asked(query)[0]
 
-    def _asked(self, query: str) -> tuple[int, int | None]:
+    def _is_owed(self) -> bool:
+        """Say whether the endpoint has not taken all; of a journal that nobody can read, too."""
         try:
-            row = self._store.read(query)
+            return any(self._store.read(query)[0] for query in (_OWED, _OWED_LOGS))
         except (sqlite3.Error, OSError, JournalError):
-            return (0, None)
-        return (row[0], row[1] if len(row) > 1 else None)
+            return True
+
+    def _asked(self, query: str) -> tuple[int, int | None]:
+        """Return what a query gives; where the journal cannot be read now, what it gave last."""
+        with suppress(sqlite3.Error, OSError, JournalError):
+            row = self._store.read(query)
+            self._last_known[query] = (row[0], row[1] if len(row) > 1 else None)
+        return self._last_known.get(query, (0, None))
 
     def _consistent(self, count: Callable[[], int]) -> int:
         """Return a count for which nothing was written meanwhile."""
@@ -218,17 +243,15 @@ def set_up_journal(
     except JournalError as error:
         Diagnostics().report(str(error))
         return None
-    signals = [Signal.TRACES] if sends else []
-    if sends and sends_otlp(Signal.LOGS, config, environ):
-        signals.append(Signal.LOGS)
     endpoints = {}
-    if signals:
+    if sends:
         # Imported late: it is needed where something is sent.
         from .._spool.endpoint import endpoint_of  # noqa: PLC0415
 
         endpoints = {
             signal: endpoint_of(signal, config.endpoint, config.headers, environ)
-            for signal in signals
+            # Who forwards sends also what others have logged.
+            for signal in (Signal.TRACES, Signal.LOGS)
         }
     retention = Retention(
         config.journal_max_bytes or DEFAULT_MAX_BYTES, config.journal_max_days or DEFAULT_MAX_DAYS

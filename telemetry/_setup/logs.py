@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from opentelemetry import _logs
@@ -21,6 +22,7 @@ from .._settings.config import TelemetryConfig, otlp_endpoint, sends_otlp
 from .._settings.variables import Signal, exporter_names
 from .._upstream.opentelemetry import is_unset, otlp_log_exporter
 from .._values.tally import Tally
+from .receipts import Receipts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,13 +39,15 @@ class CountingLogExporter(LogRecordExporter):
 
     Args:
         exporter: sends the records.
+        receipts: what the receiver says of them.
 
     Attributes:
         taken: how many were.
     """
 
-    def __init__(self, exporter: LogRecordExporter) -> None:
+    def __init__(self, exporter: LogRecordExporter, receipts: Receipts) -> None:
         self._exporter = exporter
+        self._receipts = receipts
         self._is_shut_down = False
         self.taken = 0
 
@@ -52,9 +56,11 @@ class CountingLogExporter(LogRecordExporter):
         if self._is_shut_down:
             return LogRecordExportResult.FAILURE
         result = self._exporter.export(batch)
-        if result is LogRecordExportResult.SUCCESS:
-            self.taken += len(batch)
-        return result
+        if result is not LogRecordExportResult.SUCCESS:
+            return result
+        taken = self._receipts.taken_of(len(batch))
+        self.taken += taken
+        return result if taken == len(batch) else LogRecordExportResult.FAILURE
 
     def shutdown(self) -> None:
         """Stop; a request that is being tried again is given up."""
@@ -72,10 +78,11 @@ class CountingLogProcessor(LogRecordProcessor):
 
     Args:
         exporter: sends them.
+        receipts: what the receiver says of them.
     """
 
-    def __init__(self, exporter: LogRecordExporter) -> None:
-        self.exporter = CountingLogExporter(exporter)
+    def __init__(self, exporter: LogRecordExporter, receipts: Receipts) -> None:
+        self.exporter = CountingLogExporter(exporter, receipts)
         self._batches = BatchLogRecordProcessor(self.exporter)
         self._emitted = Tally()
         in_forked_child(self._forget)
@@ -116,7 +123,7 @@ class Logs:
 
     provider: _logs.LoggerProvider | None
     owned: LoggerProvider | None = None
-    processors: tuple[CountingLogProcessor, ...] = ()
+    processors: Sequence[CountingLogProcessor] = ()
 
 
 def set_up_logs(
@@ -139,14 +146,14 @@ def set_up_logs(
     follows = was_shut_down(provider)
     if not is_unset(provider) and not follows:
         return Logs(provider)
+    processors: list[CountingLogProcessor] = []
+    send = partial(_send, config, processors)
     is_sent = sends_otlp(Signal.LOGS, config, environ)
-    exporter = _otlp_exporter(config) if is_sent and journal is None else None
-    is_sent = is_sent and (journal is not None or exporter is not None)
+    is_sent = is_sent and (journal is not None or send() is not None)
     is_shown = "console" in exporter_names(Signal.LOGS, environ)
     if not is_sent and not is_shown:
         return Logs(None)
     made = LoggerProvider(resource, shutdown_on_exit=False)
-    processors: tuple[CountingLogProcessor, ...] = ()
     if is_shown:
         made.add_log_record_processor(
             SimpleLogRecordProcessor(ConsoleLogRecordExporter(out=console))
@@ -155,18 +162,29 @@ def set_up_logs(
         # Imported late, as above.
         from .._spool.log_records import JournalLogProcessor  # noqa: PLC0415
 
-        made.add_log_record_processor(JournalLogProcessor(journal.queue))
-    elif exporter is not None:
-        processors = (CountingLogProcessor(exporter),)
-        made.add_log_record_processor(processors[0])
+        spooling = JournalLogProcessor(journal.queue, send)
+        journal.on_failed_logs = spooling.give_way
+        made.add_log_record_processor(spooling)
+    for processor in processors:
+        made.add_log_record_processor(processor)
     if not follows:
         _logs.set_logger_provider(made)
     return Logs(made, made, processors)
 
 
-def _otlp_exporter(config: TelemetryConfig) -> LogRecordExporter | None:
+def _send(
+    config: TelemetryConfig, processors: list[CountingLogProcessor]
+) -> CountingLogProcessor | None:
+    """Add what sends records to the endpoint to the *processors*; None where nothing can."""
     exporter_class = otlp_log_exporter()
     if exporter_class is None:
         return None
     headers = dict(config.headers) if config.headers is not None else None
-    return exporter_class(otlp_endpoint(Signal.LOGS, config), headers=headers)
+    receipts = Receipts()
+    exporter = exporter_class(
+        otlp_endpoint(Signal.LOGS, config),
+        headers=headers,
+        session=receipts.session(Signal.LOGS),
+    )
+    processors.append(CountingLogProcessor(exporter, receipts))
+    return processors[-1]

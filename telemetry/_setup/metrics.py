@@ -174,7 +174,7 @@ def _scraped(
         return [], None
     host, port = scrape_address(config.prometheus_host, config.prometheus_port, environ)
     source = "prometheus_port" if not is_chosen else Signal.METRICS.exporter_variable
-    reader, url = scrape_endpoint(source, host, port)
+    reader, url = scrape_endpoint(source, host, port, config.prometheus_names or ())
     return [reader], url
 
 

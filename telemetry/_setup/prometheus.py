@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from opentelemetry.sdk.metrics.export import MetricReader
 
@@ -33,13 +33,16 @@ def scrape_address(
     return host or environ.get(HOST_VARIABLE) or _DEFAULT_HOST, _port(source, value)
 
 
-def scrape_endpoint(source: str, host: str, port: int) -> tuple[MetricReader, str]:
+def scrape_endpoint(
+    source: str, host: str, port: int, names: Collection[str] = ()
+) -> tuple[MetricReader, str]:
     """Start a scrape endpoint, which ends when its reader is shut down.
 
     Args:
         source: of the wish for it, for messages.
         host: name or address to listen on.
         port: to listen on; 0 for any that is free.
+        names: that it is asked for by, beside its own; `*` is any.
 
     Returns:
         The reader to give to a meter provider, and the endpoint's URL.
@@ -59,7 +62,7 @@ def scrape_endpoint(source: str, host: str, port: int) -> tuple[MetricReader, st
         ) from None
     registry = SerialRegistry()
     try:
-        server = start_scrape_server(host, port, registry)
+        server = start_scrape_server(host, port, registry, names)
     except (OSError, OverflowError) as error:
         raise ConfigurationError(
             f"a Prometheus endpoint cannot listen on {host}:{port} ({error}); "

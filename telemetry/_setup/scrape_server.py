@@ -14,18 +14,21 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from prometheus_client import make_wsgi_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from prometheus_client import CollectorRegistry
 
 MAX_CONNECTIONS: Final = 32
 # Seconds for a whole connection: a scrape takes milliseconds.
 MAX_SECONDS: Final = 10.0
+_ANY: Final = "*"
 _LOCAL: Final = frozenset({"localhost", "localhost.localdomain"})
 
 
-def start_scrape_server(host: str, port: int, registry: CollectorRegistry) -> WSGIServer:
-    """Serve the metrics of a registry from a thread.
+def start_scrape_server(
+    host: str, port: int, registry: CollectorRegistry, further_names: Collection[str] = ()
+) -> WSGIServer:
+    """Serve the metrics of a registry from a thread, to who asks by one of its names.
 
     Raises:
         OSError: nobody can listen there.
@@ -34,8 +37,9 @@ def start_scrape_server(host: str, port: int, registry: CollectorRegistry) -> WS
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     kind = type("_Server", (_ScrapeServer,), {"address_family": family})
     server: WSGIServer = kind((host, port), _Quiet)
-    names = frozenset({host.lower(), socket.gethostname().lower(), *_LOCAL})
-    server.set_app(_for_own_names(make_wsgi_app(registry), names))
+    names = frozenset({host.lower(), socket.gethostname().lower(), *_LOCAL, *further_names})
+    app = make_wsgi_app(registry)
+    server.set_app(app if _ANY in names else _for_own_names(app, names))
     Thread(target=server.serve_forever, name="nodespan-scrape", daemon=True).start()
     return server
 
@@ -45,6 +49,8 @@ class _ScrapeServer(ThreadingMixIn, WSGIServer):
 
     daemon_threads = True
     block_on_close = False
+    # Who comes when all places are taken is told so at once, and does not knock for seconds.
+    request_queue_size = 4 * MAX_CONNECTIONS
 
     def __init__(self, *args: Any) -> None:
         self._open: dict[Any, float] = {}
@@ -97,7 +103,7 @@ def _for_own_names(app: Callable[..., Any], names: frozenset[str]) -> Callable[.
         if _is_own(environ.get("HTTP_HOST"), names):
             return app(environ, start_response)
         start_response("421 Misdirected Request", [("Content-Type", "text/plain")])
-        return [b"this server has another name; ask for it by its address\n"]
+        return [b"this server has another name: use its address, or set prometheus_names\n"]
 
     return serve
 
@@ -106,7 +112,7 @@ def _is_own(told: str | None, names: frozenset[str]) -> bool:
     if told is None:  # no browser leaves it out
         return True
     name = told.rpartition("]")[0].lstrip("[") or told.partition(":")[0]
-    if name.lower() in names:
+    if name.lower().rstrip(".") in names:
         return True
     # An address is where the request has come to; only names can be led elsewhere.
     with suppress(ValueError):

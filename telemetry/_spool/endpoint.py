@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from opentelemetry.util.re import parse_env_headers
 
+from .._journal.destinations import Destination
 from .._version import VERSION
 from .answers import Answer, Fate, answer_of
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from .._settings.variables import Signal
 
 _DEFAULT_TIMEOUT: Final = 10.0
+# What of the headers tells nothing of who sends.
+_OF_EVERYBODY: Final = ("content-type", "user-agent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,18 @@ class Endpoint:
         parts = urlsplit(self.url)
         host = parts.netloc.rpartition("@")[2]
         return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+    @property
+    def identity(self) -> str:
+        """All that tells the receiver who sends: it may be a secret."""
+        headers = sorted((k, v) for k, v in self.headers.items() if k not in _OF_EVERYBODY)
+        return json.dumps([self.url, headers, self.client_certificate])
+
+
+def destination_of(endpoints: Mapping[Signal, Endpoint]) -> Destination:
+    """Return whom the journal owes to, where the signals have these endpoints."""
+    each = list(endpoints.values())
+    return Destination(each[0].name, json.dumps([endpoint.identity for endpoint in each]))
 
 
 def endpoint_of(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .._diagnostics import Diagnostics
+    from .._journal.destinations import Destination
     from .._journal.store import Store
     from .answers import Answer
     from .endpoint import Endpoint
@@ -49,7 +50,7 @@ class Forwarder:
 
     Args:
         store: the journal.
-        destination: name under which the journal owes.
+        destination: under which the journal owes.
         endpoints: where each signal goes.
         diagnostics: counts what was refused.
 
@@ -60,7 +61,7 @@ class Forwarder:
     def __init__(
         self,
         store: Store,
-        destination: str,
+        destination: Destination,
         endpoints: Mapping[Signal, Endpoint],
         diagnostics: Diagnostics,
     ) -> None:
@@ -154,7 +155,7 @@ class Forwarder:
 
     def _next(self) -> Batch | None:
         with self._store.transaction() as connection:
-            number = self._destination_number(connection)
+            number = self._number = self._destination.number(connection)
             if not take_lease(connection, number, self._store.owner):
                 return None
             for signal in self._endpoints:
@@ -162,15 +163,6 @@ class Forwarder:
                 if batch is not None:
                     return batch
         return None
-
-    def _destination_number(self, connection: sqlite3.Connection) -> int:
-        connection.execute(
-            "INSERT OR IGNORE INTO destinations (url) VALUES (?)", (self._destination,)
-        )
-        query = "SELECT id FROM destinations WHERE url = ?"
-        (number,) = connection.execute(query, (self._destination,)).fetchone()
-        self._number = int(number)
-        return self._number
 
     def _deliver(self, batch: Batch, budget: list[int]) -> bool:
         """Send a batch, in parts where it is too large or refused; say whether to go on."""
@@ -209,11 +201,14 @@ class Forwarder:
         self._failures = 0
         self._not_before = self._asked_not_before = 0.0
         self._most = min(self._most * 2, MOST_ITEMS)
-        self._change(lambda connection: _note_taken(connection, batch, answer.rejected))
+        is_of_spans = batch.signal is Signal.TRACES
+        rejected = min(answer.rejected, len(batch.items)) if is_of_spans else 0
+        # Before they are owed no longer: who asks in between must not take them for sent.
+        self.rejected += rejected
+        if not self._change(lambda connection: _note_taken(connection, batch, answer.rejected)):
+            self.rejected -= rejected
         if answer.rejected:
             self._diagnostics.report(REJECTED)
-            if batch.signal is Signal.TRACES:
-                self.rejected += min(answer.rejected, len(batch.items))
 
     def _set_aside(self, batch: Batch, answer: Answer) -> None:
         self._change(lambda connection: _note_refused(connection, batch, answer.reason))
@@ -229,7 +224,7 @@ class Forwarder:
         if answer.wait is not None:
             self._asked_not_before = monotonic() + answer.wait
 
-    def _change(self, change: Callable[[sqlite3.Connection], None]) -> None:
+    def _change(self, change: Callable[[sqlite3.Connection], None]) -> bool:
         """Take note in the journal; what it does not learn now, it owes once more."""
         for _ in range(_TRIES):
             try:
@@ -238,7 +233,8 @@ class Forwarder:
             except sqlite3.OperationalError:
                 self._woken.wait(0.1)
                 continue
-            return
+            return True
+        return False
 
     def _give_back(self) -> None:
         for each in self._connections.values():

@@ -4,26 +4,42 @@ from __future__ import annotations
 
 from functools import partial
 from operator import itemgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from .._semconv import names as semconv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .._values.attributes import Attributes
     from .clock import Stall, StreamClock
     from .text import StreamText
 
 _NS: Final = 1e9
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+# Servers put a few tokens in a chunk, some of them a sentence; a whole paragraph came at once.
+_MANY_CHUNKS: Final = 5
+_TOKENS_A_CHUNK: Final = 64
+_FEW_TOKENS_A_CHUNK: Final = 4
+_ANY_LENGTH: Final = 2**63
 
 
-def stream_attributes(clock: StreamClock, output_tokens: object = None) -> Attributes:
+def _unknown() -> int:
+    return _ANY_LENGTH
+
+
+def stream_attributes(
+    clock: StreamClock,
+    spent: Mapping[str, object] = _NOTHING,
+    said: Callable[[], int] = _unknown,
+) -> Attributes:
     """Return the attributes of a stream as a whole; where no chunk has come, of its wait alone.
 
     Args:
         clock: of the stream.
-        output_tokens: how many it gave, where that is known: then it has a speed.
+        spent: what the answer reports of its tokens, as attributes: then it has a speed.
+        said: how many bytes of text the answer has.
     """
     first, last = clock.first_chunk_at, clock.last_chunk_at
     if first is None or last is None:
@@ -44,21 +60,43 @@ def stream_attributes(clock: StreamClock, output_tokens: object = None) -> Attri
         }
     if clock.stall_count:
         attributes[semconv.STREAM_STALLS] = clock.stall_count
-    speed = tokens_per_second(clock, output_tokens)
+    speed = tokens_per_second(clock, spent, said)
     if speed is not None:
         attributes[semconv.STREAM_TOKENS_PER_SECOND] = speed
     return attributes
 
 
-def tokens_per_second(clock: StreamClock, output_tokens: object) -> float | None:
+def tokens_per_second(
+    clock: StreamClock, spent: Mapping[str, object], said: Callable[[], int] = _unknown
+) -> float | None:
     """Return how many tokens a second came from the first chunk to the last.
 
-    The first chunk's own tokens came before that time: they are taken for an equal share.
+    The first chunk's own tokens came before that time: they are taken for an equal share. So did
+    reasoning that no chunk has shown. Where the rest is more than a few tokens a chunk, and the
+    chunks are few, nobody knows which of them that time accounts for: then there is no speed.
+
+    Args:
+        clock: of the stream.
+        spent: what the answer reports of its tokens, as attributes.
+        said: how many bytes of text the answer has: a token that is none of them was not shown.
     """
-    gaps = clock.gaps
-    if not isinstance(output_tokens, int) or output_tokens <= 0 or not gaps.total:
+    gaps, chunks = clock.gaps, clock.chunks
+    tokens = _shown_tokens(clock, spent)
+    if tokens is None or tokens <= 0 or not gaps.total:
         return None
-    return output_tokens * gaps.count / clock.chunks / (gaps.total / _NS)
+    if tokens > chunks * (_TOKENS_A_CHUNK if chunks >= _MANY_CHUNKS else _FEW_TOKENS_A_CHUNK):
+        return None
+    if tokens > chunks and tokens > said():
+        return None
+    return tokens * gaps.count / chunks / (gaps.total / _NS)
+
+
+def _shown_tokens(clock: StreamClock, spent: Mapping[str, object]) -> int | None:
+    """Return how many tokens the chunks have shown; None where that is not known."""
+    tokens, hidden = spent.get(semconv.USAGE_OUTPUT_TOKENS), spent.get(semconv.USAGE_REASONING)
+    if not isinstance(tokens, int):
+        return None
+    return tokens - hidden if isinstance(hidden, int) and not clock.shows_reasoning else tokens
 
 
 def stream_events(

@@ -20,6 +20,27 @@ FOLD_EVERY: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """How long a stream's chunks may be waited for, in ns, before they count as stalled.
+
+    Attributes:
+        first: the first chunk, or an answer that comes whole.
+        next: any other.
+    """
+
+    first: float = inf
+    next: float = inf
+
+    @property
+    def shortest(self) -> float:
+        """The shorter of them."""
+        return min(self.first, self.next)
+
+
+FOR_EVER: Final = Waits()
+
+
+@dataclass(frozen=True, slots=True)
 class Stall:
     """A wait for a chunk, or for a whole answer, that was longer than it should be.
 
@@ -39,31 +60,34 @@ class StreamClock:
 
     Args:
         started_at: when the run started, in ns.
-        stall_threshold: how long a chunk may be waited for, in ns; without one nothing stalls.
+        waits: how long chunks may be waited for; by default nothing stalls.
 
     Attributes:
         pending: times of chunks that came and are not folded in yet.
+        shows_reasoning: whether reasoning is among what came.
     """
 
     __slots__ = (
         "_gaps",
         "_stall_count",
-        "_stall_threshold",
         "_stalls",
         "_timeline",
+        "_waits",
         "pending",
+        "shows_reasoning",
         "started_at",
     )
 
-    def __init__(self, started_at: int, stall_threshold: float = inf) -> None:
+    def __init__(self, started_at: int, waits: Waits = FOR_EVER) -> None:
         self.started_at = started_at
-        self._stall_threshold = stall_threshold
+        self._waits = waits
         self.pending: list[int] = []
         self.restart()
 
     def restart(self) -> None:
         """Forget every chunk."""
         self.pending.clear()
+        self.shows_reasoning = False
         self._timeline = Timeline()
         self._gaps = Sketch()
         self._stalls: list[Stall] = []
@@ -133,7 +157,10 @@ class StreamClock:
 
     def is_stalled(self, now: int) -> bool:
         """Say whether the next chunk is waited for too long at *now*. In any thread, as above."""
-        return now - self.waiting_since > self._stall_threshold
+        last = self.last_chunk_at
+        if last is None:
+            return now - self.started_at > self._waits.first
+        return now - last > self._waits.next
 
     @property
     def waiting_since(self) -> int:
@@ -143,7 +170,7 @@ class StreamClock:
 
     def end(self, at: int) -> None:
         """Say that the run has ended: where no chunk has come, it has waited *at* once for all."""
-        if self.first_chunk_at is None and at - self.started_at > self._stall_threshold:
+        if self.first_chunk_at is None and at - self.started_at > self._waits.first:
             self._note_stall(Stall(0, self.started_at, at - self.started_at))
 
     def fold(self) -> None:
@@ -160,16 +187,16 @@ class StreamClock:
         if ordered[0] < 0:
             gaps = [max(gap, 0) for gap in gaps]
             ordered = sorted(gaps)
-        if last is None and times[0] - self.started_at > self._stall_threshold:
+        if last is None and times[0] - self.started_at > self._waits.first:
             self._note_stall(Stall(0, self.started_at, times[0] - self.started_at))
-        if ordered[-1] > self._stall_threshold:
+        if ordered[-1] > self._waits.next:
             self._note_stalls(times, gaps)
         self._gaps.add_ordered(ordered if last is not None else ordered[1:])
         self._timeline.add(times, gaps)
 
     def _note_stalls(self, times: list[int], gaps: list[int]) -> None:
         for place, gap in enumerate(gaps):
-            if gap > self._stall_threshold:
+            if gap > self._waits.next:
                 chunk = self._timeline.chunks + place
                 self._note_stall(Stall(chunk, times[place] - gap, gap))
 

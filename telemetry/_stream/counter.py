@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from math import inf
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from .._context.stack import chunk_in_events
-from .clock import FOLD_EVERY, StreamClock
+from .clock import FOLD_EVERY, FOR_EVER, StreamClock
 from .pieces import (
     carries_content,
     delta_carries_content,
     deltas_around,
+    event_shows_reasoning,
+    shows_reasoning,
     start_carries_content,
 )
 from .text import event_text, token_text
@@ -19,6 +20,7 @@ from .text import event_text, token_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .clock import Waits
     from .text import StreamText
 
 
@@ -30,7 +32,7 @@ class ChunkCounter:
     Args:
         started_at: when the run started, in ns of the monotonic clock.
         on_begin: called when the first chunk comes, whatever it carries.
-        stall_threshold: how long a chunk may be waited for in mid-stream, in ns.
+        waits: how long chunks may be waited for.
         text: keeps what the chunks say, where content may be recorded.
 
     Attributes:
@@ -56,10 +58,10 @@ class ChunkCounter:
         self,
         started_at: int,
         on_begin: Callable[[], None],
-        stall_threshold: float = inf,
+        waits: Waits = FOR_EVER,
         text: StreamText | None = None,
     ) -> None:
-        self.clock = StreamClock(started_at, stall_threshold)
+        self.clock = StreamClock(started_at, waits)
         self.text = text
         self.begun = False
         self._on_begin = on_begin
@@ -100,6 +102,8 @@ class ChunkCounter:
             self._begin()
         if not self._counts_events and carries_content(token, chunk):
             self._tick(now, token_text, token)
+            if not self.clock.shows_reasoning:
+                self.clock.shows_reasoning = shows_reasoning(token, chunk)
 
     def event(self, event: Mapping[str, Any]) -> None:
         """Take what `on_stream_event` reports.
@@ -119,6 +123,8 @@ class ChunkCounter:
         if not self.begun:
             self._begin()
         kind = event.get("event")
+        if not self.clock.shows_reasoning:
+            self.clock.shows_reasoning = event_shows_reasoning(event)
         if kind == "content-block-start":
             self._start_block(now, event)
         elif kind == "content-block-delta":

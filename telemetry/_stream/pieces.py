@@ -19,6 +19,13 @@ _PIECES: Final = {
     "server_tool_call_chunk": "args",
 }
 _CALLS: Final = ("tool_call_chunk", "server_tool_call_chunk")
+# What providers' packages put a piece of the answer under, beside a chunk's content.
+_BESIDE_CONTENT: Final = (
+    *("reasoning_content", "reasoning", "function_call", "refusal", "audio", "tool_outputs"),
+    "executed_tools",
+)
+_REASONING_BESIDE: Final = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+_REASONING_TYPES: Final = ("reasoning", "thinking", "reasoning_content")
 _WHOLE: Final = ("image", "audio", "video", "file", "non_standard")
 
 
@@ -49,6 +56,28 @@ def start_carries_content(event: Mapping[str, Any]) -> bool:
     return kind in _WHOLE or (kind in _CALLS and bool(block.get("name")))
 
 
+def shows_reasoning(token: Any, chunk: Any) -> bool:
+    """Say whether a chunk of a stream carries a piece of the model's reasoning."""
+    if isinstance(token, list) and any(map(_is_reasoning, token)):
+        return True
+    extra = getattr(getattr(chunk, "message", None), "additional_kwargs", None) or {}
+    return any(map(extra.get, _REASONING_BESIDE))
+
+
+def event_shows_reasoning(event: Mapping[str, Any]) -> bool:
+    """Say whether an event of a stream carries a piece of the model's reasoning."""
+    delta = event.get("delta")
+    return isinstance(delta, dict) and bool(delta.get("reasoning"))
+
+
+def _is_reasoning(block: Any) -> bool:
+    return (
+        isinstance(block, dict)
+        and block.get("type") in _REASONING_TYPES
+        and _block_carries_content(block)
+    )
+
+
 def deltas_around(chunk: Any, block: Any) -> tuple[int, int]:
     """Return in how many deltas LangChain reports a chunk: before a block, and from it on.
 
@@ -74,4 +103,4 @@ def _calls_a_tool(chunk: Any) -> bool:
         return False
     extra = getattr(message, "additional_kwargs", None) or {}
     calls = getattr(message, "tool_call_chunks", None)
-    return bool(calls or extra.get("reasoning_content") or extra.get("function_call"))
+    return bool(calls or any(map(extra.get, _BESIDE_CONTENT)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from opentelemetry.trace import INVALID_SPAN, Status, StatusCode
@@ -15,13 +14,20 @@ from .._context.starting import STARTING_RUN
 from .._runs.run import Traced
 from .._semconv import names as semconv
 from .._stream.attributes import stream_attributes, stream_events
+from .._stream.clock import FOR_EVER
 from .._stream.counter import ChunkCounter
 from .._stream.text import StreamText
 from .._translation.exceptions import exception_attributes
 from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
-from .._translation.spans import metadata_attributes, person_attributes, span_start
+from .._translation.spans import (
+    metadata_attributes,
+    person_attributes,
+    span_start,
+    tag_attributes,
+)
 from .lazy_events import add_events
+from .room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,10 +38,13 @@ if TYPE_CHECKING:
     from .._content.door import Content, ContentDoor, Passed
     from .._diagnostics import Diagnostics
     from .._runs.run import Run
+    from .._stream.clock import Waits
     from .._translation.ending import Ending
     from .._values.attributes import Attributes
 
     Passages: TypeAlias = dict[str, Passed]
+
+GAVE_WAY: Final = "attributes gave way to the limit of a span"
 
 _FAILURES: Final = (Outcome.ERROR, Outcome.LOST)
 
@@ -49,11 +58,12 @@ class SpanWriter:
         edition: of the conventions.
         diagnostics: counts what could not be written.
         metadata_keys: of the metadata that spans carry.
-        stall_threshold: how long a chunk may be waited for, in ns.
+        waits: how long the chunks of streams may be waited for.
         user_ids: whether spans carry the ids of sessions and users.
+        tags: whether spans carry the tags of runs.
     """
 
-    def __init__(  # noqa: PLR0913 - the last three are settings
+    def __init__(  # noqa: PLR0913 - the last are settings
         self,
         tracer: Tracer,
         door: ContentDoor,
@@ -61,16 +71,18 @@ class SpanWriter:
         diagnostics: Diagnostics,
         *,
         metadata_keys: Collection[str] = (),
-        stall_threshold: float = inf,
+        waits: Waits = FOR_EVER,
         user_ids: bool = True,
+        tags: bool = False,
     ) -> None:
         self._tracer = tracer
         self._door = door
         self._edition = edition
         self._diagnostics = diagnostics
         self._metadata_keys = metadata_keys
-        self._stall_threshold = stall_threshold
+        self._waits = waits
         self._user_ids = user_ids
+        self._tags = tags
 
     @property
     def wants_content(self) -> bool:
@@ -112,10 +124,13 @@ class SpanWriter:
         details = span_start(run.kind, run.start).details(self._edition) | self._details(run)
         if run.kind.is_graph and run.is_in_journal:
             details |= _shape()
-        # One call: the SDK locks the span and looks at its clock for each.
-        if details:
-            span.set_attributes(details)
-        _write_content(span, self._content(content), semconv.INPUT_DROPPED)
+        room = Room(span)
+        passages = self._content(content, room)
+        details |= _content_attributes(passages, semconv.INPUT_DROPPED)
+        early, late = room.early(details)
+        if late:
+            run.hold(late)
+        self._write(room, early)
         if run.kind.is_model:
             span.add_event(semconv.EVENT_MODEL_START, timestamp=run.time(run.started_at))
 
@@ -141,7 +156,9 @@ class SpanWriter:
             return
         try:
             if span.is_recording():
-                self._write_result(run, span, ending)
+                room = Room(span)
+                attributes = self._result(run, span, ending, room)
+                self._write(room, _outcome_attributes(ending) | attributes | run.held)
                 self._write_outcome(run, span, ending, records_exception=records_exception)
         finally:
             span.end(end_time=run.time(ending.at))
@@ -149,32 +166,32 @@ class SpanWriter:
     def _details(self, run: Run) -> Attributes:
         attempt = {} if run.attempt is None else {_attempt_name(run): run.attempt}
         people = person_attributes(run.start) if self._user_ids else {}
+        if self._tags:
+            people |= tag_attributes(run.start)
         return attempt | people | metadata_attributes(run.start, self._metadata_keys)
 
-    def _write_result(self, run: Run, span: Span, ending: Ending) -> None:
-        try:
-            attributes = ending.result_attributes(run.start)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - a result of any shape must not keep a span open
-            self._diagnostics.report("result could not be read", error)
-            attributes = {}
-        content = self._content(ending.content)
+    def _write(self, room: Room, attributes: Attributes) -> None:
+        if attributes and room.write(attributes):
+            self._diagnostics.report(GAVE_WAY)
+
+    def _result(self, run: Run, span: Span, ending: Ending, room: Room) -> Attributes:
+        """Return the attributes of a run's result; the events of its stream are added."""
+        attributes: Attributes = {}
+        with self._diagnostics.contains("result could not be read"):
+            attributes = {**ending.result_attributes(run.start)}
+        content = self._content(ending.content, room)
         if run.chunks is not None:
             clock = run.chunks.clock
-            tokens = attributes.get(semconv.USAGE_OUTPUT_TOKENS)
-            attributes = {**attributes, **stream_attributes(clock, tokens)}
+            attributes |= stream_attributes(clock, attributes, ending.said)
             events = stream_events(clock, self._passed(run.chunks.text, content))
             add_events(span, ((run.time(at), name, make) for at, name, make in events))
         if run.parent is None or run.kind.is_agent:
-            attributes = {**attributes, **run.totals.attributes()}
-        if attributes:
-            span.set_attributes(attributes)
-        _write_content(span, content, semconv.OUTPUT_DROPPED)
+            attributes |= run.totals.attributes()
+        return attributes | _content_attributes(content, semconv.OUTPUT_DROPPED)
 
     def _counter(self, run: Run, span: Span) -> ChunkCounter:
         text = self._text_of(span)
-        return ChunkCounter(run.started_at, run.begin_stream, self._stall_threshold, text)
+        return ChunkCounter(run.started_at, run.begin_stream, self._waits, text)
 
     def _text_of(self, span: Span) -> StreamText | None:
         is_wanted = self._door.capture.on_spans and span.is_recording()
@@ -194,8 +211,10 @@ class SpanWriter:
                 return None
         return text if self._door.passes_whole(text.whole) else None
 
-    def _content(self, content: Content) -> Passages:
-        return dict(self._door.all_on_span(content)) if self.wants_content else {}
+    def _content(self, content: Content, room: Room) -> Passages:
+        if not self.wants_content:
+            return {}
+        return dict(self._door.all_on_span(content, room.characters))
 
     def _write_outcome(
         self, run: Run, span: Span, ending: Ending, *, records_exception: bool
@@ -206,14 +225,11 @@ class SpanWriter:
             if run.kind.is_model:
                 span.add_event(semconv.EVENT_MODEL_END, timestamp=at)
             return
-        span.set_attribute(semconv.OUTCOME, outcome.value)
         if ending.error is not None and records_exception:
             attributes = exception_attributes(ending.error, self._door)
             span.add_event(semconv.EXCEPTION_EVENT, attributes, at)
         if outcome in _FAILURES:
-            error_type = ending.error_type or outcome.value
-            span.set_attribute(semconv.ERROR_TYPE, error_type)
-            span.set_status(Status(StatusCode.ERROR, error_type))
+            span.set_status(Status(StatusCode.ERROR, ending.error_type or outcome.value))
 
 
 def _context_above(run: Run) -> Context:
@@ -234,10 +250,22 @@ def _attempt_name(run: Run) -> str:
     return semconv.LANGGRAPH_ATTEMPT if run.kind is RunKind.NODE else semconv.LANGCHAIN_ATTEMPT
 
 
-def _write_content(span: Span, content: Passages, dropped_name: str) -> None:
+def _outcome_attributes(ending: Ending) -> Attributes:
+    outcome = ending.outcome
+    if outcome is None:
+        return {}
+    told: Attributes = {semconv.OUTCOME: outcome.value}
+    return told | (
+        {semconv.ERROR_TYPE: ending.error_type or outcome.value} if outcome in _FAILURES else {}
+    )
+
+
+def _content_attributes(content: Passages, dropped_name: str) -> Attributes:
+    attributes: Attributes = {}
     for name, passed in content.items():
-        span.set_attribute(name, passed.text)
+        attributes[name] = passed.text
         if name in semconv.MIME_TYPES:
-            span.set_attribute(semconv.MIME_TYPES[name], passed.mime_type)
+            attributes[semconv.MIME_TYPES[name]] = passed.mime_type
     if dropped := sum(passed.dropped for passed in content.values()):
-        span.set_attribute(dropped_name, dropped)
+        attributes[dropped_name] = dropped
+    return attributes

@@ -27,6 +27,7 @@ class Ending:
         is_torn_down: whether it was cancelled because something beside it failed.
         attributes: makes the attributes of the run's result from its start; called once.
         content: makes the result's content, by attribute; called only where it may pass.
+        said: returns how many bytes of text a model's answer has.
     """
 
     at: int
@@ -36,6 +37,7 @@ class Ending:
     is_torn_down: bool = False
     attributes: Callable[[Start], Mapping[str, AttributeValue]] = lambda _start: {}
     content: Content = dict
+    said: Callable[[], int] = int
     _result: list[Mapping[str, AttributeValue]] = field(
         default_factory=list, init=False, repr=False, compare=False
     )

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import BaseMessage, convert_to_messages
+from langchain_core.messages import BaseMessage
 
 from .._content import messages as parts
+from .._content.given import given_part
+from .._content.repeated import one_reason
+from .._content.states import parted, says_anything
 from .._semconv import names as semconv
 from .._values.attributes import is_content_key
+from .._values.plain import LazySequence
 from .response import finish_reason
 
 if TYPE_CHECKING:
@@ -24,7 +28,6 @@ if TYPE_CHECKING:
 
 # What has an attribute of its own in the conventions.
 _WITH_OWN_ATTRIBUTE = ("messages", "tools", "functions")
-_MESSAGES = "messages"
 _TOOLS = ("tools", "functions")
 
 
@@ -53,20 +56,20 @@ def model_output(result: LLMResult) -> dict[str, object]:
 
 def state_input(state: object) -> dict[str, object]:
     """Return the state that a graph, a node or another runnable is given."""
-    messages, rest = _parted(state)
-    content: dict[str, object] = {semconv.INPUT_VALUE: rest} if _says_anything(rest) else {}
+    messages, rest = parted(state)
+    content: dict[str, object] = {semconv.INPUT_VALUE: rest} if says_anything(rest) else {}
     return content | ({semconv.INPUT_MESSAGES: parts.conversation(messages)} if messages else {})
 
 
 def graph_output(state: object) -> dict[str, object]:
     """Return the state that a graph ends with: of the conversation that it is, the answer."""
-    messages, rest = _parted(state)
+    messages, rest = parted(state)
     return _output(messages[-1:], rest)
 
 
 def state_output(state: object) -> dict[str, object]:
     """Return the change to the state that a node ends with, or any other runnable's result."""
-    return _output(*_parted(state))
+    return _output(*parted(state))
 
 
 def tool_input(inputs: Mapping[str, Any] | None, text: str) -> dict[str, object]:
@@ -76,8 +79,7 @@ def tool_input(inputs: Mapping[str, Any] | None, text: str) -> dict[str, object]
 
 def tool_output(output: Any) -> dict[str, object]:
     """Return the result of a tool."""
-    answer = parts.tool_answer(output) if isinstance(output, BaseMessage) else output
-    return {semconv.TOOL_CALL_RESULT: answer}
+    return {semconv.TOOL_CALL_RESULT: parts.tool_answer(output)}
 
 
 def query(text: str) -> dict[str, object]:
@@ -100,16 +102,21 @@ def _content_params(params: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-def _output(messages: Sequence[BaseMessage], rest: object) -> dict[str, object]:
-    content: dict[str, object] = {semconv.OUTPUT_VALUE: rest} if _says_anything(rest) else {}
+def _output(messages: Sequence[Any], rest: object) -> dict[str, object]:
+    content: dict[str, object] = {semconv.OUTPUT_VALUE: rest} if says_anything(rest) else {}
     if messages:
-        content[semconv.OUTPUT_MESSAGES] = [_said(message) for message in messages]
+        content[semconv.OUTPUT_MESSAGES] = LazySequence(messages, _said)
     return content
 
 
-def _said(message: BaseMessage) -> Part:
+def _said(given: Any) -> Part:
+    part = given_part(given, _answered)
+    return part if "finish_reason" in part else {**part, "finish_reason": "stop"}
+
+
+def _answered(message: BaseMessage) -> Part:
     reason = message.response_metadata.get("finish_reason")
-    return parts.output_message(message, reason if isinstance(reason, str) else None)
+    return parts.output_message(message, one_reason(reason) if isinstance(reason, str) else None)
 
 
 def _answer(choice: Generation) -> Part:
@@ -117,40 +124,8 @@ def _answer(choice: Generation) -> Part:
     message = getattr(choice, "message", None)
     if isinstance(message, BaseMessage):
         return parts.output_message(message, reason)
-    return parts.text_output(choice.text, reason)
-
-
-def _parted(state: object) -> tuple[list[BaseMessage], object]:
-    """Part the messages of a state from the rest of it."""
-    if not isinstance(state, dict):
-        return (_as_messages(state), None) if _holds_message(state) else ([], state)
-    if not (messages := _as_messages(state.get(_MESSAGES))):
-        return [], state
-    return messages, {key: value for key, value in state.items() if key != _MESSAGES}
-
-
-def _as_messages(value: object) -> list[BaseMessage]:
-    """Return the messages that LangGraph would make of a value; none where it would not."""
-    given: list[Any] = value if isinstance(value, list) else [value]
-    if all(isinstance(item, BaseMessage) for item in given):
-        return given
-    try:
-        return convert_to_messages(given)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - it is something else, then
-        return []
-
-
-def _holds_message(value: object) -> bool:
-    """Say whether a value that is no state is a message, or a list of them."""
-    first = value[0] if isinstance(value, list) and value else value
-    return isinstance(first, BaseMessage)
+    return parts.text_output(choice.text, reason, choice.generation_info or {})
 
 
 def _is_list(value: object) -> bool:
     return isinstance(value, list | tuple)
-
-
-def _says_anything(value: object) -> bool:
-    return value is not None and value != {}

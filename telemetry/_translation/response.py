@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.outputs import LLMResult
 
+from .._content.repeated import once, one_reason
 from .._semconv import names as semconv
 from .._values.attributes import attribute_text, drop_none
 from .request import model_name
+from .resends import resend_attributes
 from .usage import usage_attributes
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ _FINISH_KEYS: Final = ("finish_reason", "stop_reason", "finishReason", "done_rea
 _ID_KEYS: Final = ("id", "response_id")
 # How `nodespan.model` marks usage that nobody has counted.
 _ESTIMATED_KEY: Final = "usage_is_estimated"
+_SAID_IN: Final = ("content", "text", "tool_calls", "invalid_tool_calls", "additional_kwargs")
+_MOST_NESTED: Final = 6
+_A_NUMBER: Final = 8
 # What LangChain tells of a failed HTTP request.
 _OF_REQUEST: Final = frozenset(("body", "headers", "status_code", "request_id"))
 # LangChain makes up an id of its own for a message without one.
@@ -47,15 +52,17 @@ def response_attributes(result: LLMResult, edition: semconv.Edition, start: Star
     choices = list(_choices(result))
     details = [_details(choice) for choice in choices]
     output = _mapping(getattr(result, "llm_output", None))
-    answering = _first_text(_MODEL_KEYS, [*details, output])
+    asked = model_name(start)
+    answering = once(_first_text(_MODEL_KEYS, [*details, output]), asked)
     is_cached = any(_is_from_cache(choice) for choice in choices)
     return drop_none(
         {
-            semconv.RESPONSE_MODEL: answering or (model_name(start) if choices else None),
+            semconv.RESPONSE_MODEL: answering or (asked if choices else None),
             semconv.RESPONSE_ID: _response_id(choices, [*details, output]),
             semconv.RESPONSE_FINISH_REASONS: _finish_reasons(choices) or None,
             semconv.CACHED: is_cached or None,
             **({} if is_cached else _used(choices, [*details, output], edition)),
+            **({} if is_cached else _resent(details)),
         }
     )
 
@@ -76,9 +83,29 @@ def answer_before_error(result: object) -> LLMResult | None:
     return LLMResult(generations=[choices]) if choices else None
 
 
+def said_bytes(result: object) -> int:
+    """Return how many bytes of text an answer has: what is said, thought and called for."""
+    return sum(_bytes_of(_message(choice) or choice) for choice in _choices(result))
+
+
+def _bytes_of(value: Any, depth: int = _MOST_NESTED) -> int:
+    if isinstance(value, str):
+        return len(value) if value.isascii() else len(value.encode(errors="replace"))
+    if depth == 0:
+        return 0
+    if isinstance(value, list | tuple):
+        return sum(_bytes_of(each, depth - 1) for each in value)
+    if isinstance(value, dict):
+        return sum(len(str(key)) + _bytes_of(each, depth - 1) for key, each in value.items())
+    if isinstance(value, int | float | None.__class__):
+        return _A_NUMBER
+    parts = (getattr(value, name, None) for name in _SAID_IN)
+    return sum(_bytes_of(part, depth - 1) for part in parts if part is not None)
+
+
 def finish_reason(choice: Generation) -> str | None:
     """Return why the model stopped, as the provider says it."""
-    return _first_text(_FINISH_KEYS, [_details(choice)])
+    return one_reason(_first_text(_FINISH_KEYS, [_details(choice)]))
 
 
 def _finish_reasons(choices: list[Any]) -> tuple[str, ...]:
@@ -123,6 +150,10 @@ def _used(
     return used | ({semconv.USAGE_IS_ESTIMATED: True} if is_estimated else {})
 
 
+def _resent(details: list[Mapping[str, Any]]) -> Attributes:
+    return next(filter(None, map(resend_attributes, details)), {})
+
+
 def _usages(choices: list[Any]) -> list[Mapping[str, Any]]:
     return [usage for choice in choices if (usage := _usage(choice))]
 
@@ -144,8 +175,8 @@ def _details(choice: object) -> Mapping[str, Any]:
 def _response_id(choices: list[Any], sources: list[Mapping[str, Any]]) -> str | None:
     own = getattr(_message(choices[0]), "id", None) if choices else None
     if isinstance(own, str) and own and not own.startswith(_MADE_UP_IDS):
-        return attribute_text(own)
-    return _first_text(_ID_KEYS, sources)
+        return once(attribute_text(own))
+    return once(_first_text(_ID_KEYS, sources))
 
 
 def _first_text(keys: tuple[str, ...], sources: list[Mapping[str, Any]]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import SpanKind
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _IN_PROCESS_KEY: Final = "nodespan_in_process"
 _CONVERSATION_KEYS: Final = ("thread_id", "conversation_id", "session_id")
 _CHAIN: Final = "CHAIN"
+_MARKS: Final = ("graph:step:", "seq:step:", "map:key:", "langsmith:")
+_MOST_TAGS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,13 @@ def person_attributes(start: Start) -> Attributes:
         semconv.USER_ID: start.metadata.get("user_id"),
     }
     return {key: attribute_text(value) for key, value in given.items() if value not in (None, "")}
+
+
+def tag_attributes(start: Start) -> Attributes:
+    """Return the tags of a run, without those by which LangChain and LangGraph mark its place."""
+    own = (tag for tag in start.tags if isinstance(tag, str) and not tag.startswith(_MARKS))
+    tags = tuple(short_name(tag) for tag in islice(own, _MOST_TAGS))
+    return {semconv.LANGCHAIN_TAGS: tags} if tags else {}
 
 
 def _position(start: Start) -> Attributes:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span as EncodedSpan
     from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.metrics.export import MetricExporter
-    from opentelemetry.sdk.trace import Event
+    from opentelemetry.sdk.trace import Event, ReadableSpan
     from opentelemetry.trace import Span
 
 _METRICS: Final = "opentelemetry.sdk.metrics._internal"
@@ -45,6 +46,11 @@ LOG_ENCODING: Final = Use(
     (Name("opentelemetry.exporter.otlp.proto.common._log_encoder", "encode_logs"),),
     "log records do not travel through the journal",
 )
+SPAN_ENCODING: Final = Use(
+    (Name("opentelemetry.exporter.otlp.proto.common._internal.trace_encoder", "_encode_span"),),
+    "each span is encoded with who made it, once more",
+    is_replaced=True,
+)
 PREFERENCES: Final = Use(
     (
         Name(
@@ -62,6 +68,11 @@ EVENTS: Final = Use(
         Name("opentelemetry.sdk.trace", "Span._limits", Kind.MEMBER),
     ),
     "events are put together when they are added, and not when they are read",
+    is_replaced=True,
+)
+LIMITS: Final = Use(
+    (Name("opentelemetry.sdk.trace", "Span._limits", Kind.MEMBER),),
+    "limits of a span that are set in code are not known before they are exceeded",
     is_replaced=True,
 )
 # Before 1.45.2 the SDK does in place what these do.
@@ -113,8 +124,10 @@ TABLE: Final = (
     LOGS,
     OTLP_LOGS,
     LOG_ENCODING,
+    SPAN_ENCODING,
     PREFERENCES,
     EVENTS,
+    LIMITS,
     AGGREGATIONS,
     HISTOGRAMS,
 )
@@ -156,6 +169,12 @@ def log_encoder() -> Callable[[Sequence[ReadableLogRecord]], ExportLogsServiceRe
     return found[0] if found is not None else None
 
 
+def span_encoder() -> Callable[[ReadableSpan], EncodedSpan] | None:
+    """Return what encodes a span without who made it; None where only the public way does."""
+    found = SPAN_ENCODING.find()
+    return found[0] if found is not None else None
+
+
 def preferences_of(exporter: MetricExporter) -> tuple[Any, Any] | None:
     """Return the temporality and the aggregation that an exporter of metrics prefers."""
     try:
@@ -175,3 +194,15 @@ def event_adder(span: Span, attributes: int) -> Callable[[Event], None] | None:
     limit = getattr(getattr(span, "_limits", None), "max_event_attributes", 0)
     is_free = limit is None or limit >= attributes
     return getattr(span, "_add_event", None) if is_free else None
+
+
+def attribute_limits(span: Span) -> tuple[int | None, int | None]:
+    """Return how many attributes a span may have, and how long their values; None for no limit."""
+    limits = getattr(span, "_limits", None)
+    most = getattr(limits, "max_span_attributes", None)
+    return most, getattr(limits, "max_span_attribute_length", None)
+
+
+def event_text_limit(span: Span) -> int | None:
+    """Return how long the values of an event's attributes may be; None for no limit."""
+    return getattr(getattr(span, "_limits", None), "max_attribute_length", None)

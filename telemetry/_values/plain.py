@@ -25,6 +25,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from .._interrupts import INTERRUPTS
 from .._upstream.pydantic import model_extra
 from .credentials import (
     REDACTED,
@@ -63,6 +64,12 @@ _LEAST_COST: Final = 4
 
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _DATA_URL: Final = re.compile(r"data:[\w.+/;=-]{0,200};base64,")
+# Nobody writes so many of these in a row: it is an image, a sound or a file.
+_LEAST_ENCODED: Final = 1_024
+_ENCODED: Final = re.compile(
+    rf"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{{{_LEAST_ENCODED},}}+={{0,2}}+(?![A-Za-z0-9+/])", re.ASCII
+)
+_OF_ENCODED: Final = ("[A-Z]", "[a-z]", "[0-9]")
 
 _qualified_name = type.__dict__["__qualname__"].__get__
 _model_state = next(vars(k)["__dict__"] for k in BaseModel.__mro__ if "__dict__" in vars(k)).__get__
@@ -116,12 +123,15 @@ class Rules:
     Attributes:
         withholds: says of a key that it and its value must not pass.
         clean: returns a text as it may pass; lone surrogates are gone by then.
-        adapters: read objects of these classes of pydantic models as what the function returns.
+        adapters: read objects of these classes as what the function returns.
+        record: returns what a dictionary is read as in its place, or None where it is read as it
+            is.
     """
 
     withholds: Callable[[str], bool] = is_credential_key
     clean: Callable[[str], str] = without_credentials
-    adapters: Mapping[type[BaseModel], Callable[[Any], object]] = field(default_factory=dict)
+    adapters: Mapping[type, Callable[[Any], object]] = field(default_factory=dict)
+    record: Callable[[Mapping[Any, Any]], Mapping[Any, Any] | None] | None = None
 
 
 WITHOUT_CREDENTIALS: Final = Rules()
@@ -162,7 +172,7 @@ class Reader:
             return value  # type: ignore[return-value]  # None or a bool
         try:
             return self._scalar(value, kind)
-        except KeyboardInterrupt:
+        except INTERRUPTS:
             raise
         except BaseException:  # noqa: BLE001 - a value whose own methods raise is shown by its class
             self.dropped += 1
@@ -188,6 +198,9 @@ class Reader:
         if shortened[:5] == "data:" and (head := _DATA_URL.match(shortened)):
             # Measured, not copied.
             shortened, size = f"{head[0]}<{size - head.end()} characters>", 0
+        elif len(shortened) >= _LEAST_ENCODED:
+            shortened, left_out = _without_encoded(text, shortened)
+            size -= left_out
         kept = self.rules.clean(clean_text(shortened))[:room] if room else ""
         self.dropped += max(size - room, 0)
         self.characters -= len(kept) + _TEXT_COST
@@ -226,7 +239,7 @@ class Reader:
 
     def _container(self, value: Any, kind: type) -> Plain:
         if issubclass(kind, dict):
-            return self._mapping(dict.items(value), dict.__len__(value))
+            return self._record(value)
         for base in (list, tuple, deque, set, frozenset):
             if issubclass(kind, base):
                 return self._sequence(base.__iter__(value), base.__len__(value))
@@ -236,12 +249,22 @@ class Reader:
             return self._mapping(value.items(), len(value))
         return self._object(value, kind)
 
+    def _record(self, value: dict[Any, Any]) -> Plain:
+        """Read a dictionary, as what the rules make of it."""
+        record = self.rules.record
+        if record is not None and "type" in value:
+            value = record(value) or value  # type: ignore[assignment]  # a dictionary too
+        return self._mapping(dict.items(value), dict.__len__(value))
+
     def _object(self, value: Any, kind: type) -> Plain:
+        for base, adapter in self.rules.adapters.items():
+            if issubclass(kind, base):
+                return self.read(adapter(value))
         if issubclass(kind, BaseModel):
             return self._model(value, kind)
         if dataclasses.is_dataclass(kind):
-            state = dict(_record_state(value, kind))
-            return self._mapping(state.items(), len(state))
+            state = dict(record_state(value, kind))
+            return self._record(state)
         if issubclass(kind, Integral):
             return self._number(int(value), int)
         if issubclass(kind, Real):
@@ -249,13 +272,10 @@ class Reader:
         return self._class_name(kind)
 
     def _model(self, value: BaseModel, kind: type[BaseModel]) -> Plain:
-        for base, adapter in self.rules.adapters.items():
-            if issubclass(kind, base):
-                return self.read(adapter(value))
         state = _model_state(value)
         fields = {name: state.get(name) for name in kind.model_fields}
         fields |= model_extra(value) or {}
-        return self._mapping(fields.items(), len(fields))
+        return self._record(fields)
 
     def _mapping(self, items: Iterable[tuple[object, object]], size: int) -> dict[str, Plain]:
         kept: dict[str, Plain] = {}
@@ -311,6 +331,26 @@ class Reader:
         return f"<{name}>"
 
 
+def _without_encoded(text: str, shortened: str) -> tuple[str, int]:
+    """Return the beginning of a text with what is base64 in it measured, and how much that was."""
+    left_out, goes_on = 0, len(shortened)
+
+    def stand_in(found: re.Match[str]) -> str:
+        nonlocal left_out, goes_on
+        if not all(re.search(each, found[0]) for each in _OF_ENCODED):
+            return found[0]
+        # The cut may have torn it.
+        is_torn = found.end() == len(shortened) < len(text)
+        whole = (_ENCODED.match(text, found.start()) if is_torn else None) or found
+        goes_on = max(goes_on, whole.end())
+        short = f"<{len(whole[0])} characters>"
+        left_out += len(whole[0]) - len(short)
+        return short
+
+    measured = _ENCODED.sub(stand_in, shortened)
+    return measured + text[goes_on : goes_on + _SLACK] * (goes_on > len(shortened)), left_out
+
+
 def _brief(value: Any, kind: type) -> str | None:
     """Return a value of a well-known kind as text; None for other kinds."""
     if issubclass(kind, SecretStr | SecretBytes):
@@ -327,7 +367,7 @@ def _brief(value: Any, kind: type) -> str | None:
     return f"<class {_qualified_name(value)}>" if issubclass(kind, type) else None
 
 
-def _record_state(record: object, kind: type) -> Iterator[tuple[str, object]]:
+def record_state(record: object, kind: type) -> Iterator[tuple[str, object]]:
     """Return a dataclass's fields, without the properties that its author may have written."""
     state = _instance_state(record, kind)
     for each in dataclasses.fields(kind):

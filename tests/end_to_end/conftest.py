@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: a server's log beside a failure."""
+"""What the end-to-end tests share: the wheel, and a server's log beside a failure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.environments import build_wheel
+
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, as people install it."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.hookimpl(wrapper=True)

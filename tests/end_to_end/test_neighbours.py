@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from support.processes import PROGRAMS, environment_of_programs
+from support.environments import install, run
+from support.processes import PROGRAMS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.end_to_end
-
-ROOT: Final = Path(__file__).parents[2]
-SECONDS: Final = 300
 
 TREE: Final = """\
 invoke_agent forecaster
@@ -53,44 +49,6 @@ NEIGHBOURS: Final = {
     "mcp": ("mcp<2", "langchain-mcp-adapters"),
     "temporal": ("temporalio[opentelemetry]", "temporalio-langgraph"),
 }
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built of a copy: a build leaves folders behind."""
-    folder = tmp_path_factory.mktemp("wheel")
-    for name in ("graph", "model", "telemetry", "pyproject.toml", "README.md", "LICENSE"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, folder / name)
-    uv("build", "--wheel", "--out-dir", folder / "dist", folder)
-    return next((folder / "dist").glob("*.whl"))
-
-
-def uv(*arguments: str | Path) -> None:
-    """Run uv, which must succeed; what it says is why it could not."""
-    command = (sys.executable, "-m", "uv", "--quiet", *arguments)
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
-    assert result.returncode == 0, result.stderr
-
-
-def run(*command: str | Path, **variables: str) -> str:
-    """Run a program that must succeed, and return what it has printed."""
-    # A variable of the tests' own environment is none of the other's.
-    environment = environment_of_programs(**variables)
-    result = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=SECONDS, env=environment
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "Traceback" not in result.stderr
-    return result.stdout
-
-
-def install(folder: Path, wheel: Path, *requirements: str) -> Path:
-    """Make an environment with the wheel and its neighbours; return where its programs are."""
-    uv("venv", "--python", sys.executable, folder)
-    bin_ = folder / ("Scripts" if os.name == "nt" else "bin")
-    uv("pip", "install", "--python", bin_ / "python", f"nodespan @ {wheel.as_uri()}", *requirements)
-    return bin_
 
 
 @pytest.mark.parametrize("name", NEIGHBOURS)

@@ -83,16 +83,14 @@ def test_in_no_span() -> None:
     assert "planted" not in str((span.name, dict(span.attributes), span.events))
 
 
+@pytest.mark.usefixtures("logging_put_back")
 @pytest.mark.parametrize("format_", ["console", "json"])
 def test_in_no_log_line(format_: Any) -> None:
     """Neither in its event nor in its fields."""
     stream = io.StringIO()
     configure_logging(format=format_, stream=stream)
-    try:
-        pair = ("Authorization", S)
-        record = {"name": "Authorization", "value": S}
-        structlog.get_logger().info(f"Cookie: a={S}", pair=pair, record=record, my_key=S, n=1)
-    finally:
-        structlog.reset_defaults()
+    pair = ("Authorization", S)
+    record = {"name": "Authorization", "value": S}
+    structlog.get_logger().info(f"Cookie: a={S}", pair=pair, record=record, my_key=S, n=1)
     assert "Cookie" in stream.getvalue()
     assert "planted" not in stream.getvalue()

@@ -18,27 +18,19 @@ from hypothesis import strategies as st
 from nodespan.model import EchoChatModel
 from nodespan.model._openai.chunks import ChunkReader, parse_chunk
 from nodespan.model._tools.reader import ConstrainedReader
-from nodespan.telemetry import ConfigurationError, configure, configure_logging
+from nodespan.telemetry import ConfigurationError, configure_logging
 from nodespan.telemetry._settings.prices import PriceTable
 from nodespan.telemetry._values.credentials import without_credentials
 from nodespan.telemetry._values.plain import Reader, to_json
 from nodespan.telemetry.testing import capture_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 INVISIBLE = "\x1b]52;c;x\x07 \r\n \x9b \x7f \u2028 \u202e \u2066"
 
 
-@pytest.fixture
-def no_logging() -> Iterator[None]:
-    """Leave logging as it was."""
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.mark.usefixtures("no_logging")
+@pytest.mark.usefixtures("logging_put_back")
 @pytest.mark.parametrize("format_", ["console", "json"])
 def test_a_record_is_a_line(format_: Any) -> None:
     """No event, key, value or exception's text forges a line or reaches the terminal raw."""
@@ -91,15 +83,18 @@ def test_a_redaction_is_asked_once_a_value_and_ends_nothing() -> None:
     assert captured.tree == ["chat echo"]
 
 
-def test_resource_attributes_have_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resource_attributes_have_no_credentials(run_program: Any) -> None:
     """Whatever stands in the variable."""
-    told = "api_key=planted-1,db=postgres://u:planted-2@h/x,team=blue"
-    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", told)
-    with configure() as telemetry:
-        resource: Any = telemetry.tracer_provider
-        attributes = dict(resource.resource.attributes)
-    assert attributes["team"] == "blue"
-    assert "planted" not in str(attributes)
+    code = """
+from nodespan.telemetry import configure
+with configure() as telemetry:
+    print(dict(telemetry.tracer_provider.resource.attributes))
+"""
+    variable = "api_key=planted-1,db=postgres://u:planted-2@h/x,team=blue"
+    result = run_program(code, OTEL_RESOURCE_ATTRIBUTES=variable)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "'team': 'blue'" in result.stdout
+    assert "planted" not in result.stdout
 
 
 PAIRS = [

@@ -7,7 +7,15 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from langchain_core.runnables import ConfigurableField
+from langchain_core.load import dumpd, dumps
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.runnables import (
+    ConfigurableField,
+    RunnableBinding,
+    RunnableSequence,
+    RunnableWithFallbacks,
+)
+from langchain_core.runnables.retry import RunnableRetry
 from pydantic import ValidationError
 
 from nodespan.model import (
@@ -22,7 +30,7 @@ from nodespan.model._openai.chunks import Chunk, ChunkReader, TooManyCallsError,
 from support.hostile import HostileServer, chunk, refuses, sends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from support.hostile import Wire
 
@@ -196,15 +204,60 @@ def test_a_key_of_the_environment_stays_one_in_every_copy(monkeypatch: pytest.Mo
     assert not found.model_copy(update={"base_url": ELSEWHERE})._secret_headers
 
 
-def test_bound_arguments_keep_secrets() -> None:
+_SCHEMA: dict[str, Any] = {"title": "t", "type": "object", "properties": {}}
+_AROUND: dict[str, Callable[[OpenAICompatibleChatModel], Any]] = {
+    "itself": lambda model: model,
+    "config": lambda model: model.with_config(tags=["a"]),
+    "retry": lambda model: model.with_retry(),
+    "retry of a binding": lambda model: model.bind(seed=1).with_retry(),
+    "fallbacks": lambda model: model.with_fallbacks([model]),
+    "fallbacks of retries": lambda model: model.with_retry().with_fallbacks([model.with_retry()]),
+    "types": lambda model: model.with_types(output_type=str),
+    "fields": lambda model: model.configurable_fields(seed=ConfigurableField(id="seed")),
+    "alternatives": lambda model: model.configurable_alternatives(
+        ConfigurableField(id="which"), other=model
+    ),
+    "sequence": lambda model: model | StrOutputParser(),
+    "longer sequence": lambda model: model | StrOutputParser() | StrOutputParser(),
+    "pipe": lambda model: model.pipe(StrOutputParser()),
+    "data": lambda model: model.with_structured_output(_SCHEMA),
+}
+
+
+@pytest.mark.parametrize("around", _AROUND.values(), ids=_AROUND)
+def test_bound_arguments_keep_secrets(around: Callable[[OpenAICompatibleChatModel], Any]) -> None:
     """Neither print nor pickle of what is bound has them; who loads it is asked for them."""
     secrets: dict[str, Any] = {"api_key": KEY, "headers": {"X-Other": "gw-planted-987"}}
-    for bound in (
-        model(ELSEWHERE).bind(**secrets),
-        model(ELSEWHERE).with_config(tags=["a"]).bind(**secrets),
-    ):
+    bound = around(model(ELSEWHERE)).bind(**secrets)
+    assert "planted" not in repr(bound)
+    assert "planted" not in dumps(bound)
+    pickled = pickle.dumps(bound)
+    assert b"planted" not in pickled
+    with pytest.raises(AuthenticationError, match="again"):
+        pickle.loads(pickled).invoke("Hi")  # noqa: S301 - it is ours
+
+
+@pytest.mark.parametrize(
+    ("around", "kind"),
+    [
+        ("config", RunnableBinding),
+        ("retry", RunnableRetry),
+        ("fallbacks", RunnableWithFallbacks),
+        ("sequence", RunnableSequence),
+    ],
+)
+def test_what_is_made_around_a_model_is_known_as_langchains(around: str, kind: type) -> None:
+    """Runs have the names, and serialized objects the ids, that LangChain's own classes have."""
+    made = _AROUND[around](model(ELSEWHERE))
+    assert isinstance(made, kind)
+    assert type(made).__name__ == kind.__name__
+    assert dumpd(made)["id"][-1] == kind.__name__
+
+
+@pytest.mark.parametrize("include_raw", [True, False])
+def test_the_print_of_data_keeps_secrets(*, include_raw: bool) -> None:
+    """However the data is asked for, and in each element of a list of calls."""
+    data = model(ELSEWHERE).with_structured_output(_SCHEMA, include_raw=include_raw)
+    for made in (data, model(ELSEWHERE).map()):
+        bound = made.bind(api_key=KEY, headers={"X-Other": "gw-planted-987"})
         assert "planted" not in repr(bound)
-        pickled = pickle.dumps(bound)
-        assert b"planted" not in pickled
-        with pytest.raises(AuthenticationError, match="again"):
-            pickle.loads(pickled).invoke("Hi")  # noqa: S301 - it is ours

@@ -9,6 +9,7 @@ import struct
 import tempfile
 import termios
 import time
+from codecs import getincrementaldecoder
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,7 @@ class Running:
         self._code: int | None = None
         self.raw = ""
         self._read = 0
+        self._decoder = getincrementaldecoder("utf-8")()  # a piece may end within a character
 
     @property
     def text(self) -> str:
@@ -112,7 +114,7 @@ class Running:
             piece = os.read(self._source, 65536)
         except OSError:  # Linux says so when the other side of a terminal is closed
             return False
-        self.raw += piece.decode()
+        self.raw += self._decoder.decode(piece)
         return bool(piece)
 
 

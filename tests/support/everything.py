@@ -129,7 +129,7 @@ USAGE: Any = {
     "output_token_details": {"reasoning": 7, "audio": 1},
 }
 MISCOUNTED: Any = {**USAGE, "output_token_details": {"reasoning": -1}}
-ESTIMATED = {"usage_is_estimated": True}
+ESTIMATED = {"usage_is_estimated": True, "retries": ["503"]}
 CALL: Any = {
     "name": "weather",
     "args": {"city": CONTENT["tool-argument"], "token": CREDENTIALS["token-in-argument"]},

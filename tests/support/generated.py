@@ -13,9 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nodespan.telemetry import OpenTelemetryCallbackHandler
+from nodespan.telemetry import OpenTelemetryCallbackHandler, TelemetryConfig
+from nodespan.telemetry._settings.record import HandlerSettings, settings_of
 
 from . import docstrings, name_tables
+from .json_keys import key_tables
 from .reference import reference
 from .saved_page import saved_script, saved_styles
 
@@ -44,11 +46,31 @@ def settings_table() -> str:
     """Return what the handler can be told, but for the providers, as a table in Markdown."""
     meanings = docstrings.read(OpenTelemetryCallbackHandler).items["Args"]
     rows = (
-        (f"`{one.name}`", f"`{one.default!r}`", meanings[one.name])
+        (f"`{one.name}`", _default(one), meanings[one.name])
         for one in inspect.signature(OpenTelemetryCallbackHandler).parameters.values()
         if not one.name.endswith("_provider")
     )
     return name_tables.table(("setting", "by default", "what for"), rows)
+
+
+def _default(parameter: inspect.Parameter) -> str:
+    variable = settings_of(HandlerSettings)[parameter.name].variable
+    value = parameter.default if variable is None else variable.otherwise
+    return f"`{getattr(value, 'value', value)!r}`"
+
+
+def variable_table() -> str:
+    """Return the variables of our own, and which setting each of them says."""
+    rows = (
+        (f"`{one.variable.name}`", f"`{name}`", _otherwise(one.variable.otherwise))
+        for name, one in settings_of(TelemetryConfig).items()
+        if one.variable is not None and one.variable.name.startswith("NODESPAN_")
+    )
+    return name_tables.table(("variable", "says the setting", "by default"), rows)
+
+
+def _otherwise(value: object) -> str:
+    return "" if value is None or value == () else f"`{value!r}`"
 
 
 def cost_table() -> str:
@@ -90,10 +112,14 @@ FILES: Final[dict[Path, Callable[[], str]]] = {
 SECTIONS: Final[dict[str, dict[str, Callable[[], str]]]] = {
     "README.md": {"costs": cost_table},
     "tests/README.md": {"index": index_of_tests},
-    "graph/README.md": {"reference": partial(reference, "nodespan.graph")},
+    "graph/README.md": {
+        "json keys": key_tables,
+        "reference": partial(reference, "nodespan.graph"),
+    },
     "model/README.md": {"reference": partial(reference, "nodespan.model")},
     "telemetry/README.md": {
         "settings": settings_table,
+        "variables": variable_table,
         "attributes": name_tables.attribute_table,
         "events": name_tables.event_table,
         "metrics": name_tables.metric_table,

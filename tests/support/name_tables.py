@@ -48,7 +48,8 @@ def metric_table() -> str:
 def _metrics(edition: Edition) -> Iterator[Histogram | Counter]:
     yield from dict.fromkeys(instruments.histograms_of(edition).values())
     yield from instruments.counters_of(edition)
-    yield from (instruments.OPEN_RUNS, instruments.STALLED_STREAMS, instruments.CHUNKS)
+    yield from (instruments.OPEN_RUNS, instruments.OLDEST_RUN_AGE)
+    yield from (instruments.STALLED_STREAMS, instruments.CHUNKS)
     yield from (instruments.UNSENT_SPANS, instruments.DROPPED_SPANS, instruments.BACKLOG_AGE)
 
 

@@ -78,6 +78,13 @@ OWN_ATTRIBUTES: Final = (
         "Of the input tokens that were written to the provider's cache, those that stay an hour.",
     ),
     OwnAttribute(
+        semconv.HTTP_RESEND_REASONS,
+        "string[]",
+        (*MODELS, LOG_RECORDS),
+        "Why the model's HTTP requests were sent again, which `http.request.resend_count` counts: "
+        "each a status, or the name of an error; the first 16.",
+    ),
+    OwnAttribute(
         semconv.USAGE_DROPPED,
         "int",
         (*MODELS, LOG_RECORDS),

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span
+    from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
 # A status, headers and a body; None hangs up without an answer.
 Reply = tuple[int, dict[str, str], bytes] | None
@@ -39,6 +39,7 @@ class PlayingReceiver:
     Attributes:
         plays: decides how a request of spans is answered; what it takes is kept in `spans`.
         spans: what was taken, in order.
+        resources: the same with the programs that they are of.
         log_records: as above.
         requests: how many requests came.
     """
@@ -46,6 +47,7 @@ class PlayingReceiver:
     def __init__(self) -> None:
         self.plays: Callable[[PlayingReceiver, list[Span]], Reply] = takes_all
         self.spans: list[Span] = []
+        self.resources: list[ResourceSpans] = []
         self.log_records: list[Any] = []
         self.headers: list[dict[str, str]] = []
         self.requests = 0
@@ -117,16 +119,13 @@ class PlayingReceiver:
                 for scope in group.scope_logs:
                     self.log_records.extend(scope.log_records)
             return OK
-        spans = [
-            span
-            for group in ExportTraceServiceRequest.FromString(body).resource_spans
-            for scope in group.scope_spans
-            for span in scope.spans
-        ]
+        groups = ExportTraceServiceRequest.FromString(body).resource_spans
+        spans = [span for group in groups for scope in group.scope_spans for span in scope.spans]
         reply = self.plays(self, spans)
         if reply is not None and reply[0] == 200 and reply[1].get("Content-Type") != "text/html":
             with self._lock:
                 self.spans.extend(spans)
+                self.resources.extend(groups)
         return reply
 
     def hang(self, _: object, __: object) -> Reply:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
 
+    from nodespan.telemetry._journal.destinations import Destination
+
 
 @dataclass
 class Recording:
@@ -27,7 +29,7 @@ class Recording:
 
     path: Path
     retention: Retention = field(default_factory=Retention)
-    destination: str | None = None
+    destination: Destination | None = None
 
     def __post_init__(self) -> None:
         self.diagnostics = Diagnostics()

@@ -1,8 +1,9 @@
-"""What `--model` and `--tool` say, understood before anything that takes long to import."""
+"""What the options say, understood before anything that takes long to import."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -12,12 +13,14 @@ from .._terminal.exit import bad_value
 from .own import Own
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 ECHO: Final = "echo"
 MODEL: Final = "--model"
 MODEL_NAME: Final = "--model-name"
 TOOL: Final = "--tool"
+GRAPH: Final = "--graph"
+_MAX_TOKENS: Final = "--max-tokens"
 _N: Final = "--n"
 _EXAMPLE: Final = "http://127.0.0.1:8000/v1"
 
@@ -44,7 +47,62 @@ class Endpoint:
     model_name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent of the command's own, of a *model* and *tools*."""
+
+    model: ModelChoice
+    tools: tuple[Own, ...]
+    max_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A graph of the user's."""
+
+    place: Own
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What telemetry is to go by: a file of *prices*, and from when on a wait is a stall."""
+
+    prices: str | None = None
+    stall_threshold: float | None = None
+
+
 ModelChoice: TypeAlias = Echo | File | Endpoint | Own
+
+
+def choose_graph(spec: str, others: Mapping[str, object]) -> Graph:
+    """Understand *spec*: `MODULE:NAME`.
+
+    Args:
+        spec: What `--graph` says.
+        others: What other options say of a model, by their names: a graph has its own.
+
+    Raises:
+        typer.BadParameter: *spec* is something else, or another option is given beside it.
+    """
+    for option, value in others.items():
+        if value:
+            raise bad_value(option, f"it is not for a graph of your own: {GRAPH} has its model")
+    place = Own.parse(spec, GRAPH)
+    if place is None:
+        raise bad_value(GRAPH, f"{spec!r} is not MODULE:NAME, such as my_app:agent for a my_app.py")
+    return Graph(place)
+
+
+def choose_agent(
+    spec: str, tools: Iterable[str], *, n: int | None, model_name: str | None, tokens: int | None
+) -> Agent:
+    """Understand what is said of the model and its tools; see `choose_model`."""
+    model = choose_model(spec, n=n, model_name=model_name)
+    if tokens is not None and isinstance(model, Echo):
+        raise bad_value(_MAX_TOKENS, f"{ECHO} has no tokens to save; {_N} says how much it echoes")
+    if tokens is not None and tokens < 1:
+        raise bad_value(_MAX_TOKENS, f"{tokens} is less than 1")
+    return Agent(model, tuple(choose_tools(tools)), tokens)
 
 
 def choose_model(spec: str, *, n: int | None = None, model_name: str | None = None) -> ModelChoice:
@@ -89,6 +147,21 @@ def whole_number(text: str) -> int:
         return int(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no whole number") from None
+
+
+def seconds(text: str) -> float:
+    """Read the duration of an option.
+
+    Raises:
+        typer.BadParameter: *text* is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < inf:
+        raise typer.BadParameter(f"{text!r} is no number of seconds above 0")
+    return value
 
 
 def _own_tool(spec: str) -> Own:

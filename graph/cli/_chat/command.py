@@ -1,5 +1,6 @@
 """`nodespan chat`: its arguments and its help."""
 
+import shlex
 import sys
 from typing import Annotated
 
@@ -7,12 +8,13 @@ import typer
 
 from .._terminal.exit import bad_value, reporting
 from .._terminal.output import Output
-from .choices import ECHO, choose_model, choose_tools, whole_number
+from .choices import ECHO, Agent, Graph, Measures, choose_agent, choose_graph, seconds, whole_number
 from .display import Display
 from .prompt import single_prompt
 
 
 def chat(  # noqa: PLR0913 - each is an option of the command
+    context: typer.Context,
     prompt: Annotated[
         str | None,
         typer.Argument(metavar="PROMPT", help="What to say. Without it, see above."),
@@ -50,6 +52,34 @@ def chat(  # noqa: PLR0913 - each is an option of the command
             help="Let echo answer with N characters; all by default.",
         ),
     ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            parser=whole_number,
+            help="How many tokens an answer may have; 512 for a file by default.",
+        ),
+    ] = None,
+    graph: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:NAME",
+            help="Talk to a graph of your own instead of a model: compiled, with messages in its "
+            "state, or a function that makes one.",
+        ),
+    ] = None,
+    prices: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="A TOML file of what a million tokens cost: the trace has a cost."
+        ),
+    ] = None,
+    stall_threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", parser=seconds, help="How long a wait may be before it is a stall."
+        ),
+    ] = None,
     no_trace: Annotated[bool, typer.Option("--no-trace", help="Do not show the trace.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print answer and spans as one JSON document.")
@@ -61,15 +91,24 @@ def chat(  # noqa: PLR0913 - each is an option of the command
     """Talk to a chat model inside a LangGraph graph, and see the trace of each answer.
 
     With a prompt, as the argument or on standard input, it answers once. Without one, on a
-    terminal, it is a conversation: Ctrl-C stops an answer, Ctrl-D ends it.
+    terminal, it is a conversation: Ctrl-C stops an answer, Ctrl-D ends it. `/help` says more.
 
     OpenTelemetry's own variables say where traces go besides the terminal, such as
     `OTEL_EXPORTER_OTLP_ENDPOINT`.
 
     The exit code is 0, or 1 for a failed run, 2 for bad usage, 130 for Ctrl-C.
     """
-    choice = choose_model(model, n=n, model_name=model_name)
-    tools = choose_tools(tool or ())
+    if context.args:
+        words = shlex.quote(" ".join((prompt or "", *context.args)))
+        message = f"there is an extra argument; several words need quotes: nodespan chat {words}"
+        raise bad_value("PROMPT", message)
+    choice: Agent | Graph
+    if graph is not None:
+        own = {"--model": model != ECHO, "--model-name": model_name, "--tool": tool}
+        choice = choose_graph(graph, {**own, "--n": n, "--max-tokens": max_tokens})
+    else:
+        choice = choose_agent(model, tool or (), n=n, model_name=model_name, tokens=max_tokens)
+    measures = Measures(prices, stall_threshold)
     text = single_prompt(prompt)
     if text is None and as_json:
         raise bad_value("--json", "one document needs one prompt")
@@ -77,5 +116,5 @@ def chat(  # noqa: PLR0913 - each is an option of the command
     with reporting(traceback=traceback):
         from .talk import talk  # noqa: PLC0415 - takes seconds, which `--help` need not wait for
 
-        code = talk(choice, tools, text, display)
+        code = talk(choice, measures, text, display)
     raise typer.Exit(code)

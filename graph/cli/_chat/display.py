@@ -1,17 +1,17 @@
-"""What a turn looks like: the answer, the trace beneath it, and what went wrong."""
+"""What a turn looks like: answer, trace and what went wrong, or one JSON document of them."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
+from ....telemetry.console import TraceTree
 from .._terminal.exit import report
-from .._terminal.plain_text import plain
-from .._terminal.trace_tree import TraceTree
-from .document import as_text, document
+from .._terminal.plain_text import escaped_in_json, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .._terminal.output import Output
     from .turn import Turn
 
+_EMPTY = "the answer is empty"
 _NO_SPANS = "no span was recorded: look at OTEL_SDK_DISABLED and OTEL_TRACES_SAMPLER"
 
 
@@ -51,6 +52,10 @@ class Display:
             self.output.write_exactly(as_text(content, ascii_only=not self.output.is_unicode))
         else:
             self.output.end_line()
+            if turn.outcome == "cancelled":
+                self.output.leave_echo()
+            if turn.outcome == "ok" and not turn.answer.strip():
+                self.note(_EMPTY)
             self._show_trace(spans, beneath_answer=bool(turn.answer))
         if turn.error:
             report(turn.error, traceback=self.traceback)
@@ -69,3 +74,20 @@ class Display:
         """Say something that is neither answer nor trace."""
         note = Text(plain(text), style="dim")
         Console(stderr=True, soft_wrap=True, highlight=False).print(note)
+
+
+def document(turn: Turn, spans: Sequence[SpanRecord]) -> dict[str, Any]:
+    """Put together what came of *turn*: answer, outcome, error if there was one, and spans."""
+    error = turn.error
+    return {
+        "answer": turn.answer,
+        "outcome": turn.outcome,
+        **({"error": {"type": type(error).__name__, "message": str(error)}} if error else {}),
+        "trace_id": spans[0].trace_id if spans else None,
+        "spans": [span.to_json() for span in spans],
+    }
+
+
+def as_text(content: dict[str, Any], *, ascii_only: bool = False) -> str:
+    """Write *content* for programs that people look over the shoulder of."""
+    return escaped_in_json(json.dumps(content, indent=2, ensure_ascii=ascii_only)) + "\n"

@@ -35,8 +35,12 @@ _SOURCES: Final = {
 _MAX_TOKENS: Final = 512
 
 
-def make_model(choice: ModelChoice) -> ChatModel:
+def make_model(choice: ModelChoice, max_tokens: int | None = None) -> ChatModel:
     """Make the chat model that was chosen.
+
+    Args:
+        choice: Which.
+        max_tokens: How many an answer may have; `None` where that is not said.
 
     Raises:
         typer.BadParameter: The choice is none after all.
@@ -46,23 +50,24 @@ def make_model(choice: ModelChoice) -> ChatModel:
         case Echo(n):
             return EchoChatModel(n=n)
         case File(path):
-            return _local(path)
+            return _local(path, max_tokens or _MAX_TOKENS)
         case Endpoint(url, model_name):
-            return _remote(url, model_name)
+            return _remote(url, model_name, max_tokens)
         case Own():
-            return _own(choice)
+            own = _own(choice)
+            return own if max_tokens is None else own.bind(max_tokens=max_tokens)
 
 
-def _local(path: Path) -> ChatModel:
+def _local(path: Path, max_tokens: int) -> ChatModel:
     try:
-        return LlamaCppChatModel(model_path=str(path), max_tokens=_MAX_TOKENS)
+        return LlamaCppChatModel(model_path=str(path), max_tokens=max_tokens)
     except ModelFileError as error:
         raise bad_value(MODEL, str(error)) from error
 
 
-def _remote(url: str, model_name: str) -> ChatModel:
+def _remote(url: str, model_name: str, max_tokens: int | None) -> ChatModel:
     try:
-        return OpenAICompatibleChatModel(base_url=url, model_name=model_name)
+        return OpenAICompatibleChatModel(base_url=url, model_name=model_name, max_tokens=max_tokens)
     except ValidationError as error:
         # Without the value, which may be a key, or an address that holds one.
         place, message = _first(error)

@@ -24,7 +24,7 @@ def single_prompt(argument: str | None) -> str | None:
         typer.BadParameter: The prompt is empty, too long, or no text.
     """
     if argument is not None:
-        return _checked(argument)
+        return _checked(_decoded(argument))
     if sys.stdin is not None and sys.stdin.isatty():
         return None
     return _checked(_piped())
@@ -44,7 +44,7 @@ def typed_prompts(output: Output) -> Iterator[str]:
             output.write("\n")
             continue
         if line.strip():
-            yield line
+            yield _decoded(line)
 
 
 def _ask(output: Output) -> str:
@@ -67,6 +67,14 @@ def _piped() -> str:
         return given.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
         raise _bad_prompt(_not_text(error.object[error.start], error.start)) from error
+
+
+def _decoded(text: str) -> str:
+    """Return text that Python has read in a locale without UTF-8 as what its bytes are."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode()
+    except UnicodeError:
+        return text
 
 
 def _checked(prompt: str) -> str:

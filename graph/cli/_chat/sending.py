@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 
 import typer
 
-from ....telemetry import ConfigurationError, configure
+from ....telemetry import ConfigurationError, TelemetryConfig, configure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ....telemetry import SpanCollector, Telemetry
+    from .choices import Measures
 
 _SECONDS: Final = 1.5
 """How long sending may take in the end; a request that is under way gets a little more."""
@@ -27,15 +28,19 @@ _SDK: Final = "opentelemetry"
 _EXPORTERS: Final = f"{_SDK}.exporter"
 _SPAN_EXPORTER: Final = f"{_EXPORTERS}.otlp.proto.http.trace_exporter"
 _MAX_REASON: Final = 100
+_SERVICE_NAME: Final = "nodespan"
 
 
 @contextmanager
-def sending(collector: SpanCollector, note: Callable[[str], None]) -> Iterator[Telemetry]:
+def sending(
+    collector: SpanCollector, note: Callable[[str], None], measures: Measures
+) -> Iterator[Telemetry]:
     """Set OpenTelemetry up as the `OTEL_*` variables say, and let go of it in the end.
 
     Args:
         collector: Gets every span, wherever else they go.
         note: Is told once, in the end, how many spans could not be sent, where to, and why.
+        measures: What telemetry is to go by.
 
     Raises:
         typer.BadParameter: A variable has a value that cannot work.
@@ -45,7 +50,12 @@ def sending(collector: SpanCollector, note: Callable[[str], None]) -> Iterator[T
     logging.getLogger(_SPAN_EXPORTER).addHandler(reason)
     # What the command itself prints goes to standard output, and may be read by a program.
     try:
-        telemetry = configure(span_processors=[collector], console=sys.stderr)
+        config = TelemetryConfig(
+            service_name=_service_name(os.environ),
+            prices=measures.prices,
+            stall_threshold=measures.stall_threshold,
+        )
+        telemetry = configure(config, span_processors=[collector], console=sys.stderr)
     except ConfigurationError as error:
         raise typer.BadParameter(str(error)) from error
     try:
@@ -56,6 +66,13 @@ def sending(collector: SpanCollector, note: Callable[[str], None]) -> Iterator[T
         if telemetry.unsent:
             why = reason.text or "no answer in time"
             note(_not_sent(telemetry.unsent, _endpoint(os.environ), why))
+
+
+def _service_name(environ: Mapping[str, str]) -> str | None:
+    """Return the command's name, unless the user has given it another."""
+    attributes = environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    is_named = environ.get("OTEL_SERVICE_NAME") or "service.name=" in attributes
+    return None if is_named else _SERVICE_NAME
 
 
 def _quiet(log: str) -> None:

@@ -20,7 +20,7 @@ from ....telemetry import SpanCollector, SpanRecord
 from ..._agent import Agent, build_agent
 from ..._chat_model import ChatModel
 from .._terminal.exit import bad_value
-from .choices import TOOL
+from .choices import TOOL, Measures
 from .sending import sending
 from .threads import AbandonableThreads
 from .turn import Turn, take_turn
@@ -28,22 +28,36 @@ from .turn import Turn, take_turn
 AGENT_NAME = "assistant"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Session:
-    """Takes turns with one agent; made by `open_session`."""
+    """Takes turns with one agent; made by `open_session`.
+
+    Args:
+        agent: The agent, or another graph.
+        config: Of the next turn.
+        collector: Gets the spans.
+        runner: Runs the turns.
+        handler: Traces them.
+        is_own: Whether the agent is the command's own, whose history it can write.
+    """
 
     agent: Agent
     config: RunnableConfig
     collector: SpanCollector
     runner: asyncio.Runner
     handler: BaseCallbackHandler
+    is_own: bool = True
 
     def ask(self, prompt: str, write: Callable[[str], None]) -> Turn:
         """Take a turn; its answer goes to *write* piece by piece. See `take_turn`."""
         config: RunnableConfig = {**self.config, "callbacks": [self.handler]}
+        before = self.config if self.is_own or not self.agent.checkpointer else self._here()
         turn = take_turn(self.runner, self.agent, prompt, config, write)
-        if turn.outcome != "ok" and self.agent.checkpointer:
-            self._settle(turn)
+        if self.agent.checkpointer and self.is_own:
+            if turn.outcome != "ok":
+                self._settle(turn)
+        elif self.agent.checkpointer:
+            self.config = before if turn.outcome != "ok" else _thread(self.config)
         return turn
 
     def take_spans(self) -> list[SpanRecord]:
@@ -51,6 +65,15 @@ class Session:
         spans = sorted(self.collector.records(), key=lambda span: span.start_ns)
         self.collector.clear()
         return spans
+
+    def _here(self) -> RunnableConfig:
+        """Return a config that goes on from the state as it is now, whatever becomes of it.
+
+        A turn that failed, or was stopped, is forgotten so: of a graph that is not the command's
+        own nobody knows how to mend its state.
+        """
+        now = self.runner.run(self.agent.aget_state(self.config)).config
+        return now if "checkpoint_id" in now["configurable"] else _new_thread()
 
     def _settle(self, turn: Turn) -> None:
         """Leave no question without an answer in the history, nor a call of a tool.
@@ -88,18 +111,29 @@ def make_agent(model: ChatModel, tools: Sequence[BaseTool], *, remembers: bool) 
 
 
 @contextmanager
-def open_session(agent: Agent, note: Callable[[str], None]) -> Iterator[Session]:
+def open_session(
+    agent: Agent, note: Callable[[str], None], measures: Measures, *, is_own: bool
+) -> Iterator[Session]:
     """Open a session with *agent*, traced as the `OTEL_*` variables say; close all of it after.
 
     Args:
-        agent: The agent.
+        agent: The agent, or another graph.
         note: Is told what went wrong beside the answers.
+        measures: What telemetry is to go by.
+        is_own: Whether the agent is the command's own.
     """
     # The trace and the error say what this logger would say on standard error once more.
     logging.getLogger("nodespan.telemetry.runs").addHandler(logging.NullHandler())
     collector = SpanCollector()
-    thread: RunnableConfig = {"configurable": {"thread_id": str(uuid4())}}
-    config: RunnableConfig = thread if agent.checkpointer else {}
-    with sending(collector, note) as telemetry, asyncio.Runner() as runner:
+    config: RunnableConfig = _new_thread() if agent.checkpointer else {}
+    with sending(collector, note, measures) as telemetry, asyncio.Runner() as runner:
         runner.get_loop().set_default_executor(AbandonableThreads())
-        yield Session(agent, config, collector, runner, telemetry.handler())
+        yield Session(agent, config, collector, runner, telemetry.handler(), is_own)
+
+
+def _new_thread() -> RunnableConfig:
+    return {"configurable": {"thread_id": str(uuid4())}}
+
+
+def _thread(config: RunnableConfig) -> RunnableConfig:
+    return {"configurable": {"thread_id": config["configurable"]["thread_id"]}}

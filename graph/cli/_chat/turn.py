@@ -11,11 +11,11 @@ from uuid import uuid4
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from .._terminal.output import OutputLostError
+from .graphs import nodes_of_tools
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable
 
-    from langchain_core.messages import BaseMessage
     from langchain_core.runnables import RunnableConfig
     from langgraph.graph import MessagesState
 
@@ -77,6 +77,13 @@ def take_turn(
     On an event loop, because a model can be stopped in the middle of an answer only there: sync,
     LangGraph waits for the node's thread.
 
+    Args:
+        runner: Runs it.
+        agent: The agent, or another graph with messages in its state.
+        prompt: The question.
+        config: Of the call.
+        write: Is given the answer, piece by piece.
+
     Raises:
         OutputLostError: *write* raised it; the run was abandoned.
     """
@@ -98,21 +105,20 @@ async def _stream(
     asked: MessagesState = {"messages": [turn.question]}
     answering = agent.astream(asked, config, stream_mode=["messages", "values"])
     state: dict[str, Any] = {}
+    # What a tool says is no answer, nor what a model does that a tool asks.
+    silent = nodes_of_tools(agent)
     # A generator, whatever LangGraph's annotation says: closed, it ends the run at once.
     async with aclosing(cast("AsyncGenerator[Any, None]", answering)) as parts:
         async for mode, part in parts:
             if mode == "values":
                 state = part
-            elif _is_answer(*part):
-                message, metadata = part
+                continue
+            message, metadata = part
+            if isinstance(message, AIMessage) and metadata["langgraph_node"] not in silent:
                 write(turn.take(message.text, metadata["langgraph_step"]))
     if "__interrupt__" in state:
         raise NobodyToAskError
-    last = state["messages"][-1]
-    if isinstance(last, ToolMessage):  # of a tool whose result is the answer
+    last = (state.get("messages") or [None])[-1]
+    # A tool's result may be the answer, and so may what a node has put into the state itself.
+    if isinstance(last, ToolMessage) or (isinstance(last, AIMessage) and not turn.pieces):
         write(turn.take(last.text, "result"))
-
-
-def _is_answer(message: BaseMessage, metadata: Mapping[str, Any]) -> bool:
-    """Whether the agent's model says it, and not one that a tool asks, nor a tool itself."""
-    return isinstance(message, AIMessage) and metadata["langgraph_node"] == "model"

@@ -1,12 +1,15 @@
 """Standard output: the answer as it comes, and what rich renders."""
 
 import io
+import json
+import math
 import os
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
 
-from .plain_text import plain_lines
+from .plain_text import escaped_in_json, plain_lines
 
 _WIDE = 10_000
 """Columns of a pipe, where nothing is cut or wrapped."""
@@ -54,9 +57,24 @@ class Output:
             self._at_line_start = text.endswith("\n")
             self._write(text)
 
+    def write_json(self, content: Mapping[str, Any]) -> None:
+        """Write one JSON document on a line of its own."""
+        ascii_only = not self.is_unicode
+        try:
+            text = json.dumps(content, ensure_ascii=ascii_only, default=str, allow_nan=False)
+        except ValueError:  # JSON has no number for what is none
+            content = _finite(content)
+            text = json.dumps(content, ensure_ascii=ascii_only, default=str, allow_nan=False)
+        self.write_exactly(escaped_in_json(text) + "\n")
+
     def end_line(self) -> None:
         """Begin a new line, unless the last one has ended."""
         if not self._at_line_start:
+            self.write("\n")
+
+    def leave_echo(self) -> None:
+        """Begin a new line where a terminal shows `^C` on this one."""
+        if self.is_terminal:
             self.write("\n")
 
     def show(self, rendered: RenderableType) -> None:
@@ -80,3 +98,11 @@ class Output:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stream.fileno())
         os.close(nowhere)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,1 +1,1 @@
-"""What the journal holds: `nodespan traces`, `nodespan trace` and `nodespan doctor`."""
+"""What the journal holds: `nodespan traces` and `nodespan trace`."""

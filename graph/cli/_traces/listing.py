@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 from rich.text import Text
 
-from .._terminal.duration import duration
+from ....telemetry.console import (
+    NAME_WIDTH,
+    duration,
+    left_out,
+    styled_outcome,
+    when,
+    width_of,
+)
 from .._terminal.plain_text import plain
-from .._terminal.trace_tree import styled_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +25,14 @@ if TYPE_CHECKING:
     from ....telemetry.journal import TraceRecord
 
 _SHOWN_DIGITS: Final = 12
+# On a terminal of fewer columns ids and times are shorter.
+_NARROW: Final = 100
+_FEW_DIGITS: Final = 8
+_SHORTEST_NAME: Final = 12
+_LONG: Final = "%Y-%m-%d %H:%M:%S"
+_SHORT: Final = "%m-%d %H:%M:%S"
+# What is left out first where the terminal is narrow.
+_LEAST: Final = ("stalls", "tokens in", "cost", "out", "conversation", "first chunk")
 
 
 class TraceList:
@@ -33,22 +46,36 @@ class TraceList:
         self._traces = traces
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield _table(self._traces, ascii_only=options.ascii_only)
+        yield _table(self._traces, options.max_width, ascii_only=options.ascii_only)
 
 
-def _table(traces: Sequence[TraceRecord], *, ascii_only: bool) -> Table:
+def _table(traces: Sequence[TraceRecord], room: int, *, ascii_only: bool) -> Table:
+    is_narrow = room < _NARROW
     columns = [column for column in _columns(ascii_only=ascii_only) if any(map(column[2], traces))]
+    started = [when(trace.started_at, _SHORT if is_narrow else _LONG) for trace in traces]
+    names = [plain(trace.name) for trace in traces]
+    digits = _FEW_DIGITS if is_narrow else _SHOWN_DIGITS
+    widths = {
+        "trace": digits + 2,
+        "started": width_of("started", started),
+        "name": min(width_of("name", names), NAME_WIDTH),
+        **{head: width_of(head, (str(of(one)) for one in traces)) for head, _, of in columns},
+    }
+    out = left_out(widths, room, _LEAST)
+    columns = [column for column in columns if column[0] not in out]
+    others = sum(widths[head] for head in ("trace", "started", *(column[0] for column in columns)))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("trace", no_wrap=True, style="dim")
     table.add_column("started", no_wrap=True)
-    table.add_column("name", no_wrap=True, overflow="ellipsis", min_width=12)
+    most = max(room - others, _SHORTEST_NAME)
+    table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=most)
     for header, justify, _ in columns:
         table.add_column(header, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # rich's literal
-    for trace in traces:
+    for trace, start, name in zip(traces, started, names, strict=True):
         table.add_row(
-            trace.trace_id[:_SHOWN_DIGITS],
-            f"{datetime.fromtimestamp(trace.started_at / 1e9).astimezone():%Y-%m-%d %H:%M:%S}",
-            Text(plain(trace.name), no_wrap=True, overflow="ellipsis"),
+            trace.trace_id[:digits],
+            start,
+            Text(name, no_wrap=True, overflow="ellipsis"),
             *(of(trace) for _, _, of in columns),
         )
     return table

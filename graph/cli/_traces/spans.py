@@ -1,19 +1,33 @@
-"""A trace of the journal as the spans that a tree is drawn of, and as one JSON document."""
+"""A trace of the journal as a tree, and as one JSON document."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ....telemetry import SpanRecord
+from ....telemetry import EventRecord, LinkRecord, SpanRecord
+from ....telemetry.console import Details, TraceTree
 
 if TYPE_CHECKING:
-    from ....telemetry.journal import JournalSpan, JournalTrace, TraceRecord
+    from ....telemetry.journal import (
+        EventOfSpan,
+        JournalSpan,
+        JournalTrace,
+        LinkOfSpan,
+        TraceRecord,
+    )
 
 
-def span_records(trace: JournalTrace) -> list[SpanRecord]:
-    """Return the spans of a trace, those that are running among them."""
-    return [_span_record(span) for span in trace.spans]
+def tree(trace: JournalTrace, now: int, *, shows_all: bool = False) -> TraceTree:
+    """Return the tree of a trace, those of its spans that are running among them.
+
+    Args:
+        trace: that is shown.
+        now: in ns since 1970.
+        shows_all: whether each attribute and event is shown.
+    """
+    last = {each.span_id: each.last_chunk_at for each in trace.spans if each.last_chunk_at}
+    return TraceTree([_span_record(span) for span in trace.spans], Details(now, last, shows_all))
 
 
 def summary(trace: TraceRecord) -> dict[str, Any]:
@@ -23,13 +37,17 @@ def summary(trace: TraceRecord) -> dict[str, Any]:
 
 def document(trace: JournalTrace) -> dict[str, Any]:
     """Return a trace with its spans, for programs: all of `JournalTrace`."""
-    spans = [{**asdict(span), "duration": span.duration} for span in trace.spans]
+    spans = [span_document(span) for span in trace.spans]
     return {**summary(trace.summary), "span_list": spans, "dropped_spans": trace.dropped}
 
 
+def span_document(span: JournalSpan) -> dict[str, Any]:
+    """Return a span for programs: all of `JournalSpan`, and `duration`."""
+    return {**asdict(span), "duration": span.duration}
+
+
 def _span_record(span: JournalSpan) -> SpanRecord:
-    progress: dict[str, Any] = {"nodespan.stream.chunks": span.chunks} if span.chunks else {}
-    attributes: dict[str, Any] = {**progress, **span.attributes}
+    attributes: dict[str, Any] = {**_progress(span), **span.attributes}
     if span.ended_at is not None and span.outcome != "ok":
         attributes.setdefault("nodespan.outcome", span.outcome)
     return SpanRecord(
@@ -43,6 +61,21 @@ def _span_record(span: JournalSpan) -> SpanRecord:
         status=span.status,
         status_description=None,
         attributes=attributes,
-        events=(),
-        links=(),
+        events=tuple(EventRecord(each.name, each.at, _plain(each)) for each in span.events),
+        links=tuple(LinkRecord(each.trace_id, each.span_id, _plain(each)) for each in span.links),
     )
+
+
+def _progress(span: JournalSpan) -> dict[str, Any]:
+    """Return what is known of a stream that goes on, or was lost, as attributes of its end."""
+    if not span.chunks or span.first_chunk_at is None:
+        return {}
+    first = (span.first_chunk_at - span.started_at) / 1e9
+    return {
+        "nodespan.stream.chunks": span.chunks,
+        "gen_ai.response.time_to_first_chunk": first,
+    }
+
+
+def _plain(part: EventOfSpan | LinkOfSpan) -> dict[str, Any]:
+    return dict(part.attributes)

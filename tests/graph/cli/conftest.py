@@ -1,6 +1,7 @@
 """What the command's tests share: ways to run it, and servers that do not do what it wants."""
 
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from nodespan.graph.cli import main
+from nodespan.telemetry import OpenTelemetryCallbackHandler
 from support.command import Piped, Result, Running, Server, Terminal, content
+from support.recording import Recording
 from support.refusing import Refusing
 
 
@@ -35,6 +39,45 @@ def nodespan(server: Server) -> Callable[..., Result]:
                 return Result(server.exit_code(process), content(out), content(err))
 
     return run
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Result]:
+    """Run the command in this process: it reads a journal, which changes nothing here."""
+
+    def run(*arguments: str) -> Result:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["nodespan", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = capsys.readouterr()
+        assert isinstance(left.value.code, int)
+        return Result(left.value.code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Iterator[Recording]:
+    """A journal that this process writes into."""
+    made = Recording(tmp_path / "journal.db")
+    yield made
+    made.writer.stop(10)
+
+
+@pytest.fixture
+def recorded(recording: Recording) -> Callable[..., dict[str, Any]]:
+    """Return what makes the config of a call, whose runs are recorded, with content if asked."""
+
+    def config(capture: str = "SPAN_ONLY", **settings: Any) -> dict[str, Any]:
+        handler = OpenTelemetryCallbackHandler(
+            tracer_provider=recording.provider, capture_content=capture, **settings
+        )
+        return {"callbacks": [handler]}
+
+    return config
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import pytest
 Nodespan = Callable[..., Any]
 
 OPTIONS = {
-    *("--model", "--model-name", "--tool", "--n"),
+    *("--model", "--model-name", "--tool", "--n", "--max-tokens", "--graph"),
+    *("--prices", "--stall-threshold"),
     *("--no-trace", "--json", "--traceback", "--help"),
 }
 AT = ["--model", "http://127.0.0.1:1/v1"]

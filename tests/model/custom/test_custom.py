@@ -6,8 +6,6 @@ import asyncio
 import contextvars
 import gc
 import pickle
-import subprocess
-import sys
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -255,10 +253,9 @@ print(next(streams[0]).content, next(streams[1]).content)
 """
 
 
-def test_the_interpreter_exits_cleanly_with_streams_open() -> None:
+def test_the_interpreter_exits_cleanly_with_streams_open(run_program: Any) -> None:
     """A program that ends with streams open ends at once, closes them, and says nothing."""
-    command = [sys.executable, "-c", _LEAVES_STREAMS_OPEN]
-    result = subprocess.run(command, capture_output=True, timeout=30, check=False, text=True)
+    result = run_program(_LEAVES_STREAMS_OPEN)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines() == ["a a", "closed"]
 
@@ -693,6 +690,44 @@ def test_a_cache_does_not_know_secrets() -> None:
     assert first == second
     assert "planted" not in first
     assert "SECRET" not in first
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("password: planted-1", "password: planted-2"),
+        (["use", {"token": "planted-1"}], ["use", {"token": "planted-2"}]),
+        ([("Authorization", "planted-1")], [("Authorization", "planted-2")]),
+        (AIMessageChunk("token = planted-1"), AIMessageChunk("token = planted-2")),
+    ],
+)
+def test_a_cache_tells_apart_what_is_hidden(one: Any, other: Any) -> None:
+    """Texts that differ in what looks like a credential are others; equal ones are equal."""
+    for key_of in (
+        lambda value: Templated(template=value)._get_llm_string(),
+        lambda value: Configured(config=value)._get_llm_string(),
+        lambda value: Revealing()._get_llm_string(options={"o": value}),
+        lambda value: Revealing()._get_llm_string(stop=[str(value)]),
+    ):
+        key = key_of(one)
+        assert key == key_of(one)
+        assert key != key_of(other)
+        assert "planted" not in key
+
+
+def test_what_a_key_of_a_cache_hides_cannot_be_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its digest is another in every process; a model that hides nothing has one key in all."""
+    hiding, plain = Templated(template="password: planted-1"), Templated(template="a")
+    before = hiding._get_llm_string(), plain._get_llm_string()
+    monkeypatch.setattr("nodespan.model._custom.cache_key._KEY", b"of another process")
+    assert hiding._get_llm_string() != before[0]
+    assert plain._get_llm_string() == before[1]
+
+
+def test_whether_there_is_a_key_is_no_secret() -> None:
+    """A switch that is named as a credential is part of what identifies a model."""
+    params = Configured(config={"use_token": True, "token": "planted"})._identifying_params
+    assert params["config"] == {"use_token": True}
 
 
 class Housed(Shouting):

@@ -82,6 +82,7 @@ async def test_it_does_not_block_the_event_loop(model: LlamaCppChatModel) -> Non
     assert ticks > 5
 
 
+@pytest.mark.end_to_end  # four answers of a real model
 async def test_sync_equals_async(model: LlamaCppChatModel) -> None:
     """At temperature 0 the same text comes back, whichever way it is asked for."""
     expected = model.invoke("Hello").text
@@ -90,6 +91,7 @@ async def test_sync_equals_async(model: LlamaCppChatModel) -> None:
     assert "".join([chunk.text async for chunk in model.astream("Hello")]) == expected
 
 
+@pytest.mark.end_to_end  # six answers of a real model
 async def test_several_calls_at_once(model: LlamaCppChatModel) -> None:
     """More calls than the model has room for are all answered."""
     answers = await model.abatch(["Hello"] * 6)
@@ -132,6 +134,7 @@ def test_a_call_may_change_the_parameters(model: LlamaCppChatModel) -> None:
     assert model.invoke("Hello").usage_metadata["output_tokens"] == 6
 
 
+@pytest.mark.end_to_end  # four answers of a real model
 def test_a_seed_makes_answers_repeatable(model: LlamaCppChatModel) -> None:
     """The same seed gives the same answer, other seeds give others."""
     texts = [model.invoke("Hi", temperature=1.5, seed=seed).text for seed in (7, 8, 7, 9)]
@@ -252,6 +255,7 @@ print(next(stream).content)
 """
 
 
+@pytest.mark.end_to_end  # a process that loads a real model
 def test_the_interpreter_exits_cleanly_in_mid_stream(smollm2: Path) -> None:
     """A program that ends while an answer is generated ends at once, and without a word."""
     command = [sys.executable, "-c", _LEAVES_A_STREAM_OPEN, str(smollm2)]
@@ -275,6 +279,7 @@ sys.exit(status)
 """
 
 
+@pytest.mark.end_to_end  # a process that loads a real model twice
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS and Windows do not fork safely at all")
 def test_a_forked_child_answers_too(smollm2: Path) -> None:
     """A child of a fork, made in mid-stream, answers as its parent does."""

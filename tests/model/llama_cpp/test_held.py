@@ -56,9 +56,14 @@ def test_what_cannot_be_held_is_refused_by_name(smollm2: Path, annotation: Any, 
     "annotation",
     [
         Annotated[str, Field(pattern="^[0-9]{3}$")],
-        Annotated[int, Field(ge=3, le=5)],
-        Annotated[str, Field(min_length=2, max_length=4)],
-        float,
+        *(
+            pytest.param(each, marks=pytest.mark.end_to_end)  # an answer of a real model each
+            for each in (
+                Annotated[int, Field(ge=3, le=5)],
+                Annotated[str, Field(min_length=2, max_length=4)],
+                float,
+            )
+        ),
     ],
 )
 def test_what_is_held_is_held(smollm2: Path, annotation: Any) -> None:
@@ -77,6 +82,7 @@ class Tree(BaseModel):
     children: list[Tree] = Field(default_factory=list, max_length=1)
 
 
+@pytest.mark.end_to_end  # up to 256 tokens of a real model
 def test_a_recursive_schema_is_held(smollm2: Path) -> None:
     """Its references go into the grammar, for data and for a tool's arguments."""
 

@@ -74,6 +74,7 @@ def test_json_mode_gives_json(model: LlamaCppChatModel) -> None:
     assert isinstance(parse_partial_json(str(answer.text)), dict)
 
 
+@pytest.mark.end_to_end  # four answers each of a real model
 @pytest.mark.parametrize("limit", [8, 14, 20])
 def test_an_answer_that_is_cut_off_runs_no_tool(smollm2: Path, limit: int) -> None:
     """A real model that runs out of tokens in the middle of a call has not called anything."""

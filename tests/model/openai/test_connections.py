@@ -181,10 +181,10 @@ def test_a_pickled_model_makes_its_own_connections(server: HostileServer) -> Non
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_process_makes_its_own_connections(
-    server: HostileServer, run_python: Callable[..., subprocess.CompletedProcess[str]]
+    server: HostileServer, run_program: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     """A child's calls do not touch the connections of its parent."""
-    result = run_python(_FORKS, server.url)
+    result = run_program(_FORKS, server.url)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.split() == ["Hello", "Hello", "Hello"]
     assert server.connections == 2
@@ -204,11 +204,11 @@ print(answer, flush=True)  # not both at once: a line may be written in two part
 
 
 def test_a_program_ends_quietly(
-    server: HostileServer, run_python: Callable[..., subprocess.CompletedProcess[str]]
+    server: HostileServer, run_program: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     """With answers half read, a stream left open, and warnings as errors."""
     server.replies = [_endless]
-    result = run_python(_LEAVES, server.url)
+    result = run_program(_LEAVES, server.url)
     assert (result.returncode, result.stderr) == (0, "")
     server.until_connections_are(0)
 

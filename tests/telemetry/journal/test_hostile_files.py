@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodespan.telemetry._journal.place import network_filesystem
-from nodespan.telemetry._journal.schema import VERSION
+from nodespan.telemetry._journal.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from nodespan.telemetry.journal import Journal, JournalError, repair
+from support.receiving import PlayingReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,6 +108,26 @@ def test_a_newer_journal_is_left_alone(run_program: RunProgram, recording: Recor
         Journal(recording.path)
 
 
+def test_an_older_journal_is_brought_up_to_date(tmp_path: Path) -> None:
+    """A reader does so as a writer does: what stands in it is read, none of it is lost."""
+    path = tmp_path / "journal.db"
+    older = sqlite3.connect(path, isolation_level=None)
+    for statement in MIGRATIONS[1].split(";"):
+        older.execute(statement)
+    older.execute("PRAGMA user_version = 1")
+    older.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    older.execute("INSERT INTO destinations (url) VALUES ('http://a/v1/traces')")
+    older.execute("INSERT INTO traces (trace_id, started_at, name) VALUES (zeroblob(16), 1, 'old')")
+    older.close()
+    assert names(path) == {"old"}
+    with Journal(path) as journal:
+        status = journal.status()
+    assert (status.version, [each.url for each in status.backlogs]) == (
+        VERSION,
+        ["http://a/v1/traces"],
+    )
+
+
 def test_without_a_journal_spans_take_the_other_way(
     run_program: RunProgram, tmp_path: Path, otlp_receiver: object
 ) -> None:
@@ -195,6 +216,7 @@ def test_a_journal_that_is_deleted_is_made_anew(recording: Recording) -> None:
     assert names(recording.path) == {"after"}
 
 
+@pytest.mark.end_to_end  # it takes as long as SQLite waits for a lock
 def test_a_lock_that_is_held_for_long_is_waited_for(
     recording: Recording, eventually: Callable[..., None]
 ) -> None:
@@ -296,3 +318,54 @@ place._MOUNTS = Path({str(tmp_path / "mounts")!r})
     told = said(run_program(code + RUNS_ON, NODESPAN_JOURNAL=str(tmp_path / "journal.db")))
     assert "would lie on a network file system (nfs4), where SQLite loses data; set" in told
     assert not (tmp_path / "journal.db").exists()
+
+
+GONE = """
+import shutil, sys
+from pathlib import Path
+from opentelemetry._logs import SeverityNumber
+from nodespan.telemetry import TelemetryConfig, configure
+
+folder = Path(sys.argv[1])
+telemetry = configure(TelemetryConfig(log_events=True))
+tracer = telemetry.tracer_provider.get_tracer("application")
+logger = telemetry.logger_provider.get_logger("application")
+
+def make(name):
+    tracer.start_span(name).end()
+    logger.emit(body=name, severity_number=SeverityNumber.INFO)
+
+make("before")
+print(telemetry.flush(30))
+shutil.rmtree(folder)
+folder.write_text("no folder any longer")
+make("as it fails")
+telemetry.flush(1)
+make("afterwards")
+print(telemetry.flush(30), telemetry.unsent, telemetry.unsent_log_records, telemetry.journal_path)
+telemetry.shutdown()
+print("runs on")
+"""
+
+
+def test_a_journal_that_fails_late_loses_neither_spans_nor_log_records(
+    run_program: RunProgram, tmp_path: Path
+) -> None:
+    """They are sent without one: those that waited, and those that come."""
+    receiver = PlayingReceiver()
+    folder = tmp_path / "folder"
+    result = run_program(
+        GONE,
+        str(folder),
+        NODESPAN_JOURNAL=str(folder / "journal.db"),
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+        OTEL_METRICS_EXPORTER="none",
+    )
+    receiver.close()
+    assert (result.returncode, result.stdout) == (0, "True\nTrue 0 0 None\nruns on\n"), (
+        result.stderr
+    )
+    assert "cannot be opened" in result.stderr
+    expected = ["before", "as it fails", "afterwards"]
+    assert receiver.names == expected
+    assert [record.body.string_value for record in receiver.log_records] == expected

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
 
 from nodespan.telemetry.journal import Journal
 from support.receiving import PlayingReceiver
@@ -202,7 +207,7 @@ def test_a_signal_to_go_loses_nothing(tmp_path: Path, processes: Any) -> None:
         code, (str(told),), [nothing, nothing, nothing], NODESPAN_JOURNAL=str(path)
     )
     while not told.exists() or told.stat().st_size < 3_000:
-        pass
+        time.sleep(0.005)
     os.kill(process, signal.SIGTERM)
     assert processes.exit_code(process) == -signal.SIGTERM
     os.close(nothing)
@@ -256,3 +261,131 @@ parent.end()
         told = {trace.name: trace.outcome for trace in journal.traces()}
         assert journal.is_sound()
     assert told == dict.fromkeys(["parent", *(f"child {number}" for number in range(4))], "ok")
+
+
+METRICS = """
+import sys, time
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from nodespan.telemetry import TelemetryConfig, configure
+
+reader = InMemoryMetricReader()
+telemetry = configure(metric_readers=[reader])
+tracer = telemetry.tracer_provider.get_tracer("application")
+
+def values():
+    metrics = {
+        metric.name: metric.data.data_points[0].value
+        for resource in reader.get_metrics_data().resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    }
+    return [metrics[f"nodespan.{name}"] for name in NAMES]
+
+NAMES = ["spans.unsent", "journal.dropped", "journal.backlog.age"]
+for number in range(7):
+    tracer.start_span(f"span {number}").end()
+telemetry.flush(0.3)
+unsent, dropped, age = values()
+print(unsent == telemetry.unsent == 7, dropped == telemetry.dropped == 0, 0.1 < age < 60)
+"""
+
+
+def test_metrics_have_what_is_said(
+    run_program: RunProgram, hanging: PlayingReceiver, journal: str
+) -> None:
+    """What is unsent, dropped and how long the oldest waits; all is nought when all was taken."""
+    held = []
+
+    def busy_at_first(receiver: PlayingReceiver, _: object) -> Any:
+        held.append(receiver)
+        return (503, {}, b"") if len(held) == 1 else (200, {}, b"")
+
+    hanging.plays = busy_at_first
+    code = METRICS + "print(telemetry.flush(30), values(), telemetry.unsent)\n"
+    result = run_program(
+        code,
+        OTEL_EXPORTER_OTLP_ENDPOINT=hanging.endpoint,
+        OTEL_METRICS_EXPORTER="none",
+        NODESPAN_JOURNAL=journal,
+    )
+    waited = journal != "off"  # without a journal nothing has an age
+    assert result.stdout == f"True True {waited}\nTrue [0, 0, 0.0] 0\n", result.stderr
+
+
+def test_what_the_journal_drops_counts_in_the_metric(
+    run_program: RunProgram, hanging: PlayingReceiver, tmp_path: Path
+) -> None:
+    """Spans that make room before the endpoint had them are unsent for good, and dropped."""
+    code = METRICS.replace("telemetry.flush(0.3)", "telemetry.flush(0.3)\nmake_room()").replace(
+        "def values", MAKE_ROOM + "def values"
+    )
+    hanging.plays = lambda *_: (503, {}, b"")
+    code = code.replace("dropped == telemetry.dropped == 0", "dropped == telemetry.dropped == 7")
+    result = run_program(
+        code.replace("0.1 < age < 60", "age == 0"),
+        OTEL_EXPORTER_OTLP_ENDPOINT=hanging.endpoint,
+        OTEL_METRICS_EXPORTER="none",
+        NODESPAN_JOURNAL=str(tmp_path / "journal.db"),
+    )
+    assert result.stdout == "True True True\n", result.stderr
+
+
+MAKE_ROOM = """
+def make_room():
+    from nodespan.telemetry._journal.retention import Retention
+    writer = telemetry._journal._writer
+    writer._retention = Retention(most_days=0)
+    writer._housekeeping_at = 0
+    tracer.start_span("open").is_recording()
+    telemetry._journal._writer.flush(30)
+
+"""
+
+
+PARTIAL = ExportTraceServiceResponse(
+    partial_success=ExportTracePartialSuccess(rejected_spans=2)
+).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("reply", "unsent"),
+    [
+        ((200, {"Content-Type": "application/x-protobuf"}, PARTIAL), 2),
+        ((200, {"Content-Type": "text/html"}, b"<html>Log in</html>"), 5),
+        ((200, {}, b"\xff"), 5),
+        ((400, {}, b""), 5),
+        ((200, {}, b""), 0),
+    ],
+    ids=["partial", "portal", "garbage", "refused", "taken"],
+)
+def test_a_receipt_is_what_says_so(
+    run_program: RunProgram,
+    hanging: PlayingReceiver,
+    journal: str,
+    reply: tuple[int, dict[str, str], bytes],
+    unsent: int,
+) -> None:
+    """What a receiver rejected, or never answered as one, is unsent; a flush is not true then."""
+    hanging.plays = lambda *_: reply
+    result = run_program(
+        START + "make(5)\nprint(telemetry.flush(0.5), telemetry.unsent)\ntelemetry.shutdown(0)",
+        OTEL_EXPORTER_OTLP_ENDPOINT=hanging.endpoint,
+        OTEL_METRICS_EXPORTER="none",
+        NODESPAN_JOURNAL=journal,
+    )
+    assert result.stdout == f"{not unsent} {unsent}\n", result.stderr
+
+
+def test_what_was_refused_does_not_wait(
+    run_program: RunProgram, hanging: PlayingReceiver, tmp_path: Path
+) -> None:
+    """The line at the exit tells apart what the next program sends, and what nobody will."""
+    hanging.plays = lambda *_: (200, {"Content-Type": "application/x-protobuf"}, PARTIAL)
+    result = run_program(
+        START + "make(5)",
+        OTEL_EXPORTER_OTLP_ENDPOINT=hanging.endpoint,
+        OTEL_METRICS_EXPORTER="none",
+        NODESPAN_JOURNAL=str(tmp_path / "journal.db"),
+    )
+    told = [line for line in lines(result.stderr) if "the program has ended" in line]
+    assert told == ["nodespan telemetry: 2 spans were not sent: the program has ended"]

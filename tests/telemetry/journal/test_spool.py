@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,10 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from nodespan.telemetry import TelemetryConfig
+from nodespan.telemetry._journal.schema import migrate
+from nodespan.telemetry._settings.variables import Signal
 from nodespan.telemetry._setup.journal import ProcessJournal, set_up_journal
+from nodespan.telemetry._spool.endpoint import destination_of, endpoint_of
 from nodespan.telemetry.journal import Journal
 from support.receiving import OK, PlayingReceiver
 
@@ -299,3 +303,63 @@ def test_another_endpoint_gets_nothing_of_this_ones(spool: Callable[..., Spoolin
     other.close()
     assert other.names == ["span 10", "span 11"]
     assert dead.journal.unsent == 3
+
+
+def test_another_tenant_gets_nothing_of_this_ones(
+    spool: Callable[..., Spooling], receiver: PlayingReceiver
+) -> None:
+    """One URL with other credentials is another destination, and the file has none of them."""
+    receiver.plays = lambda *_: (
+        OK if receiver.headers[-1].get("x-api-key") == "theirs" else (401, {}, b"")
+    )
+    mine = spool(OTEL_EXPORTER_OTLP_HEADERS="x-api-key=my-secret")
+    mine.make(3)
+    assert not mine.journal.flush(0.3)
+    theirs = spool(OTEL_EXPORTER_OTLP_HEADERS="x-api-key=theirs")
+    theirs.make(2, first=10)
+    assert theirs.journal.flush(60)
+    assert receiver.names == ["span 10", "span 11"]
+    assert mine.journal.unsent == 3
+    with Journal(mine.path) as journal:
+        backlogs = journal.status().backlogs
+    assert [(each.url, each.spans) for each in backlogs] == [
+        (f"{receiver.endpoint}/v1/traces", 3),
+        (f"{receiver.endpoint}/v1/traces", 0),
+    ]
+    assert not any(b"my-secret" in file.read_bytes() for file in mine.path.parent.glob("journal*"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ({}, {"OTEL_EXPORTER_OTLP_TIMEOUT": "3", "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip"}, True),
+        (
+            {"OTEL_EXPORTER_OTLP_HEADERS": "a=1,b=2"},
+            {"OTEL_EXPORTER_OTLP_HEADERS": "b=2,A=1"},
+            True,
+        ),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "a=1"}, {"OTEL_EXPORTER_OTLP_HEADERS": "a=2"}, False),
+        ({"OTEL_EXPORTER_OTLP_LOGS_HEADERS": "a=1"}, {}, False),
+        ({"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "/a.pem"}, {}, False),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://me:x@a/v1/traces"}, {}, False),
+    ],
+)
+def test_who_sends_is_told_by_all_that_a_receiver_knows_him_by(
+    one: dict[str, str], other: dict[str, str], is_same: bool
+) -> None:
+    """Headers, the URL with its credentials, a certificate; not how, or with which version."""
+    numbers = []
+    connection = sqlite3.connect(":memory:")
+    migrate(connection)
+    for variables in (one, other):
+        url = variables.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://a/v1/traces")
+        environ = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url} | variables
+        endpoints = {
+            signal: endpoint_of(signal, None, None, environ)
+            for signal in (Signal.TRACES, Signal.LOGS)
+        }
+        numbers.append(destination_of(endpoints).number(connection))
+    urls = {url for (url,) in connection.execute("SELECT url FROM destinations")}
+    connection.close()
+    assert (numbers[0] == numbers[1]) == is_same
+    assert urls == {"http://a/v1/traces"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import RetryPolicy, interrupt
 from opentelemetry import trace
 
+from nodespan.telemetry import OpenTelemetryCallbackHandler
 from support.strangers import AINVOKE, ASTREAM, EVENTS_V3, INVOKE, STREAM, Call, State, Talker
 
 if TYPE_CHECKING:
@@ -243,3 +245,39 @@ def test_what_an_application_logs_with_does_not_reach_it(
         "RunLog missed an end": 1,
     }
     traced.handler.diagnostics._counts.clear()
+
+
+def test_a_stall_is_a_warning_while_it_lasts(
+    traced: Traced, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged once, before the chunk has come, with its run; the run's end counts it."""
+    seen: list[logging.LogRecord] = []
+
+    def wait(_: Any, given: int) -> None:
+        deadline = time.monotonic() + 10
+        while given == 1 and not seen and time.monotonic() < deadline:
+            seen.extend(lines(caplog, "stream stalled"))
+
+    handler = OpenTelemetryCallbackHandler(
+        tracer_provider=traced.tracer_provider, stall_threshold=0.05
+    )
+    list(Talker(answer="one two three", looks=wait).stream("hello", {"callbacks": [handler]}))
+    (stalled,) = lines(caplog, "stream stalled")
+    assert seen == [stalled]
+    assert stalled.levelno == logging.WARNING
+    fields = vars(stalled)
+    assert (fields["run"], fields["chunk"]) == ("chat talker", 1)
+    assert fields["waited"] > 0.05
+    (ended,) = lines(caplog, "run ended")
+    assert vars(ended)["stalls"] == 1
+
+
+def test_where_nobody_listens_nothing_watches(traced: Traced, monkeypatch: Any) -> None:
+    """Without a handler for warnings no thread looks at streams."""
+    monkeypatch.setattr(logging.getLogger(LOGGER), "propagate", False)
+    before = set(threading.enumerate())
+    handler = OpenTelemetryCallbackHandler(tracer_provider=traced.tracer_provider)
+    stream = Talker().stream("hello", {"callbacks": [handler]})
+    next(stream)
+    assert set(threading.enumerate()) <= before
+    list(stream)

@@ -26,6 +26,7 @@ from nodespan.telemetry import (
     configure_logging,
 )
 from nodespan.telemetry._logs.lines import diagnostics
+from support.process_state import LoggerState, undo_configure_logging
 from support.strangers import ASTREAM, STREAM, Call, State, Talker
 from support.values import VALUES
 
@@ -54,16 +55,12 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def _logging_is_what_it_was() -> Iterator[None]:
-    """Put structlog, the root logger and nodespan's back."""
-    loggers = [logging.getLogger(), logging.getLogger("nodespan")]
-    before = [(list(log.handlers), log.level, log.propagate) for log in loggers]
+    """Put structlog and the root logger back, which these tests set up as applications do."""
+    root = logging.getLogger()
+    before = LoggerState.of(root)
     yield
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-    for log, (handlers, level, propagate) in zip(loggers, before, strict=True):
-        log.handlers[:] = handlers
-        log.setLevel(level)
-        log.propagate = propagate
+    undo_configure_logging()
+    before.put_back(root)
 
 
 @pytest.fixture

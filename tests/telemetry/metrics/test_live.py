@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     RunPython = Callable[..., CompletedProcess[str]]
 
 OPEN = "nodespan.runs.open"
+OLDEST = "nodespan.runs.oldest.age"
 CHUNKS = "nodespan.stream.chunks"
 STALLED = "nodespan.streams.stalled"
 STALLS = "nodespan.stream.stalls"
@@ -60,6 +61,23 @@ def test_open_runs_are_told_by_kind() -> None:
             for point in meter.points(OPEN)
         }
     assert operations == {"workflow": "invoke_workflow", "node": None, "chat": "chat"}
+
+
+def test_the_age_of_the_oldest_open_run_is_told_by_kind() -> None:
+    """It grows while the run goes on, is that of the oldest of them, and then nothing."""
+    seen: list[dict[str, float]] = []
+
+    def ages() -> dict[str, float]:
+        return {p.attributes["nodespan.run.kind"]: p.value for p in meter.points(OLDEST)}
+
+    with metered() as meter:
+        graph = StateGraph(State)
+        graph.add_node("wait", lambda _: seen.extend((ages(), ages())))
+        graph.set_entry_point("wait")
+        graph.compile().invoke({"messages": []}, meter.config)
+        first, second = seen
+        assert 0 < first["node"] < first["workflow"] < second["workflow"]
+        assert ages() == {"workflow": 0, "node": 0}
 
 
 def test_chunks_are_told_while_they_come() -> None:
@@ -117,7 +135,7 @@ def _wait_until_stalled(meter: Metered) -> float:
     return perf_counter() - start
 
 
-@pytest.mark.parametrize("value", [0, -1, float("nan"), "2", True, None])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), "2", True])
 def test_a_threshold_must_be_a_time(value: Any) -> None:
     """A threshold that is no time above 0 is refused by name."""
     with pytest.raises(ConfigurationError, match=f"stall_threshold is {value!r}"):

@@ -74,6 +74,7 @@ NEWEST = {
     "gen_ai.execute_tool.duration",
 }
 OURS = {
+    "nodespan.runs.oldest.age",
     "nodespan.runs.open",
     "nodespan.stream.chunks",
     "nodespan.stream.tokens_per_second",

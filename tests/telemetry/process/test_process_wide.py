@@ -193,10 +193,10 @@ raise SystemExit(code)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_child_of_a_fork_traces_and_exports(
-    run_python: Callable[..., CompletedProcess[str]], otlp_receiver: Any
+    run_program: Callable[..., CompletedProcess[str]], otlp_receiver: Any
 ) -> None:
     """A fork while another thread holds every lock of ours: the child has new ones, and sends."""
     warned = "import warnings; warnings.simplefilter('ignore', DeprecationWarning)\n"
-    result = run_python(warned + FORK, OTEL_EXPORTER_OTLP_ENDPOINT=otlp_receiver.endpoint)
+    result = run_program(warned + FORK, OTEL_EXPORTER_OTLP_ENDPOINT=otlp_receiver.endpoint)
     assert (result.returncode, result.stderr) == (0, "")
     assert len(otlp_receiver.spans) == 5

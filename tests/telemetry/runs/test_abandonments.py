@@ -82,6 +82,8 @@ def drop_async(runnable: Any, given: Any, config: Any, **mode: Any) -> None:
             async for _ in runnable.astream(given, config, **mode):
                 break
             await asyncio.sleep(0.02)
+            if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(tasks, timeout=30)  # the stream's own are being closed
 
     asyncio.run(run())
 

@@ -80,7 +80,11 @@ def newest() -> Conventions:
 
 
 # Of the general conventions.
-OF_PEOPLE: Final = {"session.id": "string", "user.id": "string"}
+GENERAL: Final = {
+    "session.id": "string",
+    "user.id": "string",
+    "http.request.resend_count": "int",
+}
 
 
 def released() -> Conventions:
@@ -99,7 +103,7 @@ def released() -> Conventions:
             del attributes[added]
         attributes |= {removed: {"level": "recommended"} for removed in changes["removed"]}
     metrics = latest.metrics | legacy["metrics"]
-    types |= RELEASED["types"] | OF_PEOPLE
+    types |= RELEASED["types"] | GENERAL
     return Conventions("released", types, _by_operation(spans), metrics)
 
 
@@ -114,7 +118,7 @@ def _by_operation(spans: dict[str, Any]) -> dict[str, Any]:
 
 EDITIONS: Final = (
     released(),
-    replace(newest(), attributes=newest().attributes | OF_PEOPLE),
+    replace(newest(), attributes=newest().attributes | GENERAL),
 )
 
 
@@ -505,8 +509,9 @@ LEGACY: Final = REGISTRY["legacy"]["attributes"].keys()
 ELSEWHERE: Final = {own.LOG_RECORDS, own.METRICS}
 
 # On spans whose definition does not list them: the thread is told on each span of a run, and
-# what a store's own model is called belongs to retrieval in both editions.
-BESIDE: Final = {"gen_ai.conversation.id", "session.id", "user.id"}
+# what a store's own model is called belongs to retrieval in both editions; HTTP's own count of
+# requests that were sent again is on the model's call, which has no span of each request.
+BESIDE: Final = {"gen_ai.conversation.id", "session.id", "user.id", "http.request.resend_count"}
 
 NOT_TO_BE_HAD: Final = {
     "gen_ai.prompt.name": "LangChain tells of prompts' texts, not of their names",

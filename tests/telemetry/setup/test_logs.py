@@ -40,9 +40,9 @@ def told(value: Any) -> Any:
     return getattr(value, kind) if kind else None
 
 
-def test_log_records_go_where_spans_go(run_python: RunPython, otlp_receiver: Any) -> None:
+def test_log_records_go_where_spans_go(run_program: RunPython, otlp_receiver: Any) -> None:
     """Events, the content on them and the application's lines reach an OTLP receiver."""
-    result = run_python(
+    result = run_program(
         PROGRAM.format(config="TelemetryConfig(log_events=True, service_name='mine')", after=""),
         OTEL_EXPORTER_OTLP_ENDPOINT=otlp_receiver.endpoint,
         OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT="EVENT_ONLY",
@@ -68,7 +68,7 @@ def test_log_records_go_where_spans_go(run_python: RunPython, otlp_receiver: Any
     assert "mine" in {pair.value.string_value for pair in resource.attributes}
 
 
-def test_the_applications_own_provider_is_respected(run_python: RunPython) -> None:
+def test_the_applications_own_provider_is_respected(run_program: RunPython) -> None:
     """It gets the records, and goes on after the shutdown; no exporter is added to it."""
     before = """
 from opentelemetry import _logs
@@ -86,7 +86,7 @@ assert told[0] == "hello" and told[-1] == "later", told
 assert "on_chat_model_end" in told, told
 """
     program = before + PROGRAM.format(config="TelemetryConfig(log_events=True)", after=after)
-    result = run_python(
+    result = run_program(
         program,
         OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
         OTEL_TRACES_EXPORTER="none",

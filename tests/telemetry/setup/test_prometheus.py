@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -186,3 +187,40 @@ def test_a_port_must_be_one(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
     wrong: Any = port
     with pytest.raises(ConfigurationError, match=f"prometheus_port is '{port}'"):
         configure(TelemetryConfig(prometheus_port=wrong))
+
+
+def _asked(port: int, host: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("GET", "/metrics", headers={"Host": host})
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+@pytest.mark.usefixtures("providers_put_back")
+@pytest.mark.parametrize(
+    ("given", "variable", "told"),
+    [
+        (None, "", [421, 421, 200]),
+        (["my-service", "My-Service.ns.svc"], "", [200, 200, 200]),
+        (None, " my-service , other", [200, 421, 200]),
+        (["*"], "", [200, 200, 200]),
+        ([], "my-service", [421, 421, 200]),
+    ],
+)
+def test_who_scrapes_by_a_name_says_so(
+    given: Any, variable: str, told: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By default an endpoint answers to its own names; an argument or a variable adds some."""
+    monkeypatch.setenv("NODESPAN_PROMETHEUS_NAMES", variable)
+    with configure(TelemetryConfig(prometheus_port=0, prometheus_names=given)) as telemetry:
+        port = int(telemetry.scrape_url.rsplit(":", 1)[1].split("/")[0])
+        hosts = ["my-service:9464", "my-service.ns.svc.", "localhost"]
+        assert [_asked(port, host) for host in hosts] == told
+
+
+@pytest.mark.parametrize("names", ["my-service", ["http://my-service"], ["a b"], [""], [3], 3])
+def test_what_is_no_name_of_a_host_is_refused(names: Any) -> None:
+    """The error names it, and says what would do."""
+    with pytest.raises(ConfigurationError, match=r"prometheus_names is .*without scheme and port"):
+        configure(TelemetryConfig(prometheus_names=names))

@@ -42,3 +42,23 @@ def test_people_may_be_left_out() -> None:
 def test_nobody_is_made_up() -> None:
     """What the metadata do not have is nowhere."""
     assert told({}) == {(None, None, None)}
+
+
+TAGS = ["billing", "password=hunter2hunter2"]
+
+
+def tags_of(**settings: Any) -> set[Any]:
+    """Return the tags on each span of an agent's call."""
+    with capture_spans(**settings) as captured:
+        config: Any = {"callbacks": [captured.handler], "tags": TAGS}
+        build_agent(Talker(), name="clerk").invoke(QUESTION, config)
+    return {span.attributes.get("langchain.tags") for span in captured.spans}
+
+
+def test_tags_are_told_where_they_are_asked_for() -> None:
+    """People write in them what they like: by default they are nowhere, and secrets never."""
+    assert tags_of() == {None}
+    assert tags_of(capture_content="SPAN_ONLY") == {None}
+    ((name, secret),) = tags_of(tags=True)
+    assert name == "billing"
+    assert "hunter2" not in secret

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+CALLER = ("--model", "own_models:tool_caller")
+
 
 class TestOneShot:
     """One answer on a terminal."""
@@ -107,3 +109,31 @@ class TestConversation:
         screen.type("\x04")
 
         assert screen.end() == 0
+
+    def test_words_of_its_own(self, terminal: Any) -> None:
+        """`/help` says what there is, and `exit` ends; the model hears of neither."""
+        screen = terminal("chat", "--no-trace")
+        screen.until("/help says more.")
+        screen.until("> ")
+        screen.type("/help\n")
+        assert "Ctrl-D, exit" in screen.until("shows this")
+        screen.until("> ")
+        screen.type("/clear\n")
+        assert "there is no /clear" in screen.until("shows this")
+        screen.until("> ")
+        screen.type("exit the room\n")
+        screen.until("\nexit the room\n")
+        screen.until("> ")
+        screen.type(" exit\n")
+
+        assert screen.end() == 0
+
+    def test_ctrl_c_has_its_line(self, terminal: Any) -> None:
+        """What the terminal shows of Ctrl-C does not stand before the trace."""
+        screen = terminal("chat", "sleep cat", *CALLER, "--tool=own_tools:sleep")
+        screen.until("Asleep.\r\n".replace("\r", ""))
+        screen.type("\x03")
+
+        assert screen.end() == 130
+        assert "\ntrace " in screen.text
+        assert "^Ctrace" not in screen.text

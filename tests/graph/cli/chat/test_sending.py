@@ -5,6 +5,10 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from nodespan.graph.cli._chat.sending import _service_name
+
 Nodespan = Callable[..., Any]
 
 
@@ -65,7 +69,7 @@ def test_console(nodespan: Nodespan) -> None:
     result = nodespan("chat", "Meow!", "--json", OTEL_TRACES_EXPORTER="console")
 
     assert json.loads(result.out)["answer"] == "Meow!"
-    assert result.err.count('"name": "chat echo"') == 1
+    assert result.err.count("└─ chat echo ") == 1
 
 
 def test_some(nodespan: Nodespan, refusing: Any) -> None:
@@ -120,3 +124,17 @@ def test_conversation(terminal: Any, refusing: Any) -> None:
         assert screen.text.endswith(
             f"\n6 spans were not sent to {receiver.url}: 500 Internal Server Error\n"
         )
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [
+        ({}, "nodespan"),
+        ({"OTEL_SERVICE_NAME": "mine"}, None),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "a=b,service.name=mine"}, None),
+    ],
+    ids=str,
+)
+def test_who_sends(variables: dict[str, str], name: str | None) -> None:
+    """The command has its own name, unless the user has said another."""
+    assert _service_name(variables) == name

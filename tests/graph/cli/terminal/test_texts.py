@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodespan.graph.cli._terminal.duration import duration
 from nodespan.graph.cli._terminal.plain_text import plain, plain_lines
+from nodespan.telemetry.console import duration
 
 US, MS, S = 1_000, 1_000_000, 1_000_000_000
 

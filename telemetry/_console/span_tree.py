@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ....telemetry import SpanRecord
+    from .._traces.records import SpanRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,16 @@ def branches(
     seen: set[str] = set()
     for root in (*roots, *trace):
         yield from _walk(root, children, guides, seen)
+
+
+def continued(guide: str, *, has_children: bool, ascii_only: bool) -> str:
+    """Return the guide of a line beneath the span that has a *guide*, and is no child of it."""
+    guides = ASCII_LINES if ascii_only else LINES
+    width = len(guides.child)
+    above = guide.removesuffix(guides.child).removesuffix(guides.last_child)
+    if len(above) < len(guide):
+        above += guides.passing if guide.endswith(guides.child) else guides.blank
+    return above + (guides.passing if has_children else guides.blank) + " " * (width - 1)
 
 
 def _walk(

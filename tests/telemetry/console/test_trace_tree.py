@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from nodespan.graph.cli._terminal.span_tree import LINES, branches, by_trace
-from nodespan.graph.cli._terminal.trace_tree import TraceTree
-from nodespan.telemetry import SpanRecord
+from nodespan.telemetry import EventRecord, SpanRecord
+from nodespan.telemetry._console.span_tree import LINES, branches, by_trace
+from nodespan.telemetry.console import TraceTree
 
 MS = 1_000_000
 
@@ -25,6 +25,7 @@ def span(  # noqa: PLR0913 - each is a field of the record
     trace: str = "a" * 32,
     status: str = "unset",
     span_id: str | None = None,
+    events: tuple[EventRecord, ...] = (),
     **attributes: Any,
 ) -> SpanRecord:
     """A span whose id is its name, unless said otherwise."""
@@ -39,7 +40,7 @@ def span(  # noqa: PLR0913 - each is a field of the record
         status=status,
         status_description=None,
         attributes={key.replace("__", "."): value for key, value in attributes.items()},
-        events=(),
+        events=events,
         links=(),
     )
 
@@ -119,6 +120,76 @@ class TestTable:
             "running",
             "interrupted",
         ]
+
+    def test_speed_stalls_and_cost(self) -> None:
+        """A model has its speed, its stalls and its cost, and a root the cost of all beneath it."""
+        model = {
+            "nodespan__stream__tokens_per_second": 41.7,
+            "nodespan__stream__duration": 3.0,
+            "nodespan__stream__stalls": 2,
+            "nodespan__cost": 0.0000123456,
+            "nodespan__currency": "CHF",
+        }
+        sums = {"nodespan__total__cost__CHF": 0.0000123456, "nodespan__total__cost__USD": 1.5}
+        lines = rendered([span("root", **sums), span("chat tiny", of="root", start=1, **model)])
+
+        assert lines.splitlines()[1:] == [
+            "span             time  tokens/s  stalls                     cost  outcome",
+            "root          1.00 ms                    0.0000123 CHF + 1.5 USD  ok",
+            "└─ chat tiny  1.00 ms        42       2            0.0000123 CHF  ok",
+        ]
+
+    def test_a_stream_that_was_over_at_once(self) -> None:
+        """Its speed is a number of thousands that nobody could see: it is left out."""
+        told = {"nodespan__stream__tokens_per_second": 12_000.0, "nodespan__stream__duration": 0.01}
+
+        assert "tokens/s" not in rendered([span("chat tiny", **told)])
+
+    @pytest.mark.parametrize(
+        ("attributes", "outcome"),
+        [
+            ({"gen_ai.response.finish_reasons": ("stop",)}, "ok"),
+            ({"gen_ai.response.finish_reasons": ["tool_calls"]}, "ok"),
+            ({"gen_ai.response.finish_reasons": ("length",)}, "ok, cut off (length)"),
+            ({"gen_ai.response.finish_reasons": ("MAX_TOKENS",)}, "ok, cut off (MAX_TOKENS)"),
+            (
+                {"gen_ai.response.finish_reasons": ("content_filter",)},
+                "ok, ended by content_filter",
+            ),
+            ({"gen_ai.response.finish_reasons": 3}, "ok"),
+            (
+                {"nodespan.http.resend_reasons": ("503", "429"), "http.request.resend_count": 2},
+                "ok, sent again 2x (503, 429)",
+            ),
+        ],
+        ids=str,
+    )
+    def test_ends_that_are_worth_a_word(self, attributes: dict[str, Any], outcome: str) -> None:
+        """An answer that was cut off, or a request that was sent again, says so."""
+        line = rendered([span("chat tiny", **attributes)]).splitlines()[2]
+
+        assert line.removeprefix("chat tiny     1.00 ms  ") == outcome
+
+    def test_what_a_tool_was_given(self) -> None:
+        """A tool's arguments, where they were recorded, stand beside its name, in short."""
+        short = span("execute_tool add", **{"gen_ai.tool.call.arguments": '{"a":1}'})
+        arguments = '{"text":"' + "x" * 500 + '\x1b"}'
+        long = span("execute_tool say", start=1, **{"gen_ai.tool.call.arguments": arguments})
+        judged = span("evaluation tone", start=2, **{"gen_ai.evaluation.score.value": 0.5})
+        lines = rendered([short, long, judged], width=200).splitlines()[2:]
+
+        assert lines[0].startswith('execute_tool add {"a":1} ')
+        assert lines[1].startswith('execute_tool say {"text":"xxx')
+        assert "xxx... " in lines[1]
+        assert "\x1b" not in lines[1]
+        assert lines[2].startswith("evaluation tone 0.5 ")
+
+    def test_what_an_exception_said(self) -> None:
+        """Where an exception's message was recorded, it stands beside the type."""
+        event = EventRecord("exception", 0, {"exception.message": "the cable\nis out"})
+        failed = span("a", status="error", events=(event,), error__type="builtins.OSError")
+
+        assert rendered([failed]).splitlines()[2].endswith("error OSError, the cable␊is out")
 
     def test_several_traces(self) -> None:
         """Each trace has its own tree, in the order in which they started."""

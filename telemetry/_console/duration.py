@@ -1,5 +1,6 @@
-"""Durations as people read them."""
+"""Durations and times as people read them."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 _UNITS: Final = (
@@ -34,3 +35,11 @@ def _minutes(seconds: int) -> str:
         return f"{minutes} min {seconds:02} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min"
+
+
+def when(nanoseconds: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Write a time in ns since 1970 as a local one; one that no date can be is told as a number."""
+    try:
+        return datetime.fromtimestamp(nanoseconds / 1e9, UTC).astimezone().strftime(form)
+    except (OverflowError, ValueError, OSError):
+        return f"{nanoseconds} ns"

@@ -1,0 +1,64 @@
+"""`nodespan doctor`: its options and its help."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .._terminal.exit import reporting
+from .._terminal.options import AsJson, JournalFile, takes
+from .._terminal.output import Output
+
+if TYPE_CHECKING:
+    from .findings import Findings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    """What `nodespan doctor` can be told."""
+
+    as_json: AsJson = False
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Recover what can be read of a damaged journal.")
+    ] = False
+    timeout: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0.1, max=60, help="How long an endpoint may take."),
+    ] = 5.0
+    journal: JournalFile = None
+
+
+@takes(_Options)
+def doctor(options: _Options) -> None:
+    """Say whether all is well: the journal, the endpoint, the settings in force.
+
+    Of the journal: where it is, its size, what it holds and owes, what was dropped or lost. The
+    endpoint is asked by a real request with nothing in it. Of each setting, who says it: an
+    argument, a variable, or the default. Credentials are not shown. graph/README.md says which
+    keys `--json` has. The exit code is 0, or 1 where something is wrong.
+    """
+    output = Output(sys.stdout)
+    with reporting(traceback=False):
+        found = _findings(options)
+        if options.as_json:
+            output.write_json(found.document())
+        else:
+            from .status import lines  # noqa: PLC0415 - not for `--help`
+
+            output.write("".join(f"{line}\n" for line in lines(found)))
+        if not found.is_well:
+            raise typer.Exit(1)
+
+
+def _findings(options: _Options) -> Findings:
+    from ....telemetry import journal as journals  # noqa: PLC0415 - not for `--help`
+    from .findings import Findings  # noqa: PLC0415 - as above
+
+    aside = None
+    if options.repair:
+        aside = journals.repair(options.journal or journals.path_in_use(os.environ))
+    return Findings.made(options.journal, options.timeout, aside)

@@ -1,0 +1,55 @@
+"""Commands that take a record of options: each field is an option, with its help beside it."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_P = ParamSpec("_P")
+_Made = TypeVar("_Made")
+
+JournalFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--journal",
+        metavar="FILE",
+        help="The journal's file; by default what NODESPAN_JOURNAL says, or the user's own.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def takes(
+    record: Callable[_P, _Made],
+) -> Callable[[Callable[[_Made], None]], Callable[_P, None]]:
+    """Have a command of a *record* called with the record's fields, each by its keyword."""
+
+    def decorate(function: Callable[[_Made], None]) -> Callable[_P, None]:
+        @wraps(function)
+        def call(*args: _P.args, **keywords: _P.kwargs) -> None:
+            function(record(*args, **keywords))
+
+        _show(call, record)
+        return call
+
+    return decorate
+
+
+def _show(call: Any, record: Any) -> None:
+    """Give a function the signature that typer reads its options from."""
+    hints = get_type_hints(record, include_extras=True)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        parameter.replace(annotation=hints[name], kind=keyword)
+        for name, parameter in inspect.signature(record).parameters.items()
+    ]
+    call.__signature__ = inspect.Signature(parameters, return_annotation=None)
+    call.__annotations__ = {each.name: hints[each.name] for each in fields(record)}

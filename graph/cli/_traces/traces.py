@@ -1,0 +1,103 @@
+"""`nodespan traces`: its options and its help."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .._terminal.exit import reporting
+from .._terminal.options import AsJson, JournalFile, takes
+from .._terminal.output import Output
+from .asked import since as since_when
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ....telemetry.journal import TraceFilter, TraceRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    """What `nodespan traces` can be told."""
+
+    conversation: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only those of a conversation.")
+    ] = None
+    agent: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of an agent.")] = (
+        None
+    )
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only those with a call of a model.")
+    ] = None
+    outcome: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OUTCOME",
+            help="ok, error, interrupted, cancelled, abandoned, lost or running.",
+        ),
+    ] = None
+    slow: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Only those that took longer.")
+    ] = None
+    stalled: Annotated[
+        bool, typer.Option("--stalled", help="Only those with a stream that has stalled.")
+    ] = False
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only those since then: 15m, 2h, 7d, or a date."),
+    ] = None
+    text: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Only those with it in a name or in recorded content."),
+    ] = None
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="How many.")] = 50
+    as_json: AsJson = False
+    journal: JournalFile = None
+
+    def filter(self, since: datetime | None) -> TraceFilter:
+        """Return which traces are asked for."""
+        from ....telemetry.journal import TraceFilter  # noqa: PLC0415 - not for `--help`
+
+        return TraceFilter(
+            conversation=self.conversation,
+            agent=self.agent,
+            model=self.model,
+            outcome=self.outcome,
+            slower_than=self.slow,
+            stalled=self.stalled,
+            since=since,
+            text=self.text,
+        )
+
+
+@takes(_Options)
+def traces(options: _Options) -> None:
+    """List what the journal holds, the newest trace first.
+
+    With `--json` each trace is one line; graph/README.md says which keys it has. The exit code is
+    0, or 1 where there is no journal.
+    """
+    when = since_when(options.since)
+    output = Output(sys.stdout)
+    with reporting(traceback=False):
+        from ....telemetry.journal import Journal  # noqa: PLC0415 - not for `--help`
+
+        with Journal(options.journal) as opened:
+            found = opened.traces(options.filter(when), options.limit)
+        _show(output, found, as_json=options.as_json)
+
+
+def _show(output: Output, found: list[TraceRecord], *, as_json: bool) -> None:
+    from .listing import TraceList  # noqa: PLC0415 - not for `--help`
+    from .spans import summary  # noqa: PLC0415 - as above
+
+    if as_json:
+        for one in found:
+            output.write_json(summary(one))
+    elif found:
+        output.show(TraceList(found))
+    else:
+        output.write("no traces\n")

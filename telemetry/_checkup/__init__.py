@@ -1,0 +1,1 @@
+"""What is set up here, and whether it works."""

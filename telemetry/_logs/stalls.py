@@ -1,0 +1,67 @@
+"""Notices stalls of open streams while they last, in a thread of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Final
+
+from .ticker import Ticker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._runs.run import Run
+    from .._stream.clock import StreamClock, Waits
+
+# A stall is noticed within half of its threshold, and within a second.
+_SLOWEST: Final = 1.0
+_QUICKEST: Final = 0.01
+_NS: Final = 1e9
+
+
+@dataclass(slots=True, eq=False)
+class _Watched:
+    """A run, its clock, and the chunk whose lateness was noticed last."""
+
+    run: Run
+    clock: StreamClock
+    noticed: int | None = None
+
+
+class StallWatch:
+    """Calls for each stall of the runs that it watches, once, while it lasts.
+
+    Args:
+        waits: how long the chunks of streams may be waited for.
+        notice: called with the run, the late chunk's index, and for how long it has been waited
+            for by now, in ns; raises nothing.
+    """
+
+    def __init__(self, waits: Waits, notice: Callable[[Run, int, int], None]) -> None:
+        self._notice = notice
+        self._watched: dict[int, _Watched] = {}
+        every = min(max(waits.shortest / 2 / _NS, _QUICKEST), _SLOWEST)
+        self._ticker = Ticker(self._look, lambda: bool(self._watched), every, "nodespan-stalls")
+
+    def watch(self, run: Run, clock: StreamClock) -> None:
+        """Watch a run until it is let go."""
+        self._watched[run.run_id] = _Watched(run, clock)
+        self._ticker.wake()
+
+    def let_go(self, run: Run) -> None:
+        """Watch a run no longer."""
+        self._watched.pop(run.run_id, None)
+
+    def forget(self) -> None:
+        """Forget every run: this is a forked child, and they are its parent's."""
+        self._watched.clear()
+        self._ticker.forget()
+
+    def _look(self) -> None:
+        now = perf_counter_ns()
+        for watched in list(self._watched.values()):
+            clock, chunk = watched.clock, watched.clock.chunks
+            if watched.noticed != chunk and clock.is_stalled(now):
+                watched.noticed = chunk
+                self._notice(watched.run, chunk, now - clock.waiting_since)

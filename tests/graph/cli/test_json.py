@@ -1,0 +1,100 @@
+"""The command's JSON: its keys are those that are documented, and they stay."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from opentelemetry.trace import Link, SpanContext, StatusCode
+
+from support.json_keys import DOCUMENTS, keys_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from support.command import Result
+    from support.recording import Recording
+
+# What programs rely on: a key may come, none may go or be renamed.
+KEPT: Final = {
+    "a trace": "trace_id name started_at ended_at outcome error agent conversation models "
+    "input_tokens output_tokens cost currency time_to_first_chunk stalls spans open_spans errors "
+    "duration",
+    "`trace`": "span_list dropped_spans",
+    "a span": "trace_id span_id parent_id run_id name kind operation started_at ended_at outcome "
+    "error model input_tokens output_tokens cost currency first_chunk_at chunks last_chunk_at "
+    "stalls delivery status attributes events links resource scope duration",
+    "an event": "name at attributes",
+    "a link": "trace_id span_id attributes",
+    "a look": "at journal trouble activity",
+    "`activity`": "at seconds open_traces open_runs running traces left_out failed_traces "
+    "traces_with_errors failures calls output_tokens tokens_per_second "
+    "mean_time_to_first_chunk slowest_first_chunk stalls longest_wait",
+    "an open run": "trace_id span_id run_id name operation model agent conversation started_at "
+    "chunks first_chunk_at last_chunk_at",
+    "`doctor`": "path bytes version traces spans open_spans oldest writers backlogs dropped lost "
+    "refused is_sound trouble aside is_well endpoints settings",
+    "what is owed": "url spans log_records oldest refused forwarder",
+    "an endpoint": "signal url is_well answer message seconds",
+    "a setting": "name value source trouble",
+}
+
+
+def documented(kind: str) -> set[str]:
+    """Return the keys that README has for a kind of document."""
+    (name,) = (name for name in DOCUMENTS if name.startswith(kind))
+    return set(keys_of(name))
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_keys_stay(kind: str) -> None:
+    """What programs rely on is documented, by the same names."""
+    assert set(KEPT[kind].split()) <= documented(kind)
+
+
+def test_keys_are_what_is_documented(
+    command: Callable[..., Result],
+    recording: Recording,
+    monkeypatch: pytest.MonkeyPatch,
+    dead_port: int,
+) -> None:
+    """Each document has just the keys that README names, and each meaning is said."""
+    other = SpanContext(1, 2, is_remote=False)
+    open_root = recording.tracer.start_span("root")
+    failed = recording.tracer.start_span("failed", links=[Link(other)])
+    failed.add_event("on_interrupt")
+    failed.set_status(StatusCode.ERROR)
+    failed.end()
+    recording.flush()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{dead_port}")
+
+    def lines(*arguments: str) -> list[dict[str, Any]]:
+        result = command(*arguments, "--json", "--journal", str(recording.path))
+        return [json.loads(line) for line in result.out.splitlines()]
+
+    listed, *_ = lines("traces")
+    (trace,) = lines("trace", "last")
+    (span,) = trace["span_list"]
+    look, *_ = lines("watch", "--count", "1")
+    (doctor,) = lines("doctor")
+    open_root.end()
+    activity = look["activity"]
+    found = {
+        "a trace": listed,
+        "a span": span,
+        "an event": span["events"][0],
+        "a link": span["links"][0],
+        "a look": look,
+        "`activity`": activity,
+        "an open run": activity["open_runs"][0],
+        "`doctor`": doctor,
+        "an endpoint": doctor["endpoints"][0],
+        "a setting": doctor["settings"][0],
+    }
+    assert {kind: set(document) for kind, document in found.items()} == {
+        kind: documented(kind) for kind in found
+    }
+    assert trace.keys() == documented("a trace") | documented("`trace`")
+    assert activity["failures"][0].keys() == documented("a trace") - {"duration"}
+    assert all(text for kind in DOCUMENTS for text in keys_of(kind).values())

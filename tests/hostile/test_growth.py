@@ -1,0 +1,300 @@
+"""Work grows as its input does: counted in calls, and in characters looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from nodespan.graph.cli._terminal.output import Output
+from nodespan.model._openai.chunks import Chunk, ChunkReader
+from nodespan.model._openai.sse import EventTooLongError, server_sent_events
+from nodespan.model._tools import reader as constrained
+from nodespan.model._tools.reader import CallStart, ConstrainedReader, Text
+from nodespan.telemetry import ConfigurationError
+from nodespan.telemetry._settings import prices
+from nodespan.telemetry._settings.prices import PriceTable
+from nodespan.telemetry._values import credentials
+from nodespan.telemetry._values.credentials import without_credentials
+from nodespan.telemetry.console import TraceTree
+from nodespan.telemetry.testing import capture_spans
+from support.hostile import chunk
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+
+class Counting:
+    """A pattern that counts the characters which it is given, or has matched."""
+
+    def __init__(self, pattern: Any) -> None:
+        self._pattern = pattern
+        self.characters = 0
+
+    def match(self, text: str, start: int = 0) -> Any:
+        """Match at one place: what was matched has been looked at, or else all up to the end."""
+        found = self._pattern.match(text, start)
+        self.characters += len(text) - start if found is None else found.end() - start
+        return found
+
+    def sub(self, into: str, text: str) -> Any:
+        """Look at all of a text."""
+        self.characters += len(text)
+        return self._pattern.sub(into, text)
+
+    def findall(self, text: str) -> Any:
+        """Look at all of a text."""
+        self.characters += len(text)
+        return self._pattern.findall(text)
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """Count the calls that a work makes, those into C among them."""
+    made = 0
+
+    def count(_frame: Any, event: str, _argument: Any) -> None:
+        nonlocal made
+        made += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return made
+
+
+def grows_as_its_input(work: Callable[[int], object], size: int) -> bool:
+    """Say whether four times the input takes hardly more than four times the calls."""
+    work(size)  # what is done once is done
+    return calls_of(lambda: work(4 * size)) <= 5 * calls_of(lambda: work(size)) + 100
+
+
+class Parts(httpx.AsyncByteStream):
+    """A body that comes in small parts."""
+
+    def __init__(self, part: bytes, number: int) -> None:
+        self.left = number
+        self.part = part
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while self.left:
+            self.left -= 1
+            yield self.part
+
+
+async def read_events(body: Parts, limit: int) -> int:
+    """Count the events of a body."""
+    headers = {"Content-Type": "text/event-stream"}
+    response = httpx.Response(200, headers=headers, stream=body)
+    return len([event async for event in server_sent_events(response, limit=limit)])
+
+
+@pytest.mark.parametrize(
+    "part", [b"data: x\n\n", b": ping\n", b"data: x\n", b"\r\n", b"x", b"\xf0"]
+)
+def test_a_stream_of_events(part: bytes) -> None:
+    """Each part is looked at once, whether events, comments, fields or a line come of it."""
+    size = 200
+    assert grows_as_its_input(
+        lambda number: asyncio.run(read_events(Parts(part, number), 1 << 20)), size
+    )
+
+
+@pytest.mark.parametrize("part", [b": ping\n", b"data: x\n", b"\r\n", b"x"])
+def test_an_event_without_an_end(part: bytes) -> None:
+    """No more is read than an event may have, whatever it is made of."""
+    body = Parts(part, 1_000_000)
+    with pytest.raises(EventTooLongError):
+        asyncio.run(read_events(body, 1_000))
+    assert (1_000_000 - body.left) * len(part) < 1_100
+
+
+def read_calls(number: int, **function: Any) -> None:
+    """Read the deltas of one call, each the same."""
+    reader = ChunkReader()
+    delta = Chunk.model_validate(chunk(tool_calls=[{"index": 0, "function": function}]))
+    for _ in range(number):
+        list(reader.read(delta))
+    list(reader.end())
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        {"name": "f", "arguments": "}"},
+        {"arguments": '{"a'},
+        {"arguments": "\\"},
+        {"name": "f", "arguments": ""},
+        {"arguments": "\ud83d"},
+    ],
+)
+def test_a_call_in_many_parts(function: dict[str, Any]) -> None:
+    """Each part is looked at once, however often it names the call."""
+    assert grows_as_its_input(lambda number: read_calls(number, **function), 200)
+
+
+def test_white_space_behind_arguments_that_are_none() -> None:
+    """It is not gathered up: one of it says all."""
+    from nodespan.model._answer.calls import _Call  # noqa: PLC0415 - it holds what was read
+
+    call = _Call()
+    for text in ("null", *[" \n" * 50] * 100):
+        assert call._read(text) == ""
+    assert call._held == "null "
+    assert call._read("x") == "null x"
+
+
+@pytest.fixture
+def patterns(monkeypatch: pytest.MonkeyPatch) -> dict[str, Counting]:
+    """Count what the patterns of a constrained answer look at."""
+    names = ["_CALL", "_ANSWER", "_DATA", "_BROKEN_OFF", "_STRING_PART"]
+    counting = {name: Counting(getattr(constrained, name)) for name in names}
+    for name, pattern in counting.items():
+        monkeypatch.setattr(constrained, name, pattern)
+    return counting
+
+
+@pytest.mark.parametrize(
+    ("head", "part", "kind"),
+    [
+        ('{"tool": "', "a" * 4096, CallStart),
+        ("", " " * 4096, Text),
+        ('{"arguments": {"a": "', "b" * 4096, CallStart),
+        ("no JSON ", "at all " * 600, Text),
+    ],
+)
+def test_a_constrained_answer_whose_head_has_no_end(
+    patterns: dict[str, Counting], head: str, part: str, kind: type
+) -> None:
+    """Beyond a bound it is told as it comes, and up to there it is looked at a few times only."""
+    reader, told, given = ConstrainedReader(), [], len(head)
+    list(reader.feed(head))
+    while given < 2 * constrained.MOST_HEAD:
+        told += reader.feed(part)
+        given += len(part)
+        held = len(reader._pending) + sum(map(len, reader._waiting))
+        assert held <= constrained.MOST_HEAD + len(part)
+    told += reader.end()
+    assert type(told[0]) is kind
+    assert len(told) > 200
+    assert sum(pattern.characters for pattern in patterns.values()) < 10 * given
+
+
+@pytest.mark.parametrize("part", ["\\q" * 32, "\\ud83d" * 10, "a\\", '\\"', "\\u12"])
+def test_a_constrained_answer_with_escapes_that_are_none(
+    patterns: dict[str, Counting], part: str
+) -> None:
+    """They stand for themselves, and hold up nothing."""
+    reader, given = ConstrainedReader(), 0
+    list(reader.feed('{"answer": "'))
+    for _ in range(500):
+        list(reader.feed(part))
+        given += len(part)
+        assert len(reader._pending) < 12
+    assert patterns["_STRING_PART"].characters < 80 * given
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *("password=", 'password="', 'password=\\"', "--token=", "key, ", '"key": "', "token "),
+        *("https://", "https://a:b@", "eyJ", ".eyJaaaaaaaa", "sk-", "Cookie: a", "Bearer ", "{"),
+        *("-----BEGIN PRIVATE KEY-----", "-----BEGIN ", "PuTTY-User-Key-File-", ":AA", "1:AA"),
+    ],
+)
+def test_a_text_full_of_credentials(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patterns are tried only where a hint stands, each on as much as it takes."""
+    monkeypatch.setattr(credentials, "_BARE", bare := Counting(credentials._BARE))
+    monkeypatch.setattr(credentials, "_COOKIES", cookies := Counting(credentials._COOKIES))
+    size = max(4_000 // len(part), 1)
+    assert grows_as_its_input(lambda number: without_credentials(part * number), size)
+    assert bare.characters + cookies.characters <= 10 * len(part) * size
+
+
+@pytest.mark.parametrize(
+    "line", ["m{n} = {{ input = 1, output = 2 }}\n", "# {n}\n", '["m{n}"]\ninput = 1\noutput = 1\n']
+)
+def test_a_table_of_prices(tmp_path: Any, line: str) -> None:
+    """Each line is read once."""
+
+    def read(lines: int) -> None:
+        path = tmp_path / f"{lines}.toml"
+        path.write_text(
+            "".join(line.replace("{n}", str(n)) for n in range(lines))
+            .replace("{{", "{")
+            .replace("}}", "}")
+        )
+        PriceTable.of(path)
+
+    assert grows_as_its_input(read, 200)
+
+
+def test_a_table_of_prices_that_is_too_long(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes beyond the bound is not even looked at; a price without a number is none."""
+    for name in ("_STRUCTURE", "_NO_STRUCTURE"):
+        monkeypatch.setattr(prices, name, Counting(getattr(prices, name)))
+    path = tmp_path / "long.toml"
+    path.write_text("# long\n" * 1_000_000)
+    with pytest.raises(ConfigurationError, match="no table of prices"):
+        PriceTable.of(path)
+    assert prices._STRUCTURE.characters == 0  # type: ignore[attr-defined]  # it counts
+    with pytest.raises(ConfigurationError, match="use a number"):
+        PriceTable.of({"m": {"input": 10**400, "output": 1}})
+
+
+class Terminal(io.StringIO):
+    """Is a terminal that keeps what it was sent, and counts how often."""
+
+    writes = 0
+
+    def isatty(self) -> bool:
+        """Say yes."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Count it."""
+        self.writes += 1
+        return super().write(text)
+
+
+@pytest.mark.parametrize("piece", ["a", "\x1b]52;c;x\x07", "\u202e\r", "\n"])
+def test_what_is_displayed_of_an_answer(piece: str) -> None:
+    """Each piece is written as it comes, once, and nothing of it is kept."""
+    terminal = Terminal()
+    output = Output(terminal)
+    assert grows_as_its_input(lambda number: [output.write(piece) for _ in range(number)], 200)
+    before, terminal.writes = len(terminal.getvalue()), 0
+    for _ in range(100):
+        output.write(piece)
+    assert terminal.writes == 100
+    assert len(terminal.getvalue()) - before <= 100 * len(piece)
+
+
+def test_what_is_displayed_of_a_trace() -> None:
+    """Each span is drawn once, of a wide trace and of a deep one."""
+    from langchain_core.runnables import RunnableLambda  # noqa: PLC0415
+
+    def nested(depth: int) -> Any:
+        inner: Any = RunnableLambda(lambda x: x)
+        for _ in range(depth):
+            inner = RunnableLambda(lambda x, inner=inner: inner.invoke(x))
+        return inner
+
+    def spans(number: int) -> Any:
+        with capture_spans(all_runnables=True) as captured:
+            for _ in range(number):
+                nested(3).invoke(1, {"callbacks": [captured.handler]})
+        return captured.spans
+
+    told = {number: spans(number) for number in (10, 40)}
+
+    def draw(number: int) -> None:
+        Output(io.StringIO()).show(TraceTree(told[number]))
+
+    assert grows_as_its_input(draw, 10)

@@ -1,0 +1,107 @@
+"""What a program that is not to be changed can say in variables: any setting of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from nodespan.telemetry import ConfigurationError, OpenTelemetryCallbackHandler, TelemetryConfig
+from nodespan.telemetry._settings.record import Settings, settings_of
+from nodespan.telemetry.testing import capture_spans
+from support.strangers import Talker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ANSWER = "gen_ai.output.messages"
+
+
+def hide(name: str, _: object) -> str:
+    """Say what was hidden."""
+    return f"hidden {name}"
+
+
+NO_FUNCTION = "text"
+
+
+def test_every_setting_has_a_variable() -> None:
+    """Whoever only starts a program says in its environment what others say in code."""
+    assert [name for name, one in settings_of(Settings).items() if one.variable is None] == []
+
+
+def test_prices_content_metadata_and_redaction_are_said_by_variables(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One call has its cost, its metadata and its redacted content, with no argument in code."""
+    prices = tmp_path / "prices.toml"
+    prices.write_text("talker = { input = 1_000_000, output = 1_000_000 }")
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "SPAN_ONLY")
+    monkeypatch.setenv("NODESPAN_PRICES", str(prices))
+    monkeypatch.setenv("NODESPAN_METADATA_KEYS", "team, floor,")
+    monkeypatch.setenv("NODESPAN_REDACT", f"{__name__}:hide")
+    with capture_spans() as captured:
+        metadata = {"team": "blue", "floor": 3, "other": "x"}
+        config: Any = {"callbacks": [captured.handler], "metadata": metadata}
+        Talker(reports_usage=True).invoke("hello", config)
+    attributes = captured.span("chat talker").attributes
+    assert isinstance(attributes["nodespan.cost"], float)
+    assert attributes["langchain.metadata.team"] == "blue"
+    assert attributes["langchain.metadata.floor"] == 3
+    assert "langchain.metadata.other" not in attributes
+    assert attributes[ANSWER] == f"hidden {ANSWER}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "first", "other"),
+    [
+        ({}, {}, 30, 2),
+        ({"stall_threshold": 5}, {}, 5, 5),
+        ({"stall_threshold": 5, "first_chunk_threshold": 60}, {}, 60, 5),
+        ({"first_chunk_threshold": 60}, {}, 60, 2),
+        ({}, {"NODESPAN_STALL_THRESHOLD": "0.5"}, 0.5, 0.5),
+        ({}, {"NODESPAN_FIRST_CHUNK_THRESHOLD": "9"}, 9, 2),
+        ({"stall_threshold": 5}, {"NODESPAN_STALL_THRESHOLD": "0.5"}, 5, 5),
+    ],
+    ids=str,
+)
+def test_the_first_chunk_has_a_threshold_of_its_own(
+    arguments: dict[str, Any], variables: dict[str, str], first: float, other: float
+) -> None:
+    """A threshold that was set is that of each wait; by default a first chunk has more time."""
+    config = TelemetryConfig(**arguments).checked(variables)
+    assert (config.seconds_to_first_chunk, config.seconds_to_next_chunk) == (first, other)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("NODESPAN_LOG_EVENTS", "maybe", "use True or False"),
+        ("NODESPAN_STALL_THRESHOLD", "soon", "it must be a number of seconds above 0"),
+        ("NODESPAN_STALL_THRESHOLD", "-1", "it must be a number of seconds above 0"),
+        ("NODESPAN_MAX_OPEN_RUNS", "2.5", "it must be a whole number from 1 up"),
+        ("NODESPAN_REDACT", "hide", "use a function of two arguments"),
+        ("NODESPAN_REDACT", "no_such:hide", "the module 'no_such' cannot be imported"),
+        ("NODESPAN_REDACT", f"{__name__}:missing", "has no 'missing'"),
+        ("NODESPAN_REDACT", f"{__name__}:NO_FUNCTION", "use a function of two arguments"),
+        ("NODESPAN_PRICES", "no/such.toml", "'no/such.toml' cannot be read"),
+    ],
+)
+def test_a_bad_variable_is_named_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    """What a variable cannot say is refused when the handler is made, by the variable's name."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError) as caught:
+        OpenTelemetryCallbackHandler()
+    assert said in str(caught.value)
+    assert variable in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["true", "ON", "1", "yes"])
+def test_an_argument_goes_before_its_variable(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """A switch that a variable puts on stays off where an argument says so."""
+    monkeypatch.setenv("NODESPAN_ALL_RUNNABLES", value)
+    environ = {"NODESPAN_ALL_RUNNABLES": value}
+    assert TelemetryConfig().checked(environ).all_runnables is True
+    assert TelemetryConfig(all_runnables=False).checked(environ).all_runnables is False
