@@ -54,7 +54,7 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
     assert troubles == []
 
 
-def test_a_planted_stall_is_found_in_two_clicks(visit: Visit) -> None:
+def test_a_planted_stall_is_found_in_three_clicks(visit: Visit) -> None:
     """The list's filter leads to the trace, and that shows where the stream stopped, how long."""
     page = visit.open("/", TRACE)
     visit.click("button:has-text('Stalled')")
@@ -78,10 +78,12 @@ def test_a_planted_failure_in_a_tool_is_found_in_three_clicks(visit: Visit) -> N
     assert visit.clicks < 5
 
 
-def test_a_planted_expensive_call_is_found_in_two_clicks(visit: Visit) -> None:
-    """The list has what each trace cost, and the trace's rows what each call did."""
+def test_a_planted_expensive_call_is_found_in_three_clicks(visit: Visit) -> None:
+    """The list has what each trace of a model cost, and the trace's rows what each call did."""
     page = visit.open("/", TRACE)
-    visit.click(f"{TRACE}:has(.cost:text-matches('^\\\\$2\\\\.'))")
+    page.select_option("select[aria-label=Model]", "reader-huge")
+    visit.clicks += 1
+    visit.click(f"{TRACE}:has(.cost:has-text('$2.'))")
     page.wait_for_selector(ROW)
     visit.click(f"{ROW}:has(.used:has-text('$2.'))")
     page.wait_for_selector(".panel .facts:has-text('$2.90')")
@@ -91,7 +93,7 @@ def test_a_planted_expensive_call_is_found_in_two_clicks(visit: Visit) -> None:
 
 def test_hostile_texts_are_texts_in_every_view(visit: Visit) -> None:
     """Markup in names, models, conversations and content is shown, and neither built nor run."""
-    page = visit.open("/", TRACE)
+    page = visit.open("/?text=hacked", TRACE)
     page.click("a:has-text('<img src=x')")
     page.wait_for_selector(ROW)
     page.click(f"{ROW}:has(.glyph.chat)")
@@ -128,7 +130,7 @@ def test_filters_are_in_the_address(visit: Visit) -> None:
     page.wait_for_selector(".totals div:has(dt:text-is('Runs')) dd:text-is('1')")
     assert "text=you+are+welcome" in page.url
     page.click("button:text-is('Clear')")
-    page.wait_for_selector("a:text-is('survey')")
+    page.wait_for_selector("a:text-is('narrator')")
 
 
 def test_a_running_trace_grows(visit: Visit) -> None:
@@ -146,7 +148,7 @@ def test_a_running_trace_grows(visit: Visit) -> None:
 
 def test_retries_and_repeats_are_drawn_as_such(visit: Visit) -> None:
     """Attempts are numbered, and what a loop repeats is one row, which opens."""
-    page = visit.open("/", TRACE)
+    page = visit.open("/?text=stubborn", TRACE)
     page.click("a:text-is('stubborn')")
     page.wait_for_selector(f"{ROW} .badge.retry:text-is('try 3')")
     page.click("button:text-is('Errors only')")
