@@ -13,9 +13,8 @@ from .._context.graphs import GRAPHS
 from .._errors import JournalError
 from .._upstream.opentelemetry import log_encoder
 from .file import is_busy
-from .graphs import put_graphs
 from .processor import Ended, Logged, Mark, Queue, Started
-from .recording import count, record
+from .recording import count, put_graphs, record
 from .recovery import end_lost_runs
 from .retention import Retention, make_room
 from .rows import Encoder
