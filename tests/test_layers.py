@@ -225,7 +225,7 @@ def test_a_room_is_small_and_says_what_it_is(room: str) -> None:
     tree = ast.parse((ROOT / room / "__init__.py").read_text())
     sentence = ast.get_docstring(tree) or ""
     assert sentence
-    if room not in PACKAGES and room != "graph/cli":
+    if room not in PACKAGES and room not in ("graph/cli", "telemetry/viewer"):
         assert len(tree.body) == 1
         assert "\n" not in sentence
 

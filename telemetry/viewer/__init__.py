@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ._errors import ViewerError
-from ._journal.retention import Retention
-from ._settings.journal import path_in_use
+from .._errors import ViewerError
+from .._journal.retention import Retention
+from .._settings.journal import path_in_use
 
 try:
-    from ._viewer.app import application
-    from ._viewer.serving import bound, serve
+    from .._viewer.app import application
+    from .._viewer.serving import bound, serve
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] == "nodespan":
         raise
