@@ -77,7 +77,7 @@ class GraphView {
     const { width, height } = plan.graph();
     const most = [...byNode.values()].reduce((a, visit) => Math.max(a, visit.total_ms), 0) || 1;
     const arrow = `arrow-${(marker += 1)}`;
-    const drawn = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `Graph ${graph.name}: ${some(graph.nodes.length, "node")}, ${some(graph.edges.length, "edge")}` },
+    const drawn = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": `Graph ${graph.name}: ${some(graph.nodes.length, "node")}, ${some(graph.edges.length, "edge")}` },
       svg("defs", {}, svg("marker", { id: arrow, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 8, markerHeight: 8, orient: "auto" }, svg("path", { d: "M0 0.5 L8 4 L0 7.5 z", class: "arrow-head" }))));
     for (const key of plan.edges()) {
       const { points, edge } = plan.edge(key);

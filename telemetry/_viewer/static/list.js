@@ -11,6 +11,7 @@ const ROW = 34;
 const WINDOW = 200;
 const MOST_WINDOWS = 12;
 const MOST_NEWS = 1_000;
+const AIMING = 1_500;
 const COLUMNS = [["Started", "when"], ["Name", "name"], ["Outcome", "outcome"], ["Time", "time"], ["First chunk", "chunk"],
   ["Tokens", "tokens"], ["Cost", "cost"], ["Model", "model"], ["Conversation", "conversation"]];
 
@@ -51,6 +52,8 @@ class ListView {
     this.empty = el("div.empty", { hidden: true });
     show(this.root, el("h1.sr", { text: "Traces" }), this.filters.bar, this.totals, this.more, this.box, this.empty);
     this.virtual = new VirtualRows(this.box, ROW, { make: () => this.makeRow(), fill: (row, at) => this.fillRow(row, at) }, (first, end) => this.need(first, end));
+    this.pointedAt = 0;
+    this.box.addEventListener("pointermove", () => (this.pointedAt = Date.now()), { passive: true });
     this.box.addEventListener("keydown", (event) => this.onKey(event));
     document.title = "Traces · nodespan";
   }
@@ -158,7 +161,9 @@ class ListView {
   /** Show what is new: at once where people look at the top, else behind a button. */
   refresh() {
     if (this.isClosed) return;
-    if (this.box.scrollTop < ROW) {
+    // Rows do not move under a hand that is about to click one.
+    if (Date.now() - this.pointedAt < AIMING) this.refreshLater();
+    else if (this.box.scrollTop < ROW) {
       this.news.clear();
       this.more.hidden = true;
       this.asOf = null;
