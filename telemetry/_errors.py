@@ -2,6 +2,7 @@
 
     TelemetryError
     ├── ConfigurationError (also a ValueError)
+    ├── ViewerError
     └── JournalError
         ├── JournalMissingError
         ├── TraceNotFoundError
@@ -20,6 +21,10 @@ class TelemetryError(Exception):
 
 class ConfigurationError(TelemetryError, ValueError):
     """A setting has a value that cannot work; the message names both and says what would."""
+
+
+class ViewerError(TelemetryError):
+    """The viewer cannot be served; the message says why, and what would do."""
 
 
 class JournalError(TelemetryError):

@@ -15,6 +15,7 @@ from ._terminal.exit import ExitCode, report_bad_usage
 from ._terminal.usage_error import CommandLineError
 from ._traces.trace import trace
 from ._traces.traces import traces
+from ._ui.command import ui
 from ._watch.command import watch
 
 _NAME: Final = "nodespan"
@@ -28,7 +29,7 @@ _app: Final = typer.Typer(
 )
 # Of a prompt without quotes the command says itself what to do.
 _app.command(context_settings={"allow_extra_args": True})(chat)
-for _command in (traces, trace, watch, doctor):
+for _command in (traces, trace, watch, ui, doctor):
     _app.command()(_command)
 
 

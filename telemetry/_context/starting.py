@@ -21,6 +21,9 @@ class StartingRun(Protocol):
     def run_id(self) -> int:
         """The integer of LangChain's run id."""
 
+    def enter_journal(self) -> None:
+        """Say that its span is written into a journal."""
+
     def progress(self) -> Progress | None:
         """Return how far its stream has come; None where it has none, or before its first chunk."""
 

@@ -136,7 +136,10 @@ class JournalProcessor(SpanProcessor):
         if self.instead is not None:
             self.instead.on_start(span, parent_context)
         elif (context := span.context) is not None and context.trace_flags.sampled:
-            self._queue.put(Started(span, STARTING_RUN.get()))
+            run = STARTING_RUN.get()
+            if run is not None:
+                run.enter_journal()
+            self._queue.put(Started(span, run))
 
     def on_end(self, span: ReadableSpan) -> None:
         """Take note that a span has ended."""

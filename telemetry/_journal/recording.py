@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from .._context.graphs import GRAPHS
 from .rows import ERROR, LOST
 
 if TYPE_CHECKING:
@@ -85,6 +86,12 @@ UPDATE traces SET (
     SELECT outcome, error FROM spans WHERE trace = traces.id AND span_id = root_id
 ) WHERE id = ? AND EXISTS (SELECT 1 FROM spans WHERE trace = traces.id)
 """
+# It comes with the first shape: journals of this version that have none are whole.
+_GRAPHS_TABLE: Final = (
+    "CREATE TABLE IF NOT EXISTS graphs "
+    "(id INTEGER PRIMARY KEY, graph_id TEXT NOT NULL UNIQUE, topology TEXT NOT NULL)"
+)
+_MOST_GRAPHS: Final = 1_000
 
 
 def record(  # noqa: PLR0913 - what is written, and from where
@@ -299,3 +306,14 @@ def _origin(connection: sqlite3.Connection, origin: Origin) -> int:
     query = "SELECT id FROM origins WHERE resource = ? AND scope = ?"
     (number,) = connection.execute(query, origin).fetchone()
     return int(number)
+
+
+def put_graphs(connection: sqlite3.Connection) -> None:
+    """Write within a transaction the shapes of graphs that are new; the last 1,000 are kept."""
+    connection.execute(_GRAPHS_TABLE)
+    connection.executemany(
+        "INSERT OR IGNORE INTO graphs (graph_id, topology) VALUES (?, ?)", GRAPHS.shapes()
+    )
+    connection.execute(
+        "DELETE FROM graphs WHERE id <= (SELECT max(id) - ? FROM graphs)", (_MOST_GRAPHS,)
+    )

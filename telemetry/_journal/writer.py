@@ -9,11 +9,12 @@ from threading import Event, Lock, Thread
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Final
 
+from .._context.graphs import GRAPHS
 from .._errors import JournalError
 from .._upstream.opentelemetry import log_encoder
 from .file import is_busy
 from .processor import Ended, Logged, Mark, Queue, Started
-from .recording import count, record
+from .recording import count, put_graphs, record
 from .recovery import end_lost_runs
 from .retention import Retention, make_room
 from .rows import Encoder
@@ -146,6 +147,7 @@ class Writer:
         self._batch: _Batch | None = None
         self._mean_bytes = 0.0
         self._dropped_told = 0
+        self._graphs = (0, 0)
         self._thread: Thread | None = None
         self._lock = Lock()
         self._woken = Event()
@@ -250,6 +252,9 @@ class Writer:
                 known=self._known,
                 since=self.store.since,
             )
+        if (graphs := (self.store.since, GRAPHS.count)) != self._graphs and GRAPHS.count:
+            put_graphs(connection)
+            self._graphs = graphs
         if batch.logs and destination is not None:
             _put_logs(connection, batch.logs, self.store.owner, destination)
         if self._open and now >= self._progress_at:

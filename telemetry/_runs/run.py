@@ -88,6 +88,7 @@ class Run:
         graph_event: what LangGraph has reported last of a graph, an interrupt or a resumption.
         failures: the exceptions that runs beneath it have recorded.
         had_abandoned: whether a run right beneath it was abandoned.
+        is_in_journal: whether its span is written into a journal.
         started: how many runs have started of which it is the parent.
         totals: what was used beneath it, where it is a root or an agent.
         held: attributes that wait until its span has room for them.
@@ -117,6 +118,7 @@ class Run:
     graph_event: object = None
     failures: tuple[Signature, ...] = ()
     had_abandoned: bool = False
+    is_in_journal: bool = False
     started: int = 0
     totals: Totals = field(default_factory=Totals)
     held: Attributes = field(default_factory=dict)
@@ -245,6 +247,10 @@ class Run:
         if self.task_watch is not None:
             self.task_watch.stop()
             self.task_watch = None
+
+    def enter_journal(self) -> None:
+        """Say that its span is written into a journal."""
+        self.is_in_journal = True
 
     def interrupt(self) -> None:
         """Say that its graph waits for a person."""

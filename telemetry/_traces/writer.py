@@ -9,6 +9,8 @@ from opentelemetry.trace import INVALID_SPAN, Status, StatusCode
 
 from .._content.door import CaptureContent
 from .._context.current import attach_body, context_beneath, context_of_root
+from .._context.graphs import GRAPHS
+from .._context.stack import started_graph
 from .._context.starting import STARTING_RUN
 from .._diagnostics import switch_off
 from .._runs.run import Traced
@@ -129,6 +131,8 @@ class SpanWriter:
         if span is None or not span.is_recording():
             return
         details = span_start(run.kind, run.start).details(self._edition) | self._details(run)
+        if run.kind.is_graph and run.is_in_journal:
+            details |= _shape()
         room = Room(span)
         passages = self._content(content, room)
         details |= _content_attributes(passages, semconv.INPUT_DROPPED)
@@ -249,6 +253,13 @@ def _context_above(run: Run) -> Context:
     if above is None or above.span is None:
         return context_of_root()
     return context_beneath(above.run_id, above.span)
+
+
+def _shape() -> Attributes:
+    """Return which graph it is that LangGraph starts; nothing where the stack does not show it."""
+    graph = started_graph()
+    identity = GRAPHS.identify(graph) if graph is not None else None
+    return {semconv.LANGGRAPH_GRAPH_ID: identity} if identity is not None else {}
 
 
 def _attempt_name(run: Run) -> str:

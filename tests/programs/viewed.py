@@ -3,7 +3,7 @@
 Usage: `python viewed.py JOURNAL` runs each of its scenes once, into that journal, with content on.
 `python viewed.py JOURNAL live SECONDS` streams answers for so long, one after the other, and
 `python viewed.py JOURNAL spans COUNT` makes one trace of so many spans, `traces COUNT` so many
-traces.
+traces, and `trip` runs the one scene of README's picture.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ PRICES: Final = {
 }
 STALL: Final = 2.2
 _DEAR_CHAPTER: Final = 3
+_BETWEEN_FLUSHES: Final = 1_000
 _ANSWER: Final = (
     "Bern is sunny today, with 21 degrees at noon and a light wind from the west. Towards the "
     "evening a few clouds will come up over the Jura, but it stays dry until tomorrow morning."
@@ -100,6 +101,37 @@ def stall(handler: OpenTelemetryCallbackHandler) -> None:
     model = _model("writer-small", [[s for step in steps for s in (Pause(0.02), step)]])
     agent = build_agent(model, name="newsreader")
     _stream(agent, "Read me the weather report.", handler, "evening-news")
+
+
+def trip(handler: OpenTelemetryCallbackHandler) -> None:
+    """Ask an agent that looks three things up, and whose last answer stalls."""
+
+    def get_weather(city: str) -> str:
+        """Tell the weather in a city."""
+        time.sleep(0.34)
+        return f"Sunny in {city}."
+
+    def get_trains(to: str) -> str:
+        """Tell the trains to a city."""
+        time.sleep(0.61)
+        return f"08:02, 08:32 and 09:02 to {to}."
+
+    def get_hotels(city: str) -> str:
+        """Tell the hotels of a city."""
+        time.sleep(0.27)
+        return f"Two rooms left in {city}."
+
+    words = [step for word in _ANSWER.split() for step in (Pause(0.024), f"{word} ")]
+    model = _model(
+        "planner-large",
+        [
+            _calls(("get_weather", {"city": "Bern"}), ("get_trains", {"to": "Bern"}), used=412),
+            _calls(("get_hotels", {"city": "Bern"}), used=583),
+            [Pause(0.3), *words[:24], Pause(STALL / 2), *words[24:]],
+        ],
+    )
+    agent = build_agent(model, [get_weather, get_trains, get_hotels], name="trip planner")
+    _stream(agent, "Plan a day in Bern for me.", handler, "a-day-in-bern")
 
 
 def broken_tool(handler: OpenTelemetryCallbackHandler) -> None:
@@ -224,6 +256,7 @@ MARKUP: Final = '<img src=x onerror="window.hacked=1"></script><script>window.ha
 
 SCENES: Final[tuple[Callable[[OpenTelemetryCallbackHandler], None], ...]] = (
     forecast,
+    trip,
     broken_tool,
     retries,
     approval,
@@ -257,8 +290,8 @@ def many_spans(telemetry: Telemetry, count: int) -> None:
         chat = _span(tracer, "chat writer-small", at + 100_000, _CHAT | said, node)
         chat.end(at + 1_700_000)
         node.end(at + 1_900_000)
-        if place % 500 == 0:
-            time.sleep(0.05)  # the journal's writer is in this process too
+        if place % _BETWEEN_FLUSHES == 0:
+            telemetry.tracer_provider.force_flush()
     root.end(start + count * 1_000_000)
 
 
@@ -273,8 +306,8 @@ def many_traces(telemetry: Telemetry, count: int) -> None:
         at = start + place * 100_000_000
         attributes = _ROOT | about | (failed if place % 50 == 0 else {})
         _span(tracer, f"invoke_agent {name}", at, attributes).end(at + 40_000_000)
-        if place % 1_000 == 0:
-            time.sleep(0.05)
+        if place % _BETWEEN_FLUSHES == 0:
+            telemetry.tracer_provider.force_flush()
 
 
 _ROOT: Final = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "walker"}
@@ -342,6 +375,8 @@ def main(journal: Path, what: str = "scenes", number: float = 0) -> None:
             many_spans(telemetry, int(number))
         elif what == "traces":
             many_traces(telemetry, int(number))
+        elif what == "trip":
+            trip(handler)
         else:
             run_scenes(handler)
 

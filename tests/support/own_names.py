@@ -180,6 +180,12 @@ OWN_ATTRIBUTES: Final = (
         "Which subgraph the run is in, and which of its tasks.",
     ),
     OwnAttribute(
+        semconv.LANGGRAPH_GRAPH_ID,
+        "string",
+        ("agent", "workflow"),
+        "Which graph ran, where a journal has its shape: the same for all of one shape.",
+    ),
+    OwnAttribute(
         semconv.LANGGRAPH_ATTEMPT, "int", ("node",), "Which attempt of a node it is, from 1."
     ),
     OwnAttribute(

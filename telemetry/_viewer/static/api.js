@@ -140,6 +140,9 @@ export async function span(id, spanId) {
   return told;
 }
 
+/** After how many ms a stream that was refused is asked for again. */
+const AGAIN = 3_000;
+
 /** The address of a trace as a file. */
 export function fileUrl(id, name) {
   return `/api/traces/${id}/download/${name}`;
@@ -154,12 +157,25 @@ export function fileUrl(id, name) {
 export function follow(wanted, heard) {
   if (SAVED) return () => {};
   const query = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value !== null && value !== undefined));
-  const source = new EventSource(`/api/live?${query}`);
-  for (const [name, act] of Object.entries(heard)) {
-    if (name === "up") source.addEventListener("open", act);
-    else if (name === "down") source.addEventListener("error", act);
-    // The connection has an event of its own that is named `open`, without data.
-    else source.addEventListener(name, (event) => event.data !== undefined && act(JSON.parse(event.data)));
-  }
-  return () => source.close();
+  let source = null;
+  let timer = 0;
+  const open = () => {
+    source = new EventSource(`/api/live?${query}`);
+    source.addEventListener("open", () => heard.up?.());
+    source.addEventListener("error", () => {
+      heard.down?.();
+      // After an answer that is no stream, such as that there is no journal yet, nobody else asks again.
+      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN);
+    });
+    for (const [name, act] of Object.entries(heard)) {
+      if (name === "up" || name === "down") continue;
+      // The connection has an event of its own that is named `open`, without data.
+      source.addEventListener(name, (event) => event.data !== undefined && act(JSON.parse(event.data)));
+    }
+  };
+  open();
+  return () => {
+    clearTimeout(timer);
+    source.close();
+  };
 }

@@ -1,7 +1,7 @@
 // Conversations: all of them in a list, and one as a chat with the times that people waited.
 
 import * as api from "./api.js";
-import { afterRest, el, show } from "./dom.js";
+import { atMostEvery, el, show } from "./dom.js";
 import { ago, count, duration, fullMoment, money, moment, short, some } from "./format.js";
 import { messageView } from "./messages.js";
 import { go } from "./router.js";
@@ -27,7 +27,7 @@ class ConversationsView {
     const table = el("table.plain", {}, el("thead", {}, el("tr", {}, ...head.map((text, at) => el("th", { text, scope: "col", class: at === 2 || at > 3 ? "number" : null })))), this.body);
     show(root, el("div.bar.view-head", {}, el("h1", { text: "Conversations" }), this.count), el("div.page", { tabindex: "0", role: "region", "aria-label": "Conversations" }, table, this.more));
     document.title = "Conversations · nodespan";
-    this.reload = afterRest(() => this.restart(), 800);
+    this.reload = atMostEvery(() => this.restart(), 800);
     this.unwatch = api.follow({ traces: 1 }, { traces: () => this.reload(), reset: () => this.reload() });
   }
 
@@ -88,7 +88,7 @@ class ConversationView {
     this.head = el("div.bar.view-head");
     show(root, this.head, this.page);
     document.title = `${id} · nodespan`;
-    this.reload = afterRest(() => this.load(), 500);
+    this.reload = atMostEvery(() => this.load(), 500);
     this.unwatch = api.follow({ traces: 1 }, {
       traces: ({ columns }) => columns.conversation.includes(id) && this.reload(),
       reset: () => this.reload(),

@@ -65,14 +65,21 @@ export function afterRest(act, rest) {
   };
 }
 
+/** Call *act* at most once in so many milliseconds, however often the result is called. */
+export function atMostEvery(act, least) {
+  let timer = 0;
+  let last = 0;
+  return () => {
+    if (timer) return;
+    timer = setTimeout(() => {
+      timer = 0;
+      last = Date.now();
+      act();
+    }, Math.max(0, last + least - Date.now()));
+  };
+}
+
 /** A value of the theme, such as `--accent`. */
 export function themeColour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
-
-/** Ask the browser to save a text as a file. */
-export function save(name, text, type) {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  el("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

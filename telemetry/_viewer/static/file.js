@@ -68,18 +68,25 @@ function afterRest(act, rest) {
   };
 }
 
+/** Call *act* at most once in so many milliseconds, however often the result is called. */
+function atMostEvery(act, least) {
+  let timer = 0;
+  let last = 0;
+  return () => {
+    if (timer) return;
+    timer = setTimeout(() => {
+      timer = 0;
+      last = Date.now();
+      act();
+    }, Math.max(0, last + least - Date.now()));
+  };
+}
+
 /** A value of the theme, such as `--accent`. */
 function themeColour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
-
-/** Ask the browser to save a text as a file. */
-function save(name, text, type) {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  el("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
-return { el, svg, show, write, inNextFrame, afterRest, themeColour, save };
+return { el, svg, show, write, inNextFrame, afterRest, atMostEvery, themeColour };
 })();
 
 const in_format = (() => {
@@ -365,6 +372,9 @@ async function span(id, spanId) {
   return told;
 }
 
+/** After how many ms a stream that was refused is asked for again. */
+const AGAIN = 3_000;
+
 /** The address of a trace as a file. */
 function fileUrl(id, name) {
   return `/api/traces/${id}/download/${name}`;
@@ -379,14 +389,27 @@ function fileUrl(id, name) {
 function follow(wanted, heard) {
   if (SAVED) return () => {};
   const query = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value !== null && value !== undefined));
-  const source = new EventSource(`/api/live?${query}`);
-  for (const [name, act] of Object.entries(heard)) {
-    if (name === "up") source.addEventListener("open", act);
-    else if (name === "down") source.addEventListener("error", act);
-    // The connection has an event of its own that is named `open`, without data.
-    else source.addEventListener(name, (event) => event.data !== undefined && act(JSON.parse(event.data)));
-  }
-  return () => source.close();
+  let source = null;
+  let timer = 0;
+  const open = () => {
+    source = new EventSource(`/api/live?${query}`);
+    source.addEventListener("open", () => heard.up?.());
+    source.addEventListener("error", () => {
+      heard.down?.();
+      // After an answer that is no stream, such as that there is no journal yet, nobody else asks again.
+      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN);
+    });
+    for (const [name, act] of Object.entries(heard)) {
+      if (name === "up" || name === "down") continue;
+      // The connection has an event of its own that is named `open`, without data.
+      source.addEventListener(name, (event) => event.data !== undefined && act(JSON.parse(event.data)));
+    }
+  };
+  open();
+  return () => {
+    clearTimeout(timer);
+    source.close();
+  };
 }
 return { isFile, ApiError, about, status, facets, totals, conversations, conversation, graph, compare, traces, record, trace, kindOf, changedSpans, mark, applyMark, span, fileUrl, follow };
 })();
@@ -862,6 +885,7 @@ const { linkAddress } = in_trace_rows;
  */
 function showPanel(box, span, detail, about) {
   const attributes = detail.attributes;
+  const was = box.dataset.span === span.id ? stateOf(box) : null;
   show(box,
     heading(span, about),
     facts(span, detail, about),
@@ -876,7 +900,20 @@ function showPanel(box, span, detail, about) {
     section("Process", table([...Object.entries(detail.resource ?? {}), ["scope", detail.scope ?? ""]]), false),
     detail.cut ? el("p.hint.dim", { text: `${some(detail.cut, "long text was", "long texts were")} cut; the OTLP file has all of it.` }) : null,
     identity(detail));
-  box.scrollTop = 0;
+  box.dataset.span = span.id;
+  box.setAttribute("aria-label", `Span ${span.name}`);
+  restore(box, was);
+}
+
+/** What is open in a panel, and how far it is scrolled: a span that goes on is shown anew. */
+function stateOf(box) {
+  const open = [...box.querySelectorAll("details")].map((each) => [each.querySelector("summary").textContent, each.open]);
+  return { open: new Map(open), top: box.scrollTop };
+}
+
+function restore(box, was) {
+  for (const each of was ? box.querySelectorAll("details") : []) each.open = was.open.get(each.querySelector("summary").textContent) ?? each.open;
+  box.scrollTop = was?.top ?? 0;
 }
 
 function heading(span, about) {
@@ -1286,6 +1323,14 @@ function ticks(from, to, about) {
   return found;
 }
 
+/** A time on an axis, with as many digits as tell it from its neighbours. */
+function tickText(at, step) {
+  if (at === 0 || !step) return at === 0 ? "0" : duration(at);
+  const unit = at >= 1000 ? 1000 : at >= 1 ? 1 : 0.001;
+  const digits = Math.min(9, Math.max(0, -Math.floor(Math.log10(step / unit) + 1e-9)));
+  return `${(at / unit).toFixed(digits)}\u2009${unit === 1000 ? "s" : unit === 1 ? "ms" : "µs"}`;
+}
+
 class Waterfall {
   /** @param {HTMLCanvasElement} canvas @param {number} rowHeight in pixels */
   constructor(canvas, rowHeight) {
@@ -1558,7 +1603,7 @@ function round(pen, x, y, width, height, radius) {
   pen.beginPath();
   pen.roundRect(x, y, width, Math.max(height, 1), Math.min(radius, width / 2));
 }
-return { ticks, Waterfall };
+return { ticks, tickText, Waterfall };
 })();
 
 const in_virtual = (() => {
@@ -1683,10 +1728,12 @@ const { hasFailed, TraceTree } = in_trace_tree;
 const { treeKeys } = in_trace_keys;
 const { chooseByPointer, splitter, zoomByPointer } = in_trace_pointer;
 const { fillRow, makeRow, ROW, shortName } = in_trace_rows;
-const { ticks, Waterfall } = in_waterfall;
+const { ticks, tickText, Waterfall } = in_waterfall;
 const { VirtualRows } = in_virtual;
 
 const MOST_MARKS = 200;
+/** While a key is held down, no span is asked for; in ms. */
+const REST = 40;
 
 /** Open the view of a trace. */
 function openTrace(root, { id, span = null, query }) {
@@ -1708,6 +1755,7 @@ class TraceView {
     this.rows = [];
     this.zoom = null;
     this.draw = inNextFrame(() => this.drawNow());
+    this.tellAddress = afterRest(() => this.isClosed || setQuery({ span: this.shownId }), 200);
     this.clockOffset = 0;
     this.build();
   }
@@ -1906,25 +1954,30 @@ class TraceView {
   }
 
   /** Choose a span, and show all of it. */
-  async choose(id, { reveals = false } = {}) {
+  choose(id, { reveals = false } = {}) {
     const span = this.tree.byId.get(id);
     if (!span) return;
     this.chosenId = this.shownId = id;
-    setQuery({ span: id });
+    this.tellAddress();
     if (reveals) this.reveal(span);
     this.virtual.refresh();
     this.draw();
     this.panel.hidden = false;
+    clearTimeout(this.asking);
+    this.asking = setTimeout(() => this.showDetail(span), REST);
+  }
+
+  async showDetail(span) {
     const about = { t0: this.t0, now: this.now, close: () => this.closePanel(), links: this.links };
+    const isShown = () => this.shownId === span.id && !this.isClosed;
     try {
-      const detail = await api.span(this.id, id);
-      if (this.shownId !== id || this.isClosed) return;
+      const detail = await api.span(this.id, span.id);
+      if (!isShown()) return;
       api.applyMark(span, { timeline: detail.timeline });
       showPanel(this.panel, span, detail, about);
-      this.panel.setAttribute("aria-label", `Span ${span.name}`);
       this.draw();
     } catch (error) {
-      show(this.panel, el("p.empty", { text: `The span cannot be read: ${error.message}` }));
+      if (isShown()) show(this.panel, el("p.empty", { text: `The span cannot be read: ${error.message}` }));
     }
   }
 
@@ -1948,7 +2001,7 @@ class TraceView {
   closePanel() {
     this.panel.hidden = true;
     this.shownId = null;
-    setQuery({ span: null });
+    this.tellAddress();
     this.box.focus({ preventScroll: true });
   }
 
@@ -2012,11 +2065,14 @@ class TraceView {
     const [from, to] = this.range;
     const width = this.axisTimes.clientWidth;
     const place = (at) => 10 + ((at - from) / (to - from || 1)) * (width - 20);
-    show(this.axisTimes, ...ticks(from, to, width / 110).filter((at) => place(at) < width - 46).map((at) => {
-      const mark = el("span.tick", { text: at === 0 ? "0" : duration(at) });
+    const shown = ticks(from, to, width / 110).filter((at) => place(at) < width - 46);
+    const step = shown.length > 1 ? shown[1] - shown[0] : 0;
+    const marks = shown.map((at) => {
+      const mark = el("span.tick", { text: tickText(at, step) });
       mark.style.left = `${place(at)}px`;
       return mark;
-    }), this.zoom ? el("button.unzoom", { type: "button", text: "Whole trace", onclick: () => this.setZoom(null) }) : null);
+    });
+    show(this.axisTimes, ...marks, this.zoom ? el("button.unzoom", { type: "button", text: "Whole trace", onclick: () => this.setZoom(null) }) : null);
   }
 
   setZoom(range) {

@@ -2,12 +2,14 @@
 
 import * as api from "./api.js";
 import { layout, Graph } from "./dagre.js";
-import { afterRest, el, show, svg } from "./dom.js";
+import { atMostEvery, el, show, svg } from "./dom.js";
 import { count, duration, some } from "./format.js";
 import { go } from "./router.js";
 
 const HEIGHT = 46;
 const PADDING = 24;
+/** Characters of a name that are shown. */
+const LONGEST = 28;
 let marker = 0;
 
 /** Open the graph of a trace. */
@@ -25,7 +27,7 @@ class GraphView {
     this.head = el("div.bar.view-head");
     this.page = el("div.page.graphs", { tabindex: "0", role: "region", "aria-label": "Graphs" });
     show(root, this.head, this.page);
-    this.reload = afterRest(() => this.load(), 300);
+    this.reload = atMostEvery(() => this.load(), 300);
   }
 
   async load() {
@@ -54,7 +56,9 @@ class GraphView {
         visitsTable(seen, new Map(told.visits.map((visit) => [visit.node, visit])), this.id));
       return;
     }
-    show(this.page, ...told.graphs.map((graph) => this.figure(graph, told.visits.filter((visit) => visit.graph === graph.id))));
+    const isRoot = (graph) => this.summary.name.endsWith(graph.name);
+    const graphs = [...told.graphs].sort((a, b) => isRoot(b) - isRoot(a));
+    show(this.page, ...graphs.map((graph) => this.figure(graph, told.visits.filter((visit) => visit.graph === graph.id))));
   }
 
   figure(graph, visits) {
@@ -66,14 +70,14 @@ class GraphView {
     const plan = new Graph({ multigraph: true }).setGraph({ rankdir: "TB", nodesep: 34, ranksep: 46, marginx: PADDING, marginy: PADDING }).setDefaultEdgeLabel(() => ({}));
     for (const node of graph.nodes) {
       const isEdge = node.type === "start" || node.type === "end";
-      plan.setNode(node.id, { node, width: isEdge ? 62 : Math.min(240, Math.max(104, node.name.length * 7.4 + 44)), height: isEdge ? 26 : HEIGHT });
+      plan.setNode(node.id, { node, width: isEdge ? 62 : Math.max(104, Math.min(node.name.length, LONGEST) * 7.6 + 32, factOf(byNode.get(node.id)).length * 6.2 + 24), height: isEdge ? 26 : HEIGHT });
     }
     graph.edges.forEach((edge, at) => plan.hasNode(edge.source) && plan.hasNode(edge.target) && plan.setEdge(edge.source, edge.target, { edge }, String(at)));
     layout(plan);
     const { width, height } = plan.graph();
     const most = [...byNode.values()].reduce((a, visit) => Math.max(a, visit.total_ms), 0) || 1;
     const arrow = `arrow-${(marker += 1)}`;
-    const drawn = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `Graph ${graph.name}: ${some(graph.nodes.length, "node")}, ${some(graph.edges.length, "edge")}` },
+    const drawn = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": `Graph ${graph.name}: ${some(graph.nodes.length, "node")}, ${some(graph.edges.length, "edge")}` },
       svg("defs", {}, svg("marker", { id: arrow, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 8, markerHeight: 8, orient: "auto" }, svg("path", { d: "M0 0.5 L8 4 L0 7.5 z", class: "arrow-head" }))));
     for (const key of plan.edges()) {
       const { points, edge } = plan.edge(key);
@@ -97,11 +101,11 @@ class GraphView {
     const box = svg("rect", { x: x - width / 2, y: y - height / 2, width, height, rx: isEdge ? 13 : 8, class: "box" });
     const parts = [svg("title", { text: visit ? `${node.name}: ${some(visit.visits, "visit")}, ${duration(visit.total_ms)} in all, at most ${duration(visit.max_ms)}` : node.name }), box];
     if (visit && this.by === "time") {
-      parts.push(svg("rect", { x: x - width / 2, y: y - height / 2, width, height, rx: 8, class: "heat", opacity: (0.08 + 0.5 * (visit.total_ms / most)).toFixed(3) }));
+      parts.push(svg("rect", { x: x - width / 2, y: y - height / 2, width, height, rx: 8, class: "heat", opacity: (0.06 + 0.34 * (visit.total_ms / most)).toFixed(3) }));
     }
-    const name = node.name.length > 28 ? `${node.name.slice(0, 27)}…` : node.name;
+    const name = node.name.length > LONGEST ? `${node.name.slice(0, LONGEST - 1)}…` : node.name;
     parts.push(svg("text", { x, y: isEdge || !visit ? y + 4 : y - 3, "text-anchor": "middle", class: "node-name", text: isEdge ? node.type : name }));
-    if (visit) parts.push(svg("text", { x, y: y + 13, "text-anchor": "middle", class: "node-fact", text: `${count(visit.visits)}× · ${duration(visit.total_ms)}${visit.errors ? ` · ${some(visit.errors, "error")}` : ""}` }));
+    if (visit) parts.push(svg("text", { x, y: y + 13, "text-anchor": "middle", class: "node-fact", text: factOf(visit) }));
     const group = svg("g", { class: `node ${look} by-${this.by} ${node.type}` }, ...parts);
     if (!visit?.spans.length) return group;
     return svg("a", { href: `/traces/${this.id}?span=${visit.spans[0]}` }, group);
@@ -115,6 +119,10 @@ class GraphView {
   back() {
     go(`/traces/${this.id}`);
   }
+}
+
+function factOf(visit) {
+  return visit ? `${count(visit.visits)}× · ${duration(visit.total_ms)}${visit.errors ? ` · ${some(visit.errors, "error")}` : ""}` : "";
 }
 
 function visited(byNode, id, graph) {

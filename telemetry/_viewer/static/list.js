@@ -1,7 +1,7 @@
 // The list of traces: newest first, live, with filters and what the shown ones come to.
 
 import * as api from "./api.js";
-import { afterRest, el, show, write } from "./dom.js";
+import { atMostEvery, el, show, write } from "./dom.js";
 import { Filters } from "./filters.js";
 import { count, duration, fullMoment, moment, money, short } from "./format.js";
 import { go } from "./router.js";
@@ -10,6 +10,8 @@ import { VirtualRows } from "./virtual.js";
 const ROW = 34;
 const WINDOW = 200;
 const MOST_WINDOWS = 12;
+const MOST_NEWS = 1_000;
+const AIMING = 1_500;
 const COLUMNS = [["Started", "when"], ["Name", "name"], ["Outcome", "outcome"], ["Time", "time"], ["First chunk", "chunk"],
   ["Tokens", "tokens"], ["Cost", "cost"], ["Model", "model"], ["Conversation", "conversation"]];
 
@@ -28,8 +30,8 @@ class ListView {
     this.chosen = -1;
     this.filters = new Filters(query, () => this.restart());
     this.find = this.filters.text;
-    this.refreshLater = afterRest(() => this.refresh(), 300);
-    this.totalsLater = afterRest(() => this.askTotals(), 60);
+    this.refreshLater = atMostEvery(() => this.refresh(), 500);
+    this.totalsLater = atMostEvery(() => this.askTotals(), 1_000);
     this.build();
     this.restart();
     this.unwatch = api.follow({ traces: 1 }, {
@@ -50,6 +52,8 @@ class ListView {
     this.empty = el("div.empty", { hidden: true });
     show(this.root, el("h1.sr", { text: "Traces" }), this.filters.bar, this.totals, this.more, this.box, this.empty);
     this.virtual = new VirtualRows(this.box, ROW, { make: () => this.makeRow(), fill: (row, at) => this.fillRow(row, at) }, (first, end) => this.need(first, end));
+    this.pointedAt = 0;
+    this.box.addEventListener("pointermove", () => (this.pointedAt = Date.now()), { passive: true });
     this.box.addEventListener("keydown", (event) => this.onKey(event));
     document.title = "Traces · nodespan";
   }
@@ -64,7 +68,7 @@ class ListView {
     this.news = new Set();
     this.box.scrollTop = 0;
     await this.load(0);
-    this.totalsLater();
+    this.askTotals();
   }
 
   async load(window) {
@@ -94,7 +98,7 @@ class ListView {
     this.box.setAttribute("aria-rowcount", String(told.total + 1));
     if (this.virtual.count === told.total) this.virtual.refresh();
     else this.virtual.setCount(told.total);
-    if (!told.is_complete || window === 0) this.totalsLater();
+    if (!told.is_complete) this.totalsLater();
   }
 
   fail(error) {
@@ -135,7 +139,7 @@ class ListView {
     let isNew = false;
     columns.trace_id.forEach((id, at) => {
       if (!this.replace(id, columns, at)) {
-        this.news.add(id);
+        if (this.news.size < MOST_NEWS) this.news.add(id);
         isNew = true;
       }
     });
@@ -157,17 +161,19 @@ class ListView {
   /** Show what is new: at once where people look at the top, else behind a button. */
   refresh() {
     if (this.isClosed) return;
-    if (this.box.scrollTop < ROW) {
+    // Rows do not move under a hand that is about to click one.
+    if (Date.now() - this.pointedAt < AIMING) this.refreshLater();
+    else if (this.box.scrollTop < ROW) {
       this.news.clear();
       this.more.hidden = true;
       this.asOf = null;
-      this.windows = new Map([...this.windows].slice(0, 0));
+      this.windows.clear();
       this.version += 1;
       this.asking.clear();
       this.load(0);
     } else {
       this.more.hidden = false;
-      write(this.more, `${count(this.news.size)} new · show`);
+      write(this.more, `${count(this.news.size)}${this.news.size < MOST_NEWS ? "" : " or more"} new · show`);
     }
   }
 

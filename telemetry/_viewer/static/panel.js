@@ -15,6 +15,7 @@ import { linkAddress } from "./trace-rows.js";
  */
 export function showPanel(box, span, detail, about) {
   const attributes = detail.attributes;
+  const was = box.dataset.span === span.id ? stateOf(box) : null;
   show(box,
     heading(span, about),
     facts(span, detail, about),
@@ -29,7 +30,20 @@ export function showPanel(box, span, detail, about) {
     section("Process", table([...Object.entries(detail.resource ?? {}), ["scope", detail.scope ?? ""]]), false),
     detail.cut ? el("p.hint.dim", { text: `${some(detail.cut, "long text was", "long texts were")} cut; the OTLP file has all of it.` }) : null,
     identity(detail));
-  box.scrollTop = 0;
+  box.dataset.span = span.id;
+  box.setAttribute("aria-label", `Span ${span.name}`);
+  restore(box, was);
+}
+
+/** What is open in a panel, and how far it is scrolled: a span that goes on is shown anew. */
+function stateOf(box) {
+  const open = [...box.querySelectorAll("details")].map((each) => [each.querySelector("summary").textContent, each.open]);
+  return { open: new Map(open), top: box.scrollTop };
+}
+
+function restore(box, was) {
+  for (const each of was ? box.querySelectorAll("details") : []) each.open = was.open.get(each.querySelector("summary").textContent) ?? each.open;
+  box.scrollTop = was?.top ?? 0;
 }
 
 function heading(span, about) {

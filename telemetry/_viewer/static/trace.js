@@ -9,10 +9,12 @@ import { hasFailed, TraceTree } from "./trace-tree.js";
 import { treeKeys } from "./trace-keys.js";
 import { chooseByPointer, splitter, zoomByPointer } from "./trace-pointer.js";
 import { fillRow, makeRow, ROW, shortName } from "./trace-rows.js";
-import { ticks, Waterfall } from "./waterfall.js";
+import { ticks, tickText, Waterfall } from "./waterfall.js";
 import { VirtualRows } from "./virtual.js";
 
 const MOST_MARKS = 200;
+/** While a key is held down, no span is asked for; in ms. */
+const REST = 40;
 
 /** Open the view of a trace. */
 export function openTrace(root, { id, span = null, query }) {
@@ -34,6 +36,7 @@ class TraceView {
     this.rows = [];
     this.zoom = null;
     this.draw = inNextFrame(() => this.drawNow());
+    this.tellAddress = afterRest(() => this.isClosed || setQuery({ span: this.shownId }), 200);
     this.clockOffset = 0;
     this.build();
   }
@@ -232,25 +235,30 @@ class TraceView {
   }
 
   /** Choose a span, and show all of it. */
-  async choose(id, { reveals = false } = {}) {
+  choose(id, { reveals = false } = {}) {
     const span = this.tree.byId.get(id);
     if (!span) return;
     this.chosenId = this.shownId = id;
-    setQuery({ span: id });
+    this.tellAddress();
     if (reveals) this.reveal(span);
     this.virtual.refresh();
     this.draw();
     this.panel.hidden = false;
+    clearTimeout(this.asking);
+    this.asking = setTimeout(() => this.showDetail(span), REST);
+  }
+
+  async showDetail(span) {
     const about = { t0: this.t0, now: this.now, close: () => this.closePanel(), links: this.links };
+    const isShown = () => this.shownId === span.id && !this.isClosed;
     try {
-      const detail = await api.span(this.id, id);
-      if (this.shownId !== id || this.isClosed) return;
+      const detail = await api.span(this.id, span.id);
+      if (!isShown()) return;
       api.applyMark(span, { timeline: detail.timeline });
       showPanel(this.panel, span, detail, about);
-      this.panel.setAttribute("aria-label", `Span ${span.name}`);
       this.draw();
     } catch (error) {
-      show(this.panel, el("p.empty", { text: `The span cannot be read: ${error.message}` }));
+      if (isShown()) show(this.panel, el("p.empty", { text: `The span cannot be read: ${error.message}` }));
     }
   }
 
@@ -274,7 +282,7 @@ class TraceView {
   closePanel() {
     this.panel.hidden = true;
     this.shownId = null;
-    setQuery({ span: null });
+    this.tellAddress();
     this.box.focus({ preventScroll: true });
   }
 
@@ -338,11 +346,14 @@ class TraceView {
     const [from, to] = this.range;
     const width = this.axisTimes.clientWidth;
     const place = (at) => 10 + ((at - from) / (to - from || 1)) * (width - 20);
-    show(this.axisTimes, ...ticks(from, to, width / 110).filter((at) => place(at) < width - 46).map((at) => {
-      const mark = el("span.tick", { text: at === 0 ? "0" : duration(at) });
+    const shown = ticks(from, to, width / 110).filter((at) => place(at) < width - 46);
+    const step = shown.length > 1 ? shown[1] - shown[0] : 0;
+    const marks = shown.map((at) => {
+      const mark = el("span.tick", { text: tickText(at, step) });
       mark.style.left = `${place(at)}px`;
       return mark;
-    }), this.zoom ? el("button.unzoom", { type: "button", text: "Whole trace", onclick: () => this.setZoom(null) }) : null);
+    });
+    show(this.axisTimes, ...marks, this.zoom ? el("button.unzoom", { type: "button", text: "Whole trace", onclick: () => this.setZoom(null) }) : null);
   }
 
   setZoom(range) {

@@ -20,6 +20,14 @@ export function ticks(from, to, about) {
   return found;
 }
 
+/** A time on an axis, with as many digits as tell it from its neighbours. */
+export function tickText(at, step) {
+  if (at === 0 || !step) return at === 0 ? "0" : duration(at);
+  const unit = at >= 1000 ? 1000 : at >= 1 ? 1 : 0.001;
+  const digits = Math.min(9, Math.max(0, -Math.floor(Math.log10(step / unit) + 1e-9)));
+  return `${(at / unit).toFixed(digits)}\u2009${unit === 1000 ? "s" : unit === 1 ? "ms" : "µs"}`;
+}
+
 export class Waterfall {
   /** @param {HTMLCanvasElement} canvas @param {number} rowHeight in pixels */
   constructor(canvas, rowHeight) {

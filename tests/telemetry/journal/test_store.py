@@ -88,7 +88,11 @@ def test_a_trace_is_summed_up_in_a_line(recording: Recording) -> None:
 
 def test_a_span_has_all_that_it_says(recording: Recording) -> None:
     """Attributes, events, kind, status, resource and scope come back as they were."""
-    STARTING_RUN.set(type("Run", (), {"run_id": 7, "progress": lambda _: None})())
+    STARTING_RUN.set(
+        type(
+            "Run", (), {"enter_journal": lambda _: None, "run_id": 7, "progress": lambda _: None}
+        )()
+    )
     trace_id = record_agent(recording)
     with recording.read() as journal:
         root, chat = journal.trace(trace_id).spans
@@ -132,7 +136,11 @@ def test_a_stream_tells_how_far_it_has_come(
 ) -> None:
     """The chunks of an open stream, and the times of the first and the last, are in the journal."""
     told = [Progress(1, 10, 10)]
-    STARTING_RUN.set(type("Run", (), {"run_id": 7, "progress": lambda _: told[0]})())
+    STARTING_RUN.set(
+        type(
+            "Run", (), {"enter_journal": lambda _: None, "run_id": 7, "progress": lambda _: told[0]}
+        )()
+    )
     span = recording.tracer.start_span("chat")
     with recording.read() as journal:
         eventually(lambda: journal.open_runs()[0].chunks == 1)
@@ -215,7 +223,13 @@ def test_filters_find_what_they_ask_for(recording: Recording) -> None:
 
 def test_a_trace_has_several_names(recording: Recording) -> None:
     """Its id, an unambiguous beginning, a run's id, or `last`: each finds it."""
-    STARTING_RUN.set(type("Run", (), {"run_id": 0xAB << 120, "progress": lambda _: None})())
+    STARTING_RUN.set(
+        type(
+            "Run",
+            (),
+            {"enter_journal": lambda _: None, "run_id": 0xAB << 120, "progress": lambda _: None},
+        )()
+    )
     first = record_agent(recording)
     STARTING_RUN.set(None)
     second = record_agent(recording, 2 * 10**18)

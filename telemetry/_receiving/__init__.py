@@ -1,0 +1,1 @@
+"""Takes spans over OTLP/HTTP into the journal, from any program in any language."""

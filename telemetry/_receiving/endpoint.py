@@ -1,0 +1,117 @@
+"""`/v1/traces`: what OTLP/HTTP asks, and OTLP's own answers.
+
+Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf.json_format import MessageToJson
+from google.rpc.code_pb2 import (  # type: ignore[import-untyped]  # it has no types
+    INTERNAL,
+    INVALID_ARGUMENT,
+    RESOURCE_EXHAUSTED,
+    UNAVAILABLE,
+)
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # as above
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.routing import Route
+
+from .body import Bounds, RefusedError, read_body
+from .decoding import JSON, PROTOBUF, decoded
+from .rate import Rate
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+    from starlette.requests import Request
+
+    from .taking import Taken, Taking
+
+PATH: Final = "/v1/traces"
+_KINDS: Final = {JSON: JSON, PROTOBUF: PROTOBUF, "application/protobuf": PROTOBUF}
+_CODES: Final = {429: RESOURCE_EXHAUSTED, 500: INTERNAL, 503: UNAVAILABLE}
+_REQUESTS_A_SECOND: Final = 500.0
+_BYTES_A_SECOND: Final = 64e6
+_MOST_AT_ONCE: Final = 8
+_SOON: Final = 1
+
+
+class Receiver:
+    """Answers programs that send spans.
+
+    Args:
+        taking: writes them into the journal.
+        bounds: how large a body may be.
+        requests: how many requests may come.
+        sent: how many bytes may come.
+    """
+
+    def __init__(
+        self,
+        taking: Taking,
+        bounds: Bounds | None = None,
+        requests: Rate | None = None,
+        sent: Rate | None = None,
+    ) -> None:
+        self._taking = taking
+        self._bounds = bounds or Bounds()
+        self._requests = requests or Rate(_REQUESTS_A_SECOND, 2 * _REQUESTS_A_SECOND)
+        self._sent = sent or Rate(_BYTES_A_SECOND, 4 * _BYTES_A_SECOND)
+        self._now = 0
+
+    def route(self) -> Route:
+        """Return the route, for starlette."""
+        return Route(PATH, self._receive, methods=["POST"])
+
+    async def _receive(self, request: Request) -> Response:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        known = _KINDS.get(kind)
+        if known is None:
+            unknown = RefusedError(415, f"content type {kind[:100]!r} is none of OTLP's")
+            return _refusal(unknown, JSON)
+        try:
+            taken = await self._taken(request, known)
+        except RefusedError as error:
+            return _refusal(error, known)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        return _answer(_said(taken), known)
+
+    async def _taken(self, request: Request, kind: str) -> Taken:
+        if self._now >= _MOST_AT_ONCE or not self._requests.takes(1):
+            raise RefusedError(429, "too many requests at once", _SOON)
+        self._now += 1
+        try:
+            body = await read_body(request, self._bounds)
+            if not self._sent.takes(len(body)):
+                raise RefusedError(429, "too many bytes a second", _SOON)
+            return await run_in_threadpool(lambda: self._taking.take(decoded(body, kind)))
+        finally:
+            self._now -= 1
+
+
+def _said(taken: Taken) -> ExportTraceServiceResponse:
+    said = ExportTraceServiceResponse()
+    if taken.rejected:
+        said.partial_success.rejected_spans = taken.rejected
+        said.partial_success.error_message = taken.reason
+    return said
+
+
+def _refusal(error: RefusedError, kind: str) -> Response:
+    code = _CODES.get(error.status, INVALID_ARGUMENT)
+    answer = _answer(Status(code=code, message=str(error)), kind, error.status)
+    if error.retry_after is not None:
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
+
+
+def _answer(message: Message, kind: str, status: int = 200) -> Response:
+    content = (
+        message.SerializeToString() if kind == PROTOBUF else MessageToJson(message, indent=None)
+    )
+    return Response(content, status_code=status, media_type=kind)

@@ -1,0 +1,1 @@
+"""What the viewer's page shows, read from the journal as plain data."""

@@ -1,0 +1,301 @@
+"""Each view of `nodespan ui` shows a journal that is being written, in Chromium, without error."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.headless_chromium import find_chromium
+
+pytest.importorskip("playwright", reason="playwright is not installed")
+from support.viewing import Visit, chromium, record, recording, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+pytestmark = [
+    pytest.mark.end_to_end,
+    pytest.mark.skipif(find_chromium() is None, reason="there is no Chromium here"),
+]
+
+ROW = ".tree-row:not([hidden])"
+TRACE = ".list-row:not([hidden]):not(.waiting)"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A viewer of a journal that has every scene, and that goes on being written."""
+    journal = tmp_path_factory.mktemp("viewer") / "journal.db"
+    record(journal, "scenes")
+    with recording(journal, "live", 900), serving(journal) as url:
+        yield url
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Visit]:
+    """A window, in which nothing may go wrong."""
+    opened = Visit(browser, address)
+    yield opened
+    troubles = opened.troubles
+    opened.close()
+    assert troubles == []
+
+
+def test_a_planted_stall_is_found_in_three_clicks(visit: Visit) -> None:
+    """The list's filter leads to the trace, and that shows where the stream stopped, how long."""
+    page = visit.open("/", TRACE)
+    visit.click("button:has-text('Stalled')")
+    visit.click("a:text-is('newsreader')")
+    page.wait_for_selector(f"{ROW}:has-text('stall')")
+    visit.click("button.badge.stalled")
+    page.wait_for_selector(".panel .stream-chart[aria-label*='1 stalls']")
+    assert visit.clicks < 5
+
+
+def test_a_planted_failure_in_a_tool_is_found_in_three_clicks(visit: Visit) -> None:
+    """From the list by its outcome, to the trace, to the deepest span that failed, and its text."""
+    page = visit.open("/", TRACE)
+    page.select_option("select[aria-label=Outcome]", "error")
+    visit.clicks += 1
+    visit.click("a:text-is('orders')")
+    visit.click("button.badge.error")
+    failure = page.inner_text(".failure")
+    assert "no connection to orders-db:5432 while looking for A-1007" in failure
+    assert page.inner_text(".panel h2") == "execute_tool find_order"
+    assert visit.clicks < 5
+
+
+def test_a_planted_expensive_call_is_found_in_three_clicks(visit: Visit) -> None:
+    """The list has what each trace of a model cost, and the trace's rows what each call did."""
+    page = visit.open("/", TRACE)
+    page.select_option("select[aria-label=Model]", "reader-huge")
+    visit.clicks += 1
+    visit.click(f"{TRACE}:has(.cost:has-text('$2.'))")
+    page.wait_for_selector(ROW)
+    visit.click(f"{ROW}:has(.used:has-text('$2.'))")
+    page.wait_for_selector(".panel .facts:has-text('$2.90')")
+    assert page.inner_text(".panel h2") == "chat reader-huge"
+    assert visit.clicks < 5
+
+
+def test_hostile_texts_are_texts_in_every_view(visit: Visit) -> None:
+    """Markup in names, models, conversations and content is shown, and neither built nor run."""
+    page = visit.open("/?text=hacked", TRACE)
+    page.click("a:has-text('<img src=x')")
+    page.wait_for_selector(ROW)
+    page.click(f"{ROW}:has(.glyph.chat)")
+    page.wait_for_selector(".panel .message")
+    assert "<img src=x onerror=" in page.inner_text(".panel")
+    page.click("a:text-is('Conversation')")
+    page.wait_for_selector(".turn .message")
+    page.goto(f"{visit.address}/conversations")
+    page.wait_for_selector("td a:has-text('<img')")
+    page.goto(f"{visit.address}/?text=<script>window.hacked=3</script>")
+    page.wait_for_selector(".filters")
+    assert page.query_selector_all("img, script:not([src])") == []
+    assert page.evaluate("window.hacked") is None
+
+
+def test_the_list_is_live(visit: Visit) -> None:
+    """A trace that begins appears without a reload, and one that runs says so."""
+    page = visit.open("/", TRACE)
+    newest = page.get_attribute(f"{TRACE}[aria-rowindex='2'] a", "href")
+    page.wait_for_function(
+        "href => document.querySelector(\".list-row[aria-rowindex='2'] a\")"
+        "?.getAttribute('href') !== href",
+        arg=newest,
+    )
+    page.wait_for_selector(f"{TRACE} .dot.running")
+
+
+def test_filters_are_in_the_address(visit: Visit) -> None:
+    """A filtered list can be sent as a link, and the totals are those of what it shows."""
+    page = visit.open("/?agent=forecaster", TRACE)
+    page.wait_for_selector(".totals div:has(dt:text-is('Runs')) dd:text-is('3')")
+    assert page.locator(TRACE).count() == 3
+    page.fill("input.search", "you are welcome")
+    page.wait_for_selector(".totals div:has(dt:text-is('Runs')) dd:text-is('1')")
+    assert "text=you+are+welcome" in page.url
+    page.click("button:text-is('Clear')")
+    page.wait_for_selector("a:text-is('narrator')")
+
+
+def test_a_running_trace_grows(visit: Visit) -> None:
+    """An open span is marked as one, its time goes on, and the trace is whole when it has ended."""
+    page = visit.open("/?outcome=running", f"{TRACE} .dot.running")
+    page.click(TRACE)
+    page.wait_for_selector(f"{ROW}.running")
+    before = page.inner_text(f"{ROW} .took")
+    page.wait_for_function(
+        f"before => document.querySelector('{ROW} .took').textContent !== before", arg=before
+    )
+    page.wait_for_selector(f"{ROW}.running", state="detached")
+    assert page.inner_text(".trace-head .fact:nth-child(2)") != "running"
+
+
+def test_retries_and_repeats_are_drawn_as_such(visit: Visit) -> None:
+    """Attempts are numbered, and what a loop repeats is one row, which opens."""
+    page = visit.open("/?text=stubborn", TRACE)
+    page.click("a:text-is('stubborn')")
+    page.wait_for_selector(f"{ROW} .badge.retry:text-is('try 3')")
+    page.click("button:text-is('Errors only')")
+    assert page.locator(f"{ROW}:has-text('try 3')").count() == 0
+    page.goto(f"{visit.address}/?agent=page+turner")
+    page.click("a:text-is('page turner')")
+    page.click(f"{ROW}.fold:has-text('model → tools')")
+    page.wait_for_selector(f"{ROW}:has-text('next_page')")
+
+
+def test_interrupts_and_resumptions_lead_to_each_other(visit: Visit) -> None:
+    """The run that waited for a person leads to the one that went on, and back."""
+    page = visit.open("/?outcome=interrupted", TRACE)
+    page.click(TRACE)
+    page.click(f"{ROW} a:has-text('resumed')")
+    page.wait_for_selector(f"{ROW} a:has-text('resumes')")
+    page.click(f"{ROW} a:has-text('resumes')")
+    page.wait_for_selector(f"{ROW} a:has-text('resumed')")
+
+
+def test_the_tree_goes_by_keyboard(visit: Visit) -> None:
+    """Arrows move, close and open as in an ARIA treegrid; `/` searches; `Escape` leads back."""
+    page = visit.open("/?agent=forecaster", TRACE)
+    page.focus(".list")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".tree-row[aria-level='3']")
+    for _ in range(2):
+        page.keyboard.press("ArrowDown")
+    page.wait_for_selector(f"{ROW}[aria-selected=true][aria-level='2']")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(f"{ROW}[aria-selected=true][aria-expanded=false]")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector(f"{ROW}[aria-selected=true][aria-level='3']")
+    page.wait_for_selector(".panel h2")
+    page.keyboard.press("/")
+    page.keyboard.type("no such span")
+    page.wait_for_selector(".nothing-found")
+    page.keyboard.press("?")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    page.wait_for_selector("dialog[open]")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".list")
+
+
+def test_a_conversation_is_a_chat(visit: Visit) -> None:
+    """Its runs are in order, with what was said and how long the person took."""
+    page = visit.open("/conversation?id=trip-to-bern", ".turn")
+    said = page.inner_text(".chat")
+    words = ["Will it be dry in Bern today?", "Sunny in Bern", "And in Zürich?", "Thanks!"]
+    assert sorted(words, key=said.index) == words
+    assert len(re.findall(r"s later\n", said)) == 2
+
+
+def test_the_graph_is_the_one_that_was_compiled(visit: Visit) -> None:
+    """The drawing has LangGraph's own nodes and edges, with the visits that the trace made."""
+    page = visit.open("/?conversation=trip-to-bern", TRACE)
+    page.locator(f"{TRACE} a").last.click()
+    page.click("a:text-is('Graph')")
+    page.wait_for_selector(".graph svg")
+    assert sorted(page.locator(".node-name").all_text_contents()) == [
+        "end",
+        "model",
+        "start",
+        "tools",
+    ]
+    assert page.locator(".edge").count() == 4
+    assert page.locator(".edge.conditional").count() == 2
+    page.wait_for_selector(".visits tr:has-text('model') td.number:text-is('2')")
+    page.click(".graph svg a:has-text('tools')")
+    page.wait_for_selector(f"{ROW}.chosen:has-text('tools')")
+
+
+def test_open_streams_show_their_speed(visit: Visit) -> None:
+    """The live view has the stream that is open, with its speed."""
+    page = visit.open("/live", ".card .badge:text-is('streaming')")
+    page.wait_for_function("/^[1-9]/.test(document.querySelector('.card .speed')?.textContent)")
+
+
+def test_two_runs_are_compared(visit: Visit) -> None:
+    """The other run is chosen from a list; what differs is marked, in structure and figures."""
+    page = visit.open("/?conversation=trip-to-bern", TRACE)
+    page.locator(f"{TRACE} a").last.click()
+    page.click("a:text-is('Compare')")
+    page.click(".pick li:last-child a")
+    page.wait_for_selector(".compare-row.left_only:has-text('get_alerts')")
+    page.click("button:text-is('Differences only')")
+    page.wait_for_selector(".compare-row.changed")
+    assert page.locator(".compare-row.same:not([hidden])").count() == 0
+
+
+def test_a_saved_trace_is_a_page_of_its_own(visit: Visit, tmp_path: Path) -> None:
+    """The file shows the tree and the messages without a server."""
+    page = visit.open("/traces/last", ROW)
+    page.goto(f"{visit.address}/?agent=orders")
+    page.click("a:text-is('orders')")
+    page.click("summary:text-is('Save as')")
+    with page.expect_download() as saving:
+        page.click("a:text-is('HTML page')")
+    saved = tmp_path / "trace.html"
+    saving.value.save_as(saved)
+    page.goto(saved.as_uri())
+    page.wait_for_selector(ROW)
+    page.click("button.badge.error")
+    assert "no connection to orders-db:5432" in page.inner_text(".failure")
+
+
+def test_traces_are_saved_for_other_tools(visit: Visit) -> None:
+    """The other two files are JSON, of OTLP and of Chrome's tracing page."""
+    page = visit.open("/?agent=orders", TRACE)
+    page.click("a:text-is('orders')")
+    page.click("summary:text-is('Save as')")
+    texts = {}
+    for name in ("OTLP JSON", "Perfetto trace"):
+        with page.expect_download() as saving:
+            page.click(f"a:text-is('{name}')")
+        texts[name] = json.loads(saving.value.path().read_text())
+    assert "resourceSpans" in texts["OTLP JSON"]
+    assert texts["Perfetto trace"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 480])
+def test_axe_finds_no_serious_fault(browser: Browser, address: str, theme: str, width: int) -> None:
+    """Every view can be read and used by everybody, in both themes and two widths."""
+    visit = Visit(browser, address, theme, width, reads_strictly=False)
+    page = visit.open("/?agent=orders", TRACE)
+    faults = {"list": visit.violations()}
+    page.click("a:text-is('orders')")
+    page.click("button.badge.error")
+    page.wait_for_selector(".failure")
+    faults["trace"] = visit.violations()
+    shown = {
+        "/conversation?id=trip-to-bern": ".turn",
+        "/conversations": "td a",
+        "/live": ".card",
+        "/graph?trace=last": ".graphs > *",
+        "/compare?left=last&right=last": ".compare-row",
+        "/status": ".status dd",
+    }
+    for path, selector in shown.items():
+        visit.open(path, selector)
+        faults[path] = visit.violations()
+    visit.close()
+    assert {view: found for view, found in faults.items() if found} == {}
+    assert visit.troubles == []
