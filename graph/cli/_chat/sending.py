@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -27,6 +28,8 @@ _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_E
 _SDK: Final = "opentelemetry"
 _EXPORTERS: Final = f"{_SDK}.exporter"
 _SPAN_EXPORTER: Final = f"{_EXPORTERS}.otlp.proto.http.trace_exporter"
+_TELEMETRY: Final = "nodespan.telemetry"
+_REFUSED: Final = re.compile(r"refused .* for good \(HTTP (\d{3})\)")
 _MAX_REASON: Final = 100
 _SERVICE_NAME: Final = "nodespan"
 
@@ -48,6 +51,7 @@ def sending(
     reason = _Reason()
     _quiet(_EXPORTERS)
     logging.getLogger(_SPAN_EXPORTER).addHandler(reason)
+    logging.getLogger(_TELEMETRY).addFilter(reason.is_no_refusal)
     # What the command itself prints goes to standard output, and may be read by a program.
     try:
         config = TelemetryConfig(
@@ -63,6 +67,7 @@ def sending(
     finally:
         _quiet(_SDK)
         telemetry.shutdown(timeout=_SECONDS)
+        logging.getLogger(_TELEMETRY).removeFilter(reason.is_no_refusal)
         if telemetry.unsent:
             why = reason.text or "no answer in time"
             note(_not_sent(telemetry.unsent, _endpoint(os.environ), why))
@@ -86,6 +91,15 @@ class _Reason(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.text = ""
+
+    def is_no_refusal(self, record: logging.LogRecord) -> bool:
+        """Keep a refusal out of standard error: it is said in the end, with where it came from."""
+        refused = _REFUSED.search(record.getMessage())
+        if refused:
+            status = int(refused[1])
+            phrases = {each.value: each.phrase for each in HTTPStatus}
+            self.text = f"{status} {phrases.get(status, '')}".rstrip()
+        return refused is None
 
     def emit(self, record: logging.LogRecord) -> None:
         match record.args:

@@ -298,7 +298,7 @@ def test_metrics_have_what_is_said(
 
     def busy_at_first(receiver: PlayingReceiver, _: object) -> Any:
         held.append(receiver)
-        return (503, {}, b"") if len(held) == 1 else (200, {}, b"")
+        return (503, {"Retry-After": "1"}, b"") if len(held) == 1 else (200, {}, b"")
 
     hanging.plays = busy_at_first
     code = METRICS + "print(telemetry.flush(30), values(), telemetry.unsent)\n"

@@ -18,6 +18,7 @@ from langgraph.graph import StateGraph
 from langgraph.types import RetryPolicy
 from opentelemetry import trace
 
+from nodespan.model import EchoChatModel
 from nodespan.telemetry.testing import CapturedSpans, capture_spans
 from support.strangers import Count, State, Talker
 
@@ -144,10 +145,12 @@ def objects_after(work: Any, rounds: int, captured: CapturedSpans) -> int:
 
 
 def remember_as_many_as_may_be(config: Any) -> None:
-    """Make more tools than are remembered for children that start late: the last 1,024."""
+    """Make more tools and models than are remembered for what comes later: the last 1,024."""
     tool = StructuredTool.from_function(lambda word: word, name="echo", description="Echo.")
+    model = EchoChatModel()
     for _ in range(1_100):
         tool.invoke({"word": "owl"}, config)
+        model.invoke("owl", config)
 
 
 @pytest.mark.usefixtures("only_new_objects")

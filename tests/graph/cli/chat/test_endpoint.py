@@ -120,4 +120,4 @@ class TestRefusal:
 
         assert result.code == 1
         assert result.err.startswith(f"error: {url} was not reached: ")
-        assert spans(result.out)[-1].endswith(" error ModelConnectionError")
+        assert " error ModelConnectionError, sent again 2x " in spans(result.out)[-1]
