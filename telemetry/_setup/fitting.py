@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 
 from .._diagnostics import Diagnostics
 from .._spool.answers import Fate
-from .._spool.batches import CONTENT, LONG, MOST_BYTES
+from .._spool.sizes import CONTENT, LONG, MOST_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -12,9 +12,6 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -103,6 +100,12 @@ def _rejected(content_type: str, body: bytes) -> int | None:
         return None
     if kind == _JSON:
         return _rejected_in_json(body)
+    # Imported late: what sends nothing does without.
+    from google.protobuf.message import DecodeError  # noqa: PLC0415
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # noqa: PLC0415
+        ExportTraceServiceResponse,
+    )
+
     try:
         # Log records' answers have the same fields by the same numbers.
         answer = ExportTraceServiceResponse.FromString(body)

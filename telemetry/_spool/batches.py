@@ -11,15 +11,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from .._semconv import names as semconv
 from .._settings.variables import Signal
+from .sizes import CONTENT, LONG, MOST_BYTES
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
 MOST_ITEMS: Final = 2_000
-MOST_BYTES: Final = 2 << 20
 # With three arguments each: SQLite takes 999 everywhere.
 _A_STATEMENT: Final = 300
 
@@ -34,26 +33,6 @@ SELECT l.id, l.at, l.owner, o.resource, o.scope, l.record
 FROM log_records AS l JOIN origins AS o ON o.id = l.origin
 WHERE l.destination = ? ORDER BY l.id LIMIT ?
 """
-CONTENT: Final = frozenset(
-    (
-        semconv.INPUT_MESSAGES,
-        semconv.OUTPUT_MESSAGES,
-        semconv.SYSTEM_INSTRUCTIONS,
-        semconv.TOOL_DEFINITIONS,
-        semconv.TOOL_CALL_ARGUMENTS,
-        semconv.TOOL_CALL_RESULT,
-        semconv.RETRIEVAL_QUERY,
-        semconv.RETRIEVAL_DOCUMENTS,
-        semconv.INPUT_VALUE,
-        semconv.OUTPUT_VALUE,
-        semconv.EXCEPTION_MESSAGE,
-        semconv.EXCEPTION_STACKTRACE,
-        semconv.LANGGRAPH_INTERRUPT_VALUES,
-        semconv.WINDOW_TEXT,
-    )
-)
-# Whatever else makes a span too large is text of such a length.
-LONG: Final = 4_096
 
 
 class Item(NamedTuple):
