@@ -62,7 +62,7 @@ _MOST_BEFORE_HINT: Final = 64
 # Every repetition is bounded: the search is linear in any text.
 _FOLLOWS: Final = r"""(?P<rest>[\w.%-]{0,64}+)(?P<close>\\{0,32}["'])?
     (?:\s{0,8}(?::\s?[A-Za-z][\w.\[\]|\ ]{0,40}=(?!=)|:=|=>|=(?!=)|:(?![:/]))\s{0,8}
-      |(?P<pair>\s{0,8},\s{0,8}(?:\\{0,32}["'](?:value|val|v|content|data)\\{0,32}["']\s{0,8}:\s{0,8})?)
+      |(?P<pair>\s{0,8},\s{0,8}(?:\\{0,32}["'](?i:value|val|v|content|data)\\{0,32}["']\s{0,8}:\s{0,8})?)
       |(?P<flag>\ ))
     (?P<quote>\\{0,32}["'])?"""
 _AFTER_HINT: Final = re.compile(_FOLLOWS, re.VERBOSE)
@@ -109,10 +109,14 @@ def key_of_named(record: Iterable[tuple[object, object]]) -> str | None:
 
     `{"name": "Authorization", "value": "Basic ..."}` is such a record.
     """
-    texts = {key: value for key, value in record if type(key) is str and key in _OF_PAIRS}
+    texts: dict[str, tuple[str, object]] = {}
+    for key, value in record:
+        if type(key) is str and (folded := key.lower()) in _OF_PAIRS:
+            texts[folded] = key, value
     for naming in _NAMING:
-        if isinstance(name := texts.get(naming), str) and is_credential_key(name):
-            return next((key for key in _NAMED if key in texts), None)
+        _, name = texts.get(naming, (naming, None))
+        if isinstance(name, str) and is_credential_key(name):
+            return next((texts[named][0] for named in _NAMED if named in texts), None)
     return None
 
 

@@ -170,10 +170,11 @@ class Exchange:
         if not response.is_success:
             raise answer.refusal(await self._body(response))
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        is_plain = not _encoding(response)
-        if is_plain and kind in {EVENT_STREAM, _JSON}:
+        encoding = _encoding(response)
+        if not encoding and kind in {EVENT_STREAM, _JSON}:
             return answer, kind == EVENT_STREAM
-        what = f"sent {kind or 'something'} instead of a plain event stream"
+        sent = f"{kind or 'something'}{f' encoded as {encoding}' if encoding else ''}"
+        what = f"sent {sent} instead of a plain event stream"
         raise answer.malformed(what, await self._body(response))
 
     async def _whole(self, response: httpx.Response, answer: ServerAnswer) -> Chunk:

@@ -101,6 +101,9 @@ PAIRS = [
     ("Authorization", "planted"),
     {"name": "Authorization", "value": "planted"},
     {"key": "DB_PASSWORD", "value": "planted"},
+    {"Name": "api-key", "Value": "planted"},
+    {"Key": "DB_PASSWORD", "Value": "planted"},
+    '{"Name": "api-key", "Value": "planted"}',
     ["--api-key", "planted", "--verbose"],
 ]
 
