@@ -70,6 +70,7 @@ _MODEL: Final = (
     "(?, (SELECT started_at FROM traces WHERE trace_id = ?), "
     "(SELECT id FROM traces WHERE trace_id = ?))"
 )
+_JUDGEMENT: Final = "evaluation "
 # So many rows a statement: of that SQLite takes 999 arguments everywhere.
 _AT_ONCE: Final = 40
 _SUM_UP: Final = """
@@ -77,7 +78,9 @@ UPDATE traces SET (
     started_at, ended_at, spans, open, errors, stalls, input_tokens, output_tokens, cost,
     first_chunk_at
 ) = (
-    SELECT min(started_at), max(ended_at), count(*), sum(ended_at IS NULL),
+    SELECT min(started_at),
+        ifnull(max(ended_at) FILTER (WHERE name NOT GLOB 'evaluation *'), max(ended_at)),
+        count(*), sum(ended_at IS NULL),
         ifnull(sum(outcome IN ('error', 'lost')), 0), ifnull(sum(stalls), 0), sum(input_tokens),
         sum(output_tokens),
         sum(cost), min(first_chunk_at)
@@ -245,7 +248,9 @@ class _Sum:
             self._add_ended(row, row.ended_at)
 
     def _add_ended(self, row: SpanRow, ended_at: int) -> None:
-        self.ended_at = max(self.ended_at or 0, ended_at)
+        # A judgement may come days later: the trace is over when what is judged is.
+        if row.parent_id is None or not row.name.startswith(_JUDGEMENT):
+            self.ended_at = max(self.ended_at or 0, ended_at)
         self.errors += row.outcome in _FAILURES
         self.stalls += row.stalls or 0
         self.currency = self.currency or row.currency

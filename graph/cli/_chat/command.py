@@ -17,7 +17,7 @@ def chat(  # noqa: PLR0913 - each is an option of the command
     context: typer.Context,
     prompt: Annotated[
         str | None,
-        typer.Argument(metavar="PROMPT", help="What to say. Without it, see above."),
+        typer.Argument(metavar="PROMPT", help="What to say; if it is left out, see above."),
     ] = None,
     *,
     model: Annotated[

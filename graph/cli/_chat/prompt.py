@@ -79,7 +79,7 @@ def _decoded(text: str) -> str:
 
 def _checked(prompt: str) -> str:
     if not prompt.strip():
-        raise _bad_prompt("it is empty; write it behind the command or to its standard input")
+        raise _bad_prompt("it is empty; write it after the command, or send it to standard input")
     try:
         prompt.encode()
     except UnicodeEncodeError as error:

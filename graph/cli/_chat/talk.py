@@ -20,11 +20,12 @@ _EXIT_CODES = {
 
 
 _WELCOME = "Ctrl-C stops an answer, Ctrl-D ends. /help says more."
-_HELP = """\
-what you write goes to the model, a line at a time; it knows what was said before
-Ctrl-C         stops an answer, or drops the line
-Ctrl-D, exit   ends the conversation
-/help          shows this"""
+_HELP = [
+    "what you write goes to the model, a line at a time; it knows what was said before",
+    "Ctrl-C         stops an answer, or drops the line",
+    "Ctrl-D, exit   ends the conversation",
+    "/help          shows this",
+]
 _ENDS = ("exit", "quit", "/exit", "/quit")
 _COMMAND = re.compile(r"/[a-z]+")
 
@@ -67,7 +68,8 @@ def _converse(session: Session, display: Display) -> ExitCode:
         if said in _ENDS:
             break
         if _COMMAND.fullmatch(said):
-            display.note(_HELP if said == "/help" else f"there is no {said}\n{_HELP}")
+            for line in ([] if said == "/help" else [f"there is no {said}"]) + _HELP:
+                display.note(line)
             continue
         with suppress(KeyboardInterrupt):  # too late to stop the answer, but no wish to leave
             display.output.write("\n")

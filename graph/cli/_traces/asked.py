@@ -26,5 +26,5 @@ def since(text: str | None) -> datetime | None:
         return datetime.fromisoformat(text.strip()).astimezone()
     except ValueError:
         raise bad_value(
-            "--since", f"{text!r} is no time; use 90s, 15m, 2h, 7d, or 2026-11-25T14:00"
+            "--since", f"{text!r} is not a time; use 90s, 15m, 2h, 7d, or 2026-11-25T14:00"
         ) from None

@@ -1111,7 +1111,7 @@ function start(root) {
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href]");
     if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || link.hasAttribute("download")) return;
-    const to = new URL(link.href, location.href);
+    const to = new URL(link.getAttribute("href"), location.href);
     if (to.origin !== location.origin || to.pathname.startsWith("/api/") || to.hash === "#view") return;
     event.preventDefault();
     go(to.pathname + to.search);

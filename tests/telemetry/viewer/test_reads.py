@@ -212,6 +212,8 @@ def test_evaluations_hang_on_what_they_judge(recording: Recording, viewer: TestC
     (found,) = get(viewer, f"/api/traces/{trace}/evaluations")["evaluations"]
     assert (found["name"], found["score"], found["label"]) == ("correctness", 0.9, "good")
     assert found["span_id"] == root
+    after = get(viewer, "/api/traces")["columns"]["ended_at"]
+    assert after == [spans["summary"]["ended_at"]]
 
 
 @pytest.mark.parametrize(

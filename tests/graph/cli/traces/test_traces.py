@@ -118,7 +118,7 @@ def test_the_doctor_says_what_the_journal_holds(nodespan: Nodespan, journal: Pat
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("traces", "--since", "soon"), 2, "'soon' is no time; use 90s, 15m, 2h, 7d"),
+        (("traces", "--since", "soon"), 2, "'soon' is not a time; use 90s, 15m, 2h, 7d"),
         (("traces", "--limit", "0"), 2, "Invalid value for '--limit'"),
         (("trace", "nosuch"), 1, "has no trace or run 'nosuch'"),
         (("trace",), 2, "Missing argument 'ID'"),
