@@ -57,7 +57,7 @@ function openCurrent() {
   for (const [pattern, open] of ROUTES) {
     const match = pattern.exec(path);
     if (!match) continue;
-    current = open(box, match.slice(1).map(decodeURIComponent), new URLSearchParams(location.search)) ?? null;
+    current = open(box, match.slice(1).map((part) => (part === undefined ? null : decodeURIComponent(part))), new URLSearchParams(location.search)) ?? null;
     break;
   }
   document.dispatchEvent(new CustomEvent("viewchange"));

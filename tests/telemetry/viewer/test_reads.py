@@ -146,6 +146,9 @@ def test_the_graph_is_langgraphs_own(recording: Recording, viewer: TestClient) -
     }
     visits = {each["node"]: each["visits"] for each in found["visits"]}
     assert visits == {"model": 2, "tools": 1}
+    spans = get(viewer, f"/api/traces/{trace}")["spans"]
+    (tools,) = [each["spans"] for each in found["visits"] if each["node"] == "tools"]
+    assert tools == [spans["span_id"][3]]
 
 
 def test_two_runs_side_by_side(recording: Recording, viewer: TestClient) -> None:
