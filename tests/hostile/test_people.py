@@ -8,6 +8,7 @@ import json
 import logging
 import socket
 import threading
+from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -63,7 +64,8 @@ def test_a_price_table_that_is_none(tmp_path: Path, document: str) -> None:
         PriceTable.of(path)
 
 
-def test_a_redaction_is_asked_once_a_value_and_ends_nothing() -> None:
+@pytest.mark.parametrize("raised", [SystemExit, GeneratorExit, CancelledError, MemoryError])
+def test_a_redaction_is_asked_once_a_value_and_ends_nothing(raised: type[BaseException]) -> None:
     """For span and event together; an exit that it asks for is not taken."""
     asked: list[str] = []
 
@@ -76,7 +78,7 @@ def test_a_redaction_is_asked_once_a_value_and_ends_nothing() -> None:
     assert sorted(asked) == ["gen_ai.input.messages", "gen_ai.output.messages"]
 
     def leaving(_name: str, _value: Any) -> Any:
-        raise SystemExit(3)
+        raise raised
 
     with capture_spans(capture_content="SPAN_AND_EVENT", redact=leaving) as captured:
         EchoChatModel().invoke("Hi", {"callbacks": [captured.handler]})
