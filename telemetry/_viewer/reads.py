@@ -23,7 +23,7 @@ from .._views.listing import choices, columns, newest, records, totals, window
 from .._views.lost import LostRuns
 from .._views.naming import span_number, trace_number
 from .._views.searches import Searches
-from .files import text_of
+from .saved_files import saved_script, saved_style
 
 if TYPE_CHECKING:
     import sqlite3
@@ -168,7 +168,7 @@ class Reads:
         """Return a trace as one HTML file."""
         with self.connections.reading() as connection:
             document = saved_document(connection, trace_number(connection, name))
-        return saved_page(document, text_of("file.css"), text_of("file.js"))
+        return saved_page(document, saved_style(), saved_script())
 
     def _found(
         self, connection: sqlite3.Connection, asked: TraceFilter, as_of: int

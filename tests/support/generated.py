@@ -19,7 +19,6 @@ from nodespan.telemetry._settings.record import HandlerSettings, settings_of
 from . import docstrings, name_tables
 from .json_keys import key_tables
 from .reference import reference
-from .saved_page import saved_script, saved_styles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,12 +102,6 @@ def _first_line(path: Path) -> str:
     return docstring.partition("\n\n")[0].replace("\n", " ")
 
 
-PAGE: Final = ROOT / "telemetry" / "_viewer" / "static"
-FILES: Final[dict[Path, Callable[[], str]]] = {
-    PAGE / "file.js": partial(saved_script, PAGE),
-    PAGE / "file.css": partial(saved_styles, PAGE),
-}
-
 SECTIONS: Final[dict[str, dict[str, Callable[[], str]]]] = {
     "README.md": {"costs": cost_table},
     "tests/README.md": {"index": index_of_tests},
@@ -156,10 +149,6 @@ def _write() -> Iterator[str]:
         if text != (ROOT / document).read_text():
             (ROOT / document).write_text(text)
             yield document
-    for path, make in FILES.items():
-        if not path.exists() or path.read_text() != make():
-            path.write_text(make())
-            yield path.relative_to(ROOT).as_posix()
 
 
 if __name__ == "__main__":

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.generated import FILES, PAGE
+from nodespan.telemetry._viewer.files import FOLDER as PAGE
+from nodespan.telemetry._viewer.saved_files import saved_script, saved_style
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MODULES = sorted(path for path in PAGE.glob("*.js") if path.name not in ("dagre.js", "file.js"))
+MODULES = sorted(path for path in PAGE.glob("*.js") if path.name != "dagre.js")
 SHEETS = sorted(PAGE.glob("*.css"))
 MARKUP = (
     "innerHTML",
@@ -30,10 +31,17 @@ def name_of(path: Path) -> str:
     return path.name
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_a_saved_page_is_made_of_the_page_as_it_is(path: Path) -> None:
-    """What a saved trace is shown with is up to date with the modules that it is made of."""
-    assert path.read_text() == FILES[path](), "run python -m tests.support.generated"
+def test_a_saved_page_is_whole() -> None:
+    """Its script imports and exports nothing, has each module once, after those that it needs."""
+    script = saved_script()
+    assert re.findall(r"^(?:import|export)\b.*$", script, re.MULTILINE) == []
+    made = re.findall(r"^const (in_\w+) = \(\(\) => \{$", script, re.MULTILINE)
+    assert len(made) == len(set(made)) > 5
+    assert made[-1] == "in_file_page"
+    for at, name in enumerate(made):
+        used = set(re.findall(r"= (in_\w+);$", script.split(f"const {name} = ")[0], re.MULTILINE))
+        assert used <= set(made[:at])
+    assert saved_style().count("{") == saved_style().count("}") > 50
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
