@@ -79,14 +79,14 @@ def choose_graph(spec: str, others: Mapping[str, object]) -> Graph:
 
     Args:
         spec: What `--graph` says.
-        others: What other options say of a model, by their names: a graph has its own.
+        others: What other options say of a model, by their names; None where they say nothing.
 
     Raises:
         typer.BadParameter: *spec* is something else, or another option is given beside it.
     """
     for option, value in others.items():
-        if value:
-            raise bad_value(option, f"it is not for a graph of your own: {GRAPH} has its model")
+        if value is not None:
+            raise bad_value(option, f"a graph of your own has its own: {GRAPH} is asked as it is")
     place = Own.parse(spec, GRAPH)
     if place is None:
         raise bad_value(GRAPH, f"{spec!r} is not MODULE:NAME, such as my_app:agent for a my_app.py")

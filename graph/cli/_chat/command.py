@@ -2,24 +2,28 @@
 
 import shlex
 import sys
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from .._terminal.exit import bad_value, reporting
+from .._terminal.options import takes
 from .._terminal.output import Output
 from .choices import ECHO, Agent, Graph, Measures, choose_agent, choose_graph, seconds, whole_number
 from .display import Display
 from .prompt import single_prompt
 
 
-def chat(  # noqa: PLR0913 - each is an option of the command
-    context: typer.Context,
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What was asked for."""
+
+    context: typer.Context
     prompt: Annotated[
         str | None,
         typer.Argument(metavar="PROMPT", help="What to say; if it is left out, see above."),
-    ] = None,
-    *,
+    ] = None
     model: Annotated[
         str,
         typer.Option(
@@ -27,14 +31,14 @@ def chat(  # noqa: PLR0913 - each is an option of the command
             help="echo; the path of a GGUF file; http://HOST:PORT/v1, an OpenAI-compatible "
             "endpoint; or MODULE:NAME, a chat model of your own.",
         ),
-    ] = ECHO,
+    ] = ECHO
     model_name: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
             help="The model to ask an endpoint for. The key is read from OPENAI_API_KEY.",
         ),
-    ] = None,
+    ] = None
     tool: Annotated[
         list[str] | None,
         typer.Option(
@@ -42,7 +46,7 @@ def chat(  # noqa: PLR0913 - each is an option of the command
             help="Give the model a tool: a function of your own with a docstring, or a LangChain "
             "tool. Can be repeated.",
         ),
-    ] = None,
+    ] = None
     n: Annotated[
         int | None,
         typer.Option(
@@ -51,7 +55,7 @@ def chat(  # noqa: PLR0913 - each is an option of the command
             parser=whole_number,
             help="Let echo answer with N characters; all by default.",
         ),
-    ] = None,
+    ] = None
     max_tokens: Annotated[
         int | None,
         typer.Option(
@@ -59,7 +63,7 @@ def chat(  # noqa: PLR0913 - each is an option of the command
             parser=whole_number,
             help="How many tokens an answer may have; 512 for a file by default.",
         ),
-    ] = None,
+    ] = None
     graph: Annotated[
         str | None,
         typer.Option(
@@ -67,27 +71,66 @@ def chat(  # noqa: PLR0913 - each is an option of the command
             help="Talk to a graph of your own instead of a model: compiled, with messages in its "
             "state, or a function that makes one.",
         ),
-    ] = None,
+    ] = None
     prices: Annotated[
         str | None,
         typer.Option(
             metavar="FILE", help="A TOML file of what a million tokens cost: the trace has a cost."
         ),
-    ] = None,
+    ] = None
     stall_threshold: Annotated[
         float | None,
         typer.Option(
             metavar="SECONDS", parser=seconds, help="How long a wait may be before it is a stall."
         ),
-    ] = None,
-    no_trace: Annotated[bool, typer.Option("--no-trace", help="Do not show the trace.")] = False,
+    ] = None
+    no_trace: Annotated[bool, typer.Option("--no-trace", help="Do not show the trace.")] = False
     as_json: Annotated[
         bool, typer.Option("--json", help="Print answer and spans as one JSON document.")
-    ] = False,
+    ] = False
     traceback: Annotated[
         bool, typer.Option("--traceback", help="Print the traceback of an error, too.")
-    ] = False,
-) -> None:
+    ] = False
+
+    def check(self) -> None:
+        """Refuse what cannot be meant together.
+
+        Raises:
+            typer.BadParameter: there is such.
+        """
+        if self.context.args:
+            words = shlex.quote(" ".join((self.prompt or "", *self.context.args)))
+            message = (
+                f"there is an extra argument; several words need quotes: nodespan chat {words}"
+            )
+            raise bad_value("PROMPT", message)
+
+    def choice(self) -> Agent | Graph:
+        """Return what is talked to.
+
+        Raises:
+            typer.BadParameter: an option has a value that cannot be.
+        """
+        if self.graph is None:
+            return choose_agent(
+                self.model,
+                self.tool or (),
+                n=self.n,
+                model_name=self.model_name,
+                tokens=self.max_tokens,
+            )
+        of_model = {
+            "--model": self.model if self.model != ECHO else None,
+            "--model-name": self.model_name,
+            "--tool": self.tool or None,
+            "--n": self.n,
+            "--max-tokens": self.max_tokens,
+        }
+        return choose_graph(self.graph, of_model)
+
+
+@takes(_Options)
+def chat(options: _Options) -> None:
     """Talk to a chat model inside a LangGraph graph, and see the trace of each answer.
 
     With a prompt, as the argument or on standard input, it answers once. Without one, on a
@@ -98,22 +141,18 @@ def chat(  # noqa: PLR0913 - each is an option of the command
 
     The exit code is 0, or 1 for a failed run, 2 for bad usage, 130 for Ctrl-C.
     """
-    if context.args:
-        words = shlex.quote(" ".join((prompt or "", *context.args)))
-        message = f"there is an extra argument; several words need quotes: nodespan chat {words}"
-        raise bad_value("PROMPT", message)
-    choice: Agent | Graph
-    if graph is not None:
-        own = {"--model": model != ECHO, "--model-name": model_name, "--tool": tool}
-        choice = choose_graph(graph, {**own, "--n": n, "--max-tokens": max_tokens})
-    else:
-        choice = choose_agent(model, tool or (), n=n, model_name=model_name, tokens=max_tokens)
-    measures = Measures(prices, stall_threshold)
-    text = single_prompt(prompt)
-    if text is None and as_json:
+    options.check()
+    choice, measures = options.choice(), Measures(options.prices, options.stall_threshold)
+    text = single_prompt(options.prompt)
+    if text is None and options.as_json:
         raise bad_value("--json", "one document needs one prompt")
-    display = Display(Output(sys.stdout), as_json=as_json, trace=not no_trace, traceback=traceback)
-    with reporting(traceback=traceback):
+    display = Display(
+        Output(sys.stdout),
+        as_json=options.as_json,
+        trace=not options.no_trace,
+        traceback=options.traceback,
+    )
+    with reporting(traceback=options.traceback):
         from .talk import talk  # noqa: PLC0415 - takes seconds, which `--help` need not wait for
 
         code = talk(choice, measures, text, display)
