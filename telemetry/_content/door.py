@@ -211,7 +211,7 @@ class ContentDoor:
         most = self.max_characters if limit is None else min(limit, self.max_characters)
         try:
             return self._passed(name, content(), most)
-        except KeyboardInterrupt:  # nobody but a person interrupts what is not asynchronous
+        except INTERRUPTS:
             raise
         except BaseException as error:  # noqa: BLE001 - the user's redaction may raise anything
             self.report("content could not be recorded", error)
