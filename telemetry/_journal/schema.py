@@ -149,11 +149,10 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 def is_foreign(connection: sqlite3.Connection) -> bool:
     """Say whether a database has tables that are not a journal's."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    if application == APPLICATION_ID:
-        return False
+    # In this order: another process may make the journal between the two, tables and id at once.
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return bool(application or tables)
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    return application != APPLICATION_ID and bool(application or tables)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

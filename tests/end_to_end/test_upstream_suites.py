@@ -28,6 +28,12 @@ DIFFERENT: Final[dict[str, dict[str, str]]] = {
         "runnables/test_config.py::test_merge_config_callbacks": "counts the handlers of a manager",
     },
 }
+# Their tests use the same few ids, again while a run that an earlier test left has not been
+# collected: whether any meet is a matter of time.
+REPEATED_IDS: Final[dict[str, set[str]]] = {
+    "langchain": set(),
+    "langchain-core": {"two calls at once were given the same run_id; each has a span"},
+}
 
 
 @pytest.fixture(scope="module", params=DIFFERENT)
@@ -78,5 +84,6 @@ def test_gives_the_same_results(suite: tuple[str, Path, Path]) -> None:
     assert different <= known
     assert len(without) > 1000
     assert with_us.keys() == without.keys()
-    assert (traced["open"], traced["diagnostics"]) == (0, {})
+    assert traced["open"] == 0
+    assert traced["diagnostics"].keys() <= REPEATED_IDS[name]
     assert traced["spans"] > 1000

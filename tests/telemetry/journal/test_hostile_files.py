@@ -13,7 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodespan.telemetry._journal.place import network_filesystem
-from nodespan.telemetry._journal.schema import APPLICATION_ID, MIGRATIONS, VERSION
+from nodespan.telemetry._journal.schema import (
+    APPLICATION_ID,
+    MIGRATIONS,
+    VERSION,
+    is_foreign,
+    migrate,
+)
 from nodespan.telemetry.journal import Journal, JournalError, repair
 from support.receiving import PlayingReceiver
 
@@ -93,6 +99,19 @@ def test_another_programs_database_is_left_alone(
     before = path.read_bytes()
     assert "is no journal" in said(run_program(RUNS_ON, NODESPAN_JOURNAL=str(path)))
     assert path.read_bytes() == before
+
+
+def test_a_journal_that_another_process_makes_meanwhile_is_not_foreign(tmp_path: Path) -> None:
+    """Of several processes that start at once on a missing file, none takes it for another's."""
+    path = tmp_path / "journal.db"
+    ours, theirs = (sqlite3.connect(path, isolation_level=None) for _ in range(2))
+    ways = iter([lambda _: None, migrate])
+    ours.set_trace_callback(lambda _: next(ways, lambda _: None)(theirs))
+    assert not is_foreign(ours)
+    ours.set_trace_callback(None)
+    assert not is_foreign(ours)
+    ours.close()
+    theirs.close()
 
 
 def test_a_newer_journal_is_left_alone(run_program: RunProgram, recording: Recording) -> None:
