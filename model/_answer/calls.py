@@ -15,6 +15,8 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import invalid_tool_call, tool_call_chunk
 from langchain_core.utils.json import parse_partial_json
 
+from .arguments import Arguments, Parts
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -75,13 +77,15 @@ class Calls:
 class _Call:
     """One call."""
 
-    __slots__ = ("_arguments", "_held", "_id", "_is_invalid", "_name")
+    __slots__ = ("_arguments", "_following", "_held", "_id", "_is_invalid", "_name", "_parts")
 
     def __init__(self) -> None:
         self._id: str | None = None
         self._name = ""
         self._held: str | None = ""
+        self._following = Arguments()
         self._arguments: list[str] = []
+        self._parts = Parts()
         self._is_invalid = False
 
     def take(self, part: ToolCallChunk, is_invalid: bool) -> ToolCallChunk:
@@ -90,6 +94,7 @@ class _Call:
         arguments = self._read(part["args"] or "")
         if is_invalid:
             self._is_invalid = True
+            arguments += self._parts.rest()
             arguments += _unmendable(arguments, "invalid")
         if arguments or part["args"]:
             part["args"] = arguments
@@ -97,8 +102,8 @@ class _Call:
 
     def end(self, index: _Index, cut_off: str) -> AIMessageChunk | None:
         new_id = None if self._id else f"call_{uuid.uuid4().hex[:24]}"
-        rest = self._rest()
-        arguments = "".join(self._arguments) + rest
+        arguments = "".join(self._arguments) + self._rest()
+        rest = self._parts.rest() + self._rest()
         wrong = "" if self._is_invalid else cut_off or self._wrong(arguments)
         if not wrong:
             return _part(index, new_id, rest) if new_id or rest else None
@@ -112,17 +117,16 @@ class _Call:
 
     def _read(self, text: str) -> str:
         """Pass arguments on, once it is certain that they are not `null`."""
-        if self._held is None:
-            self._arguments.append(text)
-            return text
-        self._held = (self._held + text).lstrip()
-        if _NULL.startswith(begun := self._held.rstrip()):
-            # Of white space behind it, however much there is, one is as good as all.
-            self._held = begun + self._held[len(begun) :][:1]
-            return ""
-        text, self._held = self._held, None
+        text = self._following.take(text)
+        if self._held is not None:
+            self._held = (self._held + text).lstrip()
+            if _NULL.startswith(begun := self._held.rstrip()):
+                # Of white space behind it, however much there is, one is as good as all.
+                self._held = begun + self._held[len(begun) :][:1]
+                return ""
+            text, self._held = self._held, None
         self._arguments.append(text)
-        return text
+        return self._parts.pass_on(text)
 
     def _rest(self) -> str:
         held = (self._held or "").rstrip()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from langchain_core.language_models.base import BaseLanguageModel, LangSmithParams
@@ -17,6 +16,7 @@ from .._answer.usage import count_message_tokens, estimate_tokens
 from .._answer.whole import whole
 from .._errors import BadRequestError
 from .._generators.owned import owned
+from .._generators.turns import Turn
 from .._names import spelled
 from .._tools.definitions import (
     definitions_to_count,
@@ -49,8 +49,8 @@ _MODEL_NAMES: Final = (
     *("model_name", "model", "model_id", "deployment_name", "azure_deployment", "repo_id"),
     "endpoint_name",
 )
-# Seconds that an async stream may keep the event loop to itself.
-_LONGEST_TURN: Final = 0.005
+# Chunks that are added up within some milliseconds; no event loop waits for the sum of more.
+_MOST_AT_ONCE: Final = 500
 
 
 class CustomChatModel(ToolCalling):
@@ -164,7 +164,7 @@ class CustomChatModel(ToolCalling):
     ) -> AsyncGenerator[ChatGenerationChunk]:
         call = self._call(messages, stop, kwargs)
         answer = call.answer
-        turn_ends = monotonic() + _LONGEST_TURN
+        turn = Turn()
         async with owned(call.apieces()) as pieces:
             async for piece in pieces:
                 chunk = answer.take(piece)
@@ -173,9 +173,7 @@ class CustomChatModel(ToolCalling):
                 if chunk is not None:
                     yield chunk
                 # A generator that never waits would let nobody else run, nor be cancelled.
-                if monotonic() > turn_ends:
-                    await asyncio.sleep(0)
-                    turn_ends = monotonic() + _LONGEST_TURN
+                await turn.share()
         for chunk in answer.end():
             yield chunk
 
@@ -196,7 +194,10 @@ class CustomChatModel(ToolCalling):
         **kwargs: Any,
     ) -> ChatResult:
         async with owned(self._astream(messages, stop, run_manager, **kwargs)) as stream:
-            return whole([chunk async for chunk in stream])
+            chunks = [chunk async for chunk in stream]
+        if len(chunks) < _MOST_AT_ONCE:
+            return whole(chunks)
+        return await asyncio.to_thread(whole, chunks)
 
     def _streaming_disabled(self, *, streaming: bool | None = None, **kwargs: Any) -> bool:
         if streaming is None:

@@ -12,12 +12,14 @@ import json
 import re
 import uuid
 from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 from pydantic import ValidationError
 
+from .._answer.arguments import Arguments, Parts
 from .provider_fields import KEY, ProviderFields
 from .wire import (
     Choice,
@@ -42,16 +44,16 @@ if TYPE_CHECKING:
 DONE: Final = "[DONE]"
 """The last event of a complete stream."""
 
-# What makes a difference for where an object ends; an escape may be of any character.
-_JSON_MARK: Final = re.compile(r'["{}\[\]]|\\.?|[^\s"{}\[\]\\]+', re.DOTALL)
 # JSON escapes a character beyond the first 65,536 as two halves, surrogates of UTF-16.
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 _MOST_CALLS: Final = 256
+# Of content. LangChain looks at all of them for each part of one.
+_MOST_BLOCKS: Final = 512
 
 
-class TooManyCallsError(ValueError):
-    """An answer calls more tools than anybody would."""
+class ExcessError(ValueError):
+    """An answer has more of something than anybody would send; the text says of what."""
 
 
 def parse_chunk(data: str) -> Chunk:
@@ -119,6 +121,7 @@ class ChunkReader:
 
     __slots__ = (
         "_block",
+        "_blocks",
         "_calls",
         "_characters",
         "_fields",
@@ -126,6 +129,7 @@ class ChunkReader:
         "_has_said_identity",
         "_logprobs",
         "_next_index",
+        "_refusal",
         "_server",
         "_usage",
         "has_ended",
@@ -136,10 +140,12 @@ class ChunkReader:
         self._fields = ProviderFields()
         self._has_deltas = False
         self._logprobs: dict[str, list[Any]] = {}
-        self._block: tuple[str, int] | None = None
+        self._block: _Block | None = None
+        self._blocks: dict[str, _Block] = {}
         self._calls: list[_CallInTheMaking] = []
         self._characters: defaultdict[str, _Characters] = defaultdict(_Characters)
         self._next_index = 0
+        self._refusal = Parts()
         self._has_said_identity = False
         self._usage = Usage()
         self.has_ended = False
@@ -156,6 +162,9 @@ class ChunkReader:
 
     def end(self) -> Iterator[Piece]:
         """Give what is known only when the answer is complete."""
+        yield from self._rest_of_block()
+        if refusal := self._refusal.rest():
+            yield AIMessageChunk(content="", additional_kwargs={"refusal": refusal})
         if self._logprobs:
             yield AIMessageChunk(content="", response_metadata={"logprobs": self._logprobs})
         if kept := self._fields.metadata(self._server):
@@ -199,9 +208,9 @@ class ChunkReader:
         if reasoning := self._joined("reasoning", delta.reasoning_content or delta.reasoning):
             is_deepseeks = bool(delta.reasoning_content)
             self._fields.take_reasoning("reasoning_content" if is_deepseeks else "reasoning")
-            yield self._block_piece("reasoning", reasoning)
+            yield from self._block_pieces("reasoning", reasoning)
         yield from self._read_content(delta.content)
-        if refusal := self._joined("refusal", delta.refusal):
+        if refusal := self._refusal.pass_on(self._joined("refusal", delta.refusal)):
             yield AIMessageChunk(content="", additional_kwargs={"refusal": refusal})
         if delta.annotations:
             metadata = {"annotations": delta.annotations}
@@ -216,28 +225,48 @@ class ChunkReader:
     def _read_content(self, content: str | list[Any] | None) -> Iterator[Piece]:
         if not isinstance(content, list):
             if text := self._joined("content", content):
-                yield self._text_piece(text)
+                yield from self._text_pieces(text)
             return
         for part in content:
             if reasoning := self._joined("reasoning", thinking_in(part)):
-                yield self._block_piece("reasoning", reasoning)
+                yield from self._block_pieces("reasoning", reasoning)
             elif text := self._joined("content", text_in(part)):
-                yield self._text_piece(text)
+                yield from self._text_pieces(text)
             elif isinstance(part, dict) and part.get("type") not in {"text", "thinking", None}:
-                self._block = None
-                yield AIMessageChunk(content=[{**part, "index": self._new_index()}])
+                yield from self._other_block(part)
 
     def _joined(self, kind: str, part: str | None) -> str:
         return self._characters[kind].join(part) if part else ""
 
-    def _text_piece(self, text: str) -> Piece:
+    def _text_pieces(self, text: str) -> Iterator[Piece]:
         # Plain text stays plain, unless there are blocks that it has to be told from.
-        return text if self._block is None else self._block_piece("text", text)
+        if self._block is None:
+            yield text
+        else:
+            yield from self._block_pieces("text", text)
 
-    def _block_piece(self, kind: str, text: str) -> AIMessageChunk:
-        if self._block is None or self._block[0] != kind:
-            self._block = (kind, self._new_index())
-        return AIMessageChunk(content=[{"type": kind, kind: text, "index": self._block[1]}])
+    def _block_pieces(self, kind: str, text: str) -> Iterator[Piece]:
+        if self._block is None or self._block.kind != kind:
+            yield from self._rest_of_block()
+            self._block = self._block_of(kind)
+        yield from self._block.pieces(self._block.parts.pass_on(text))
+
+    def _block_of(self, kind: str) -> _Block:
+        """Begin a block; kinds that alternate on and on go on in the last of theirs."""
+        if self._next_index < _MOST_BLOCKS or kind not in self._blocks:
+            self._blocks[kind] = _Block(kind, self._new_index())
+        return self._blocks[kind]
+
+    def _other_block(self, part: dict[str, Any]) -> Iterator[Piece]:
+        if self._next_index >= _MOST_BLOCKS:
+            raise ExcessError(f"has more than {_MOST_BLOCKS} blocks of content in one answer")
+        yield from self._rest_of_block()
+        self._block = None
+        yield AIMessageChunk(content=[{**part, "index": self._new_index()}])
+
+    def _rest_of_block(self) -> Iterator[Piece]:
+        if self._block is not None:
+            yield from self._block.pieces(self._block.parts.rest())
 
     def _new_index(self) -> int:
         """Number content blocks and tool calls alike: LangChain's events tell them apart by it."""
@@ -248,7 +277,7 @@ class ChunkReader:
         call = next((call for call in reversed(self._calls) if call.continues_with(delta)), None)
         if call is None:
             if len(self._calls) >= _MOST_CALLS:
-                raise TooManyCallsError(f"made more than {_MOST_CALLS} tool calls in one answer")
+                raise ExcessError(f"made more than {_MOST_CALLS} tool calls in one answer")
             call = _CallInTheMaking(delta, self._new_index())
             self._calls.append(call)
         taken = call.take(delta)
@@ -262,6 +291,27 @@ class ChunkReader:
         return new
 
 
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A block of content whose text is still coming.
+
+    Args:
+        kind: What it is, and what its text is called.
+        index: The number by which LangChain knows it.
+        parts: What there is of its text.
+    """
+
+    kind: str
+    index: int
+    parts: Parts = field(default_factory=Parts)
+
+    def pieces(self, text: str) -> Iterator[Piece]:
+        """Make a piece of a part of its text, if there is any."""
+        if text:
+            block: dict[str, Any] = {"type": self.kind, self.kind: text, "index": self.index}
+            yield AIMessageChunk(content=[block])
+
+
 class _CallInTheMaking:
     """A tool call whose deltas are still coming.
 
@@ -270,12 +320,12 @@ class _CallInTheMaking:
     """
 
     __slots__ = (
+        "_arguments",
         "_characters",
         "_given_id",
         "_has_id",
         "_index",
         "_name",
-        "_object",
         "_position",
         "id",
     )
@@ -287,7 +337,7 @@ class _CallInTheMaking:
         self._has_id = False
         self.id = ""
         self._name: str | None = None
-        self._object = _ObjectInTheMaking()
+        self._arguments = Arguments()
         self._characters = _Characters()
 
     def continues_with(self, delta: ToolCall) -> bool:
@@ -309,7 +359,7 @@ class _CallInTheMaking:
     def _goes_on_with(self, function: Function) -> bool:
         """Tell whether a function is this one, and no second call of it."""
         is_same = function.name == self._name
-        return is_same and not (function.arguments and self._object.is_whole)
+        return is_same and not (function.arguments and self._arguments.is_whole)
 
     def take(self, delta: ToolCall) -> ToolCallChunk:
         """Pass a delta on: id and name once, the arguments as they come."""
@@ -321,45 +371,8 @@ class _CallInTheMaking:
         arguments = function.arguments or ""
         if isinstance(arguments, dict):
             arguments = json.dumps(arguments, ensure_ascii=False)
-        arguments = self._characters.join(arguments)
-        self._object.feed(arguments)
+        arguments = self._arguments.take(self._characters.join(arguments))
         return tool_call_chunk(name=name, args=arguments, id=call_id, index=self._index)
-
-
-class _ObjectInTheMaking:
-    """Follows an object of JSON while it is being written, each character once.
-
-    Attributes:
-        is_whole: Whether what has been written ends with the brace that closes the object.
-    """
-
-    __slots__ = ("_depth", "_escaped", "_in_string", "is_whole")
-
-    def __init__(self) -> None:
-        self._depth = 0
-        self._escaped = False
-        self._in_string = False
-        self.is_whole = False
-
-    def feed(self, text: str) -> None:
-        """Follow the next part."""
-        if self._escaped and text:
-            text, self._escaped = text[1:], False
-        for mark in _JSON_MARK.findall(text):
-            self._take(mark)
-
-    def _take(self, mark: str) -> None:
-        self.is_whole = False
-        if self._in_string:
-            self._in_string = mark != '"'
-            self._escaped = mark == "\\"  # what it escapes comes with the next part
-        elif mark == '"':
-            self._in_string = True
-        elif mark in "{[":
-            self._depth += 1
-        elif mark in "}]":
-            self._depth -= 1
-            self.is_whole = self._depth == 0 and mark == "}"
 
 
 def _more(chunk: Chunk) -> dict[str, Any]:

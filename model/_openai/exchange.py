@@ -23,7 +23,8 @@ from .._errors import (
     ModelTimeoutError,
 )
 from .._generators.owned import owned
-from .chunks import DONE, ChunkReader, TooManyCallsError, parse_chunk
+from .._generators.turns import Turn
+from .chunks import DONE, ChunkReader, ExcessError, parse_chunk
 from .errors import ServerAnswer, hide, without_frames
 from .sse import EVENT_STREAM, EventTooLongError, server_sent_events
 from .wire import Chunk
@@ -114,7 +115,9 @@ class Exchange:
                     yield piece
             else:
                 async with owned(server_sent_events(response, limit=_EVENT_LIMIT)) as events:
+                    turn = Turn()
                     while event := await self._next_data(events, reader):
+                        await turn.share()
                         self._take_room(event, answer)
                         for piece in _pieces(reader, _chunk(event, answer), answer):
                             yield piece
@@ -325,7 +328,7 @@ def _encoding(response: httpx.Response) -> str:
 def _pieces(reader: ChunkReader, chunk: Chunk, answer: ServerAnswer) -> Iterator[Piece]:
     try:
         yield from reader.read(chunk)
-    except TooManyCallsError as error:
+    except ExcessError as error:
         raise answer.malformed(str(error), "") from None
 
 

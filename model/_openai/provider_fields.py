@@ -27,6 +27,8 @@ _ONLY_IN_ANSWERS: Final = frozenset(
 )
 # These tell parts of lists apart, or repeat themselves.
 _SAME: Final = frozenset({"format", "id", "index", "type"})
+# What is nested deeper is not put together: its last part stands for it.
+_DEEPEST: Final = 32
 
 
 class ProviderFields:
@@ -59,41 +61,107 @@ class ProviderFields:
     def metadata(self, server: str) -> dict[str, Any]:
         """Return what there is to keep, if anything."""
         kept = {
-            "message": self._message,
-            "tool_calls": self._calls,
+            "message": _whole(self._message),
+            "tool_calls": {call: _whole(fields) for call, fields in self._calls.items()},
             "reasoning_as": self._reasoning_as,
         }
         kept = {name: value for name, value in kept.items() if value}
         return {"server": server, **kept} if kept else {}
 
 
-def _joined(name: str, before: Any, value: Any) -> Any:
-    """Put parts of a value together: texts one behind the other, lists by their items' index."""
-    if type(before) is not type(value) or name in _SAME:
+class _Text:
+    """A text whose parts are still coming."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, first: str) -> None:
+        self._parts = [first]
+
+    def add(self, part: str, _depth: int) -> None:
+        self._parts.append(part)
+
+    def whole(self) -> str:
+        return "".join(self._parts)
+
+
+class _Record:
+    """A record whose values are still coming."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, first: dict[str, Any]) -> None:
+        self._values = dict(first)
+
+    def add(self, part: dict[str, Any], depth: int) -> None:
+        for name, value in part.items():
+            self._values[name] = _joined(name, self._values.get(name), value, depth)
+
+    def whole(self) -> dict[str, Any]:
+        return _whole(self._values)
+
+
+class _Items:
+    """A list whose items are still coming, each known by its index."""
+
+    __slots__ = ("_items", "_places")
+
+    def __init__(self, first: list[Any]) -> None:
+        self._items: list[Any] = []
+        self._places: dict[Any, int] = {}
+        for item in first:
+            self._append(item)
+
+    def add(self, part: list[Any], depth: int) -> None:
+        for item in part:
+            place = self._places.get(_index_of(item))
+            if place is None:
+                self._append(item)
+            else:
+                self._items[place] = _joined("", self._items[place], item, depth)
+
+    def _append(self, item: Any) -> None:
+        if (index := _index_of(item)) is not None:
+            self._places[index] = len(self._items)
+        self._items.append(item)
+
+    def whole(self) -> list[Any]:
+        return [_whole_value(item) for item in self._items]
+
+
+_GATHERED: Final[dict[type, type[_Text | _Record | _Items]]] = {
+    str: _Text,
+    dict: _Record,
+    list: _Items,
+}
+
+
+def _joined(name: str, before: Any, value: Any, depth: int = _DEEPEST) -> Any:
+    """Put parts of a value together: texts one behind the other, lists by their items' index.
+
+    Each part is looked at once, and what has come before stays where it is.
+    """
+    gathered = _GATHERED.get(type(value))
+    if gathered is None or name in _SAME or depth == 0:
         return value
-    if isinstance(value, str):
-        return before + value
-    if isinstance(value, dict):
-        return before | {key: _joined(key, before.get(key), part) for key, part in value.items()}
-    if isinstance(value, list):
-        return _joined_lists(before, value)
-    return value
+    if type(before) is type(value):
+        before = gathered(before)
+    if type(before) is not gathered:
+        return value
+    before.add(value, depth - 1)
+    return before
 
 
-def _joined_lists(before: list[Any], value: list[Any]) -> list[Any]:
-    joined = list(before)
-    for item in value:
-        index = item.get("index") if isinstance(item, dict) else None
-        places = [n for n, each in enumerate(joined) if _has_index(each, index)]
-        if places:
-            joined[places[-1]] = _joined("", joined[places[-1]], item)
-        else:
-            joined.append(item)
-    return joined
+def _whole(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _whole_value(value) for name, value in values.items()}
 
 
-def _has_index(item: Any, index: Any) -> bool:
-    return index is not None and isinstance(item, dict) and item.get("index") == index
+def _whole_value(value: Any) -> Any:
+    return value.whole() if isinstance(value, (_Text, _Record, _Items)) else value
+
+
+def _index_of(item: Any) -> Any:
+    index = item.get("index") if type(item) is dict else None
+    return index if isinstance(index, int | str) else None
 
 
 def fields_to_return(message: AIMessage, server: str) -> dict[str, Any]:

@@ -18,8 +18,14 @@ def _count_in_range(value: Any) -> Any:
     return None if is_number and not 0 <= value <= MAX_COUNT else value
 
 
+# Nobody sends more in one event; each costs many times its bytes.
+_MOST_CHOICES: Final = 256
+_MOST_CALLS: Final = 256
+_MOST_PARTS: Final = 2048
+
 _Count: TypeAlias = Annotated[int | None, BeforeValidator(_count_in_range)]
 
+_Parts: TypeAlias = Annotated[list[Any], Field(max_length=_MOST_PARTS)]
 _Id: TypeAlias = Annotated[str, Field(coerce_numbers_to_str=True)]
 
 
@@ -45,11 +51,11 @@ class Delta(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    content: str | list[Any] | None = None  # parts: Mistral
+    content: str | _Parts | None = None  # parts: Mistral
     reasoning_content: str | None = None  # DeepSeek's name: llama.cpp, SGLang, vLLM
     reasoning: str | None = None  # OpenRouter's name: Ollama, newer vLLM
     refusal: str | None = None
-    tool_calls: list[ToolCall] | None = None
+    tool_calls: list[ToolCall] | None = Field(default=None, max_length=_MOST_CALLS)
     function_call: Function | None = None  # before there were several calls
     annotations: list[Any] | None = None
 
@@ -120,7 +126,7 @@ class Chunk(BaseModel):
     service_tier: str | None = None
     citations: list[Any] | None = None  # Perplexity
     search_results: list[Any] | None = None
-    choices: list[Choice] | None = None
+    choices: list[Choice] | None = Field(default=None, max_length=_MOST_CHOICES)
     verbose: _Verbose | None = Field(default=None, alias="__verbose")  # llama.cpp, if asked
     usage: Usage | None = None
     error: Any = None

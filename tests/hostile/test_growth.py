@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from langchain_core.messages import AIMessageChunk
+from langchain_core.messages.tool import tool_call_chunk
 
 from nodespan.graph.cli._terminal.output import Output
-from nodespan.model._openai.chunks import Chunk, ChunkReader
+from nodespan.model import CustomChatModel, MalformedAnswerError, OpenAICompatibleChatModel
+from nodespan.model._answer.arguments import MOST_ARGUMENTS, Arguments
+from nodespan.model._answer.arguments import Parts as PartsThatGrow
+from nodespan.model._answer.calls import Calls, original_arguments
+from nodespan.model._answer.whole import whole
+from nodespan.model._custom import base
+from nodespan.model._generators import turns
+from nodespan.model._openai.chunks import Chunk, ChunkReader, ExcessError, parse_chunk
 from nodespan.model._openai.sse import EventTooLongError, server_sent_events
 from nodespan.model._tools import reader as constrained
 from nodespan.model._tools.reader import CallStart, ConstrainedReader, Text
@@ -22,10 +33,12 @@ from nodespan.telemetry._values import credentials
 from nodespan.telemetry._values.credentials import without_credentials
 from nodespan.telemetry.console import TraceTree
 from nodespan.telemetry.testing import capture_spans
-from support.hostile import chunk
+from support.hostile import HostileServer, chunk, sends
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from langchain_core.messages.tool import ToolCallChunk
 
 
 class Counting:
@@ -137,6 +150,179 @@ def read_calls(number: int, **function: Any) -> None:
 def test_a_call_in_many_parts(function: dict[str, Any]) -> None:
     """Each part is looked at once, however often it names the call."""
     assert grows_as_its_input(lambda number: read_calls(number, **function), 200)
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"thought": "why"},
+        {"details": [{"text": "why"}]},
+        {"details": [{"index": 1, "text": "why"}]},
+        {"details": {"text": "why"}},
+    ],
+)
+def test_fields_that_a_server_adds(delta: dict[str, Any]) -> None:
+    """What has come before is not looked at again for each part."""
+    part = Chunk.model_validate(chunk(**delta))
+
+    def read(number: int) -> None:
+        reader = ChunkReader()
+        for _ in range(number):
+            list(reader.read(part))
+        list(reader.end())
+
+    assert grows_as_its_input(read, 100)
+
+
+def test_a_field_with_many_items() -> None:
+    """Each item finds its place at once."""
+
+    def read(number: int) -> list[Any]:
+        items = [{"index": index, "text": "a"} for index in range(number)]
+        part, reader = Chunk.model_validate(chunk(details=items)), ChunkReader("s")
+        for _ in range(2):
+            list(reader.read(part))
+        return list(reader.end())
+
+    assert grows_as_its_input(read, 100)
+    (last,) = read(3)
+    kept = last.response_metadata["provider_fields"]["message"]["details"]
+    assert kept == [{"index": index, "text": "aa"} for index in range(3)]
+
+
+def test_kinds_of_content_that_alternate() -> None:
+    """They make a bounded number of blocks, and nothing of them is lost."""
+    reader, blocks = ChunkReader(), {}
+    parts = [Chunk.model_validate(chunk(**{kind: "a"})) for kind in ("reasoning", "content")]
+    for _ in range(1_000):
+        for part in parts:
+            for piece in reader.read(part):
+                for block in [] if isinstance(piece, str) else piece.content:
+                    blocks.setdefault(block["index"], []).append(block)
+    assert len(blocks) == 512
+    assert sum(map(len, blocks.values())) == 2_000
+    assert all(len({block["type"] for block in each}) == 1 for each in blocks.values())
+
+
+def test_other_content_is_bounded() -> None:
+    """Blocks that are no text are counted, over all events and in each."""
+    reader = ChunkReader()
+    pictures = Chunk.model_validate(chunk([{"type": "image"}] * 400))
+    assert len(list(reader.read(pictures))) == 401
+    with pytest.raises(ExcessError, match="512 blocks"):
+        list(reader.read(pictures))
+    with pytest.raises(ValueError, match="content"):
+        parse_chunk(json.dumps(chunk([{"type": "image"}] * 4_000)))
+    with pytest.raises(ValueError, match="at most 256"):
+        parse_chunk(json.dumps({"choices": [{}] * 4_000}))
+
+
+@pytest.mark.parametrize("written", ['{"a": 1,', '{"a":', '{"a"', "[1,"])
+def test_blanks_behind_arguments_that_break_off(written: str) -> None:
+    """LangChain would read them once for each blank: most are left out, but those in a text."""
+
+    def answer(blanks: int, *, parts: int) -> ToolCallChunk:
+        taking = Calls()
+        for text in [written, *[" " * (blanks // parts)] * parts]:
+            call = tool_call_chunk(name=None, args=text, id="c", index=0)
+            taken = taking.take(AIMessageChunk("", tool_call_chunks=[call]))
+        return taken.tool_call_chunks[0]
+
+    assert grows_as_its_input(lambda number: answer(100 * number, parts=10), 10)
+    reader, given = ChunkReader(), ""
+    for text in (written, " " * 1_000, '"', " " * 50, '"'):
+        function = {"name": "f", "arguments": text}
+        part = Chunk.model_validate(chunk(tool_calls=[{"index": 0, "function": function}]))
+        given += "".join(
+            call["args"] or ""
+            for piece in reader.read(part)
+            if not isinstance(piece, str)
+            for call in piece.tool_call_chunks
+        )
+    assert given == written + " " * 32 + '"' + " " * 50 + '"'
+
+
+def test_arguments_without_an_end() -> None:
+    """They have one, long before their answer."""
+    arguments, most = Arguments(), MOST_ARGUMENTS // 1_000
+    assert "".join(arguments.take("x" * 1_000) for _ in range(most)) == "x" * 1_000 * most
+    with pytest.raises(MalformedAnswerError, match="go on beyond"):
+        arguments.take("x" * 1_000)
+
+
+def test_a_long_text_is_passed_on_in_parts_that_grow() -> None:
+    """All of it, and so that adding each part to those before it is no work of their square."""
+    parts = PartsThatGrow()
+    passed = [parts.pass_on("x" * 1_000) for _ in range(5_000)]
+    given = list(filter(None, passed))
+    assert all(passed[:250])
+    assert len(given) < 600
+    assert "".join([*given, parts.rest()]) == "x" * 5_000_000
+
+
+def test_no_argument_is_lost_of_a_call_that_was_passed_on_in_parts() -> None:
+    """What was held back comes with the end, whether the call is whole or not."""
+    for end in ('"}', ""):
+        calls, given = Calls(), []
+        for text in ['{"a": "', "x" * 300_000, *["y" * 1_000] * 3, end]:
+            call = tool_call_chunk(name="f" if not given else None, args=text, id="c", index=0)
+            taken = calls.take(AIMessageChunk("", tool_call_chunks=[call]))
+            given += [part["args"] or "" for part in taken.tool_call_chunks]
+        assert not all(given[:-1])
+        given += [part["args"] or "" for last in calls.end(None) for part in last.tool_call_chunks]
+        said = '{"a": "' + "x" * 300_000 + "y" * 3_000 + end
+        assert original_arguments("".join(given)) == said
+
+
+@pytest.mark.parametrize("event", [{}, chunk("a")])
+async def test_a_flood_of_events_lets_others_run(
+    event: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events that are there already are no reason to keep the event loop."""
+    monkeypatch.setattr(turns, "_LONGEST", -1.0)
+    ran = 0
+
+    async def others() -> None:
+        nonlocal ran
+        while True:
+            ran += 1
+            await asyncio.sleep(0)
+
+    events = [event] * 200
+    with HostileServer([sends(*events, chunk("b", finish="stop"))]) as server:
+        model = OpenAICompatibleChatModel(base_url=server.url, model_name="m")
+        task = asyncio.create_task(others())
+        await model.ainvoke("Hi")
+        task.cancel()
+    assert ran > 200
+
+
+async def test_many_chunks_are_added_up_beside_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Their sum takes as long as there are chunks."""
+    threads = []
+
+    def summed(chunks: Any) -> Any:
+        threads.append(threading.current_thread())
+        return whole(chunks)
+
+    monkeypatch.setattr(base, "whole", summed)
+    for words in (10, 1_000):
+        answer = await Words(words=words).ainvoke("Hi")
+        assert answer.text == "a" * words
+    assert [thread is threading.current_thread() for thread in threads] == [True, False]
+
+
+class Words(CustomChatModel):
+    """Says so many words."""
+
+    words: int
+
+    async def arespond(self, messages: list[Any]) -> AsyncIterator[str]:  # type: ignore[override]  # no more
+        """Say them."""
+        for _ in range(self.words * len(messages)):
+            yield "a"
 
 
 def test_white_space_behind_arguments_that_are_none() -> None:

@@ -26,7 +26,7 @@ from nodespan.model import (
     OpenAICompatibleChatModel,
     RateLimitError,
 )
-from nodespan.model._openai.chunks import Chunk, ChunkReader, TooManyCallsError, parse_chunk
+from nodespan.model._openai.chunks import Chunk, ChunkReader, ExcessError, parse_chunk
 from support.hostile import HostileServer, chunk, refuses, sends
 
 if TYPE_CHECKING:
@@ -80,26 +80,29 @@ def test_tool_calls_are_counted() -> None:
     calls = [{"index": i, "id": f"c{i}", "function": {"name": "f"}} for i in range(12_000)]
     with (
         HostileServer([sends(chunk(tool_calls=calls))]) as server,
-        pytest.raises(MalformedAnswerError, match="tool calls"),
+        pytest.raises(MalformedAnswerError, match="tool_calls: List should have at most 256"),
     ):
         model(server.url).invoke("Hi")
-    with pytest.raises(TooManyCallsError):
-        list(ChunkReader().read(Chunk.model_validate(chunk(tool_calls=calls))))
+    reader = ChunkReader()
+    for call in calls[:256]:
+        list(reader.read(Chunk.model_validate(chunk(tool_calls=[call]))))
+    with pytest.raises(ExcessError, match="more than 256 tool calls"):
+        list(reader.read(Chunk.model_validate(chunk(tool_calls=[calls[256]]))))
 
 
 def test_a_call_in_many_parts_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """However often it repeats its name, each character of its arguments is looked at once."""
-    from nodespan.model._openai import chunks  # noqa: PLC0415
+    from nodespan.model._answer.arguments import Arguments  # noqa: PLC0415
 
     looked_at = 0
-    feed = chunks._ObjectInTheMaking.feed
+    take = Arguments.take
 
-    def counting(self: Any, text: str) -> None:
+    def counting(self: Any, text: str) -> str:
         nonlocal looked_at
         looked_at += len(text)
-        feed(self, text)
+        return take(self, text)
 
-    monkeypatch.setattr(chunks._ObjectInTheMaking, "feed", counting)
+    monkeypatch.setattr(Arguments, "take", counting)
     reader = ChunkReader()
     parts = ['{"a":"', *["}"] * 4_000]
     for part in parts:
