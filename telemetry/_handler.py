@@ -27,6 +27,7 @@ from ._logs.observers import log_observers
 from ._logs.run_lines import RunLog
 from ._metrics.observer import Metrics
 from ._process import at_exit, in_forked_child, process_wide
+from ._runs.answers import AnswerReader
 from ._runs.interrupts import Interrupts
 from ._runs.lifecycle import Lifecycle, RunObserver
 from ._runs.registry import open_runs_of
@@ -43,9 +44,8 @@ from ._translation import payload
 from ._translation.ending import Ending
 from ._translation.kinds import RunKind
 from ._translation.outcome import Outcome
-from ._translation.request import model_name
 from ._translation.resends import resends_before
-from ._translation.response import answer_before_error, response_attributes, said_bytes
+from ._translation.response import answer_before_error
 from ._translation.start import Start
 from ._translation.tool_result import TOOL_ERROR, tells_failure
 from ._upstream.langgraph import config_of
@@ -63,7 +63,6 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext, Tracer, TracerProvider
 
     from ._traces.evaluation import Evaluation
-    from ._values.attributes import Attributes
 
 
 @lists(HandlerSettings)
@@ -99,8 +98,8 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     def _set_up(self, settings: HandlerSettings) -> None:
         super().__init__()
         self.diagnostics = Diagnostics()
-        self._edition = edition = semconv.edition_from(os.environ)
-        self._prices = PriceTable.of(settings.prices)
+        edition = semconv.edition_from(os.environ)
+        self._answers = AnswerReader(edition, PriceTable.of(settings.prices))
         provider = settings.tracer_provider or trace.get_tracer_provider()
         self._runs = open_runs_of(provider, settings.max_open_runs or DEFAULT_MAX_OPEN_RUNS)
         self._counters = self._runs.counters
@@ -133,7 +132,12 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             tracer, door, settings.logger_provider, edition.schema_url
         )
         self._lifecycle = Lifecycle(
-            self._runs, writer, self.diagnostics, observers, shows_all=bool(settings.all_runnables)
+            self._runs,
+            writer,
+            self.diagnostics,
+            observers,
+            answers=self._answers,
+            shows_all=bool(settings.all_runnables),
         )
         self._interrupts = Interrupts(self._runs.interrupted, door)
         self._token = uuid4().hex
@@ -249,11 +253,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     @guarded
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
         """End the run of a model."""
-        attributes = partial(_answer_attributes, response, self._edition, self._prices)
-        content = partial(payload.model_output, response)
-        said = partial(said_bytes, response)
-        ending = Ending(perf_counter_ns(), attributes=attributes, content=content, said=said)
-        self._lifecycle.end(run_id, ending)
+        self._lifecycle.end(run_id, self._answers.whole(response, perf_counter_ns()))
 
     @guarded
     def on_llm_error(
@@ -262,13 +262,10 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         """End the run of a model that an exception left: what it had said by then is told."""
         ending = Ending.by(error, perf_counter_ns())
         resent, said = resends_before(error), answer_before_error(response)
-        if said is not None:
-            answer = partial(_answer_attributes, said, self._edition, self._prices)
-            content = partial(payload.model_output, said)
-            ending = replace(ending, attributes=answer, content=content)
         if resent:
-            attributes = ending.attributes
-            ending = replace(ending, attributes=lambda start: {**attributes(start), **resent})
+            ending = replace(ending, attributes=lambda _start: resent)
+        if said is not None:
+            ending = self._answers.broken(ending, said)
         self._lifecycle.end(run_id, ending)
 
     @guarded
@@ -452,10 +449,3 @@ def _writer(
 
 def _waits(settings: HandlerSettings) -> Waits:
     return Waits(settings.seconds_to_first_chunk * 1e9, settings.seconds_to_next_chunk * 1e9)
-
-
-def _answer_attributes(
-    response: LLMResult, edition: semconv.Edition, prices: PriceTable, start: Start
-) -> Attributes:
-    attributes = response_attributes(response, edition, start)
-    return attributes | prices.attributes(attributes, model_name(start), edition)

@@ -41,8 +41,8 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/_settings": "_content _errors _process _semconv _values",
     # telemetry: a run's life, and what each signal makes of it
     "telemetry/_runs": (
-        "_content _context _diagnostics _interrupts _process _providers _semconv _stream"
-        " _translation _upstream _values"
+        "_content _context _diagnostics _interrupts _process _providers _semconv _settings"
+        " _stream _translation _upstream _values"
     ),
     "telemetry/_traces": (
         "_content _context _diagnostics _process _runs _semconv _settings _stream"
@@ -61,7 +61,7 @@ ROOMS: Final[Mapping[str, str]] = {
     # telemetry: what LangChain calls, and the ways to set it up
     "telemetry/_handler": (
         "_content _context _diagnostics _errors _interrupts _logs _metrics _process _runs"
-        " _semconv _settings _stream _traces _translation _upstream _values _version"
+        " _semconv _settings _stream _traces _translation _upstream _version"
     ),
     "telemetry/_journal": ("_context _diagnostics _errors _semconv _settings _upstream _values"),
     "telemetry/_reading": "_errors _journal _settings",

@@ -24,7 +24,10 @@ _WHOLE: Final = frozenset(
     )
 )
 _CUT_OFF: Final = frozenset(
-    ("length", "max_tokens", "max_output_tokens", "max_length", "model_length", "incomplete")
+    (
+        *("length", "max_tokens", "max_output_tokens", "max_length", "model_length", "incomplete"),
+        "model_context_window_exceeded",
+    )
 )
 
 

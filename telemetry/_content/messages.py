@@ -46,12 +46,21 @@ _FINISH_REASONS: Final = {
     "stop": "stop",
     "end_turn": "stop",
     "stop_sequence": "stop",
+    "complete": "stop",
+    "completed": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
     "length": "length",
     "max_tokens": "length",
+    "max_output_tokens": "length",
+    "model_length": "length",
+    "model_context_window_exceeded": "length",
     "tool_calls": "tool_call",
     "tool_use": "tool_call",
     "function_call": "tool_call",
     "content_filter": "content_filter",
+    "content_filtered": "content_filter",
+    "guardrail_intervened": "content_filter",
     "safety": "content_filter",
     "error": "error",
 }
@@ -76,8 +85,7 @@ def after_instructions(messages: Sequence[BaseMessage]) -> LazySequence:
 
 def output_message(message: BaseMessage, finish_reason: str | None) -> Part:
     """Return a model's answer as an output message."""
-    reason = (finish_reason or "stop").lower()
-    return {**message_part(message), "finish_reason": _FINISH_REASONS.get(reason, reason)}
+    return {**message_part(message), "finish_reason": _finished(finish_reason, message)}
 
 
 def text_input(prompt: str) -> list[Part]:
@@ -96,7 +104,7 @@ def text_output(text: str, finish_reason: str | None, beside: Mapping[str, Any])
     return {
         "role": "assistant",
         "parts": [*thoughts(beside), text_part(text)],
-        "finish_reason": finish_reason or "stop",
+        "finish_reason": _finished(finish_reason),
     }
 
 
@@ -118,6 +126,13 @@ def message_part(message: BaseMessage) -> Part:
     """Return a message of any kind."""
     name = {"name": message.name} if isinstance(message.name, str) else {}
     return {"role": _role(message), "parts": _parts(message), **name}
+
+
+def _finished(reason: str | None, message: BaseMessage | None = None) -> str:
+    """Return why a model stopped, in the conventions' word where they have one."""
+    if not reason:
+        return "tool_call" if getattr(message, "tool_calls", None) else "stop"
+    return _FINISH_REASONS.get(reason.lower(), reason.lower())
 
 
 def _given(given: Any) -> Part:

@@ -16,6 +16,7 @@ _REASONS: Final = (
     *("function_call", "content_filter", "safety", "model_length", "max_output_tokens", "refusal"),
     *("pause_turn", "completed", "incomplete", "guardrail_intervened", "unload", "load", "error"),
     *("recitation", "language", "blocklist", "prohibited_content", "malformed_function_call"),
+    *("content_filtered", "model_context_window_exceeded", "complete", "tool_call"),
     *("eos_token", "eos", "null", "other", "insufficient_system_resource"),
 )
 _JOINED: Final = re.compile(
@@ -35,6 +36,8 @@ def once(text: str | None, expected: str | None = None) -> str | None:
     """
     if text is None or text == expected:
         return text
+    if expected and text == expected * (len(text) // len(expected)):
+        return expected
     size = (text + text).find(text, 1)
     return text[:size] if _LEAST <= size < len(text) else text
 

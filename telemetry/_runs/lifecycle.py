@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .._diagnostics import Diagnostics
     from .._translation.start import Start
     from .._values.attributes import AttributeValue
+    from .answers import AnswerReader
     from .registry import OpenRuns
     from .run import Traced
 
@@ -87,22 +88,25 @@ class Lifecycle:
         writer: of their spans.
         diagnostics: counts what gave way.
         observers: called at starts and ends.
+        answers: reads what was said of an answer that nobody tells whole.
         shows_all: whether every run has a span.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a run's life is made of
         self,
         runs: OpenRuns,
         writer: SpanWriter,
         diagnostics: Diagnostics,
         observers: Sequence[RunObserver] = (),
         *,
+        answers: AnswerReader,
         shows_all: bool = False,
     ) -> None:
         self.diagnostics = diagnostics
         self._runs = runs
         self._writer = writer
         self._observers = observers
+        self._answers = answers
         self._shows_all = shows_all
         self._gone: deque[tuple[int, int]] = deque()
         # Of calls at once that were given one id, all but the first: by whom, and our own id.
@@ -244,6 +248,8 @@ class Lifecycle:
         run.leave_body()
         if run.chunks is not None:
             run.chunks.clock.end(ending.at)
+            with self.diagnostics.contains("a broken answer could not be read"):
+                ending = self._answers.as_far_as_told(ending, run.chunks)
         failure = signature(ending.error) if ending.error is not None else None
         is_known = failure in run.failures
         with self.diagnostics.contains("span could not be ended"):

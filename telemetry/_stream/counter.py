@@ -6,6 +6,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from .._context.stack import chunk_in_events
+from .answer import PartialAnswer
 from .clock import FOLD_EVERY, FOR_EVER, StreamClock
 from .pieces import (
     carries_content,
@@ -19,6 +20,8 @@ from .text import event_text, token_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from langchain_core.outputs import LLMResult
 
     from .clock import Waits
     from .text import StreamText
@@ -42,6 +45,7 @@ class ChunkCounter:
     """
 
     __slots__ = (
+        "_answer",
         "_chunk",
         "_counts_events",
         "_deltas_left",
@@ -68,6 +72,7 @@ class ChunkCounter:
         self._counts_events = False
         self._reporters = 1
         self._reports = 0
+        self._answer = PartialAnswer(text.max_characters if text is not None else 0)
         self._is_plain = False
         self._chunk: Any = None
         self._deltas_left = 0
@@ -100,10 +105,15 @@ class ChunkCounter:
             return
         if not self.begun:
             self._begin()
-        if not self._counts_events and carries_content(token, chunk):
+        counts = not self._counts_events
+        tells_usage = self._answer.take(chunk, says=counts)
+        if counts and carries_content(token, chunk):
             self._tick(now, token_text, token)
             if not self.clock.shows_reasoning:
                 self.clock.shows_reasoning = shows_reasoning(token, chunk)
+        if token and not tells_usage:
+            # Of a stream that tells of usage with its text each chunk is looked at.
+            self._is_plain = counts and self._reporters == 1 and self.text is None
 
     def event(self, event: Mapping[str, Any]) -> None:
         """Take what `on_stream_event` reports.
@@ -122,16 +132,24 @@ class ChunkCounter:
                 self.text.clear()
         if not self.begun:
             self._begin()
-        kind = event.get("event")
         if not self.clock.shows_reasoning:
             self.clock.shows_reasoning = event_shows_reasoning(event)
-        if kind == "content-block-start":
+        self._take_event(now, event.get("event"), event)
+
+    def _take_event(self, now: int, kind: object, event: Mapping[str, Any]) -> None:
+        if kind == "message-start":
+            self._answer.begin_message(event)
+        elif kind == "content-block-start":
             self._start_block(now, event)
         elif kind == "content-block-delta":
             if self._deltas_left:
                 self._go_on(event)
             elif delta_carries_content(event):
                 self._tick(now, event_text, event)
+
+    def answer(self) -> LLMResult | None:
+        """Return what the chunks have told so far; None where that is nothing."""
+        return self._answer.result(self.text.whole if self.text is not None else "")
 
     def _start_block(self, now: int, event: Mapping[str, Any]) -> None:
         """Take the start of a content block: a chunk that has several is one all the same.
@@ -142,6 +160,8 @@ class ChunkCounter:
         if chunk is not None and chunk is self._chunk:
             return
         self._chunk = chunk
+        if chunk is not None:
+            self._answer.take(chunk, says=False)
         before, self._deltas_left = deltas_around(chunk, block) if chunk is not None else (0, 0)
         if not before and (self._deltas_left or start_carries_content(event)):
             self._tick(now, event_text, event)
@@ -164,6 +184,4 @@ class ChunkCounter:
 
     def _begin(self) -> None:
         self.begun = True
-        has_one_source = self._reporters == 1 and not self._counts_events
-        self._is_plain = has_one_source and self.text is None
         self._on_begin()

@@ -203,7 +203,7 @@ class SpanWriter:
         return ChunkCounter(run.started_at, run.begin_stream, self._waits, text)
 
     def _text_of(self, span: Span) -> StreamText | None:
-        is_wanted = self._door.capture.on_spans and span.is_recording()
+        is_wanted = self.wants_content and span.is_recording()
         return StreamText(self._door.max_characters) if is_wanted else None
 
     def _passed(self, text: StreamText | None, content: Passages) -> StreamText | None:
@@ -212,7 +212,7 @@ class SpanWriter:
         In pieces nobody would know a credential, or what the user's redaction looks for: it has
         seen the whole answer, and must have left it as it was.
         """
-        if text is None:
+        if text is None or not self._door.capture.on_spans:
             return None
         if self._door.redact is not None:
             answer = content.get(semconv.OUTPUT_MESSAGES)

@@ -25,6 +25,7 @@ class Ending:
         error: what left the run's body, where that is a failure.
         error_type: of that failure; known at times where the exception is not.
         is_torn_down: whether it was cancelled because something beside it failed.
+        tells_answer: whether what a model had said by then is among its attributes.
         attributes: makes the attributes of the run's result from its start; called once.
         content: makes the result's content, by attribute; called only where it may pass.
         said: returns how many bytes of text a model's answer has.
@@ -35,6 +36,7 @@ class Ending:
     error: BaseException | None = None
     error_type: str | None = None
     is_torn_down: bool = False
+    tells_answer: bool = False
     attributes: Callable[[Start], Mapping[str, AttributeValue]] = lambda _start: {}
     content: Content = dict
     said: Callable[[], int] = int

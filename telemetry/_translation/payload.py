@@ -11,12 +11,11 @@ from langchain_core.messages import BaseMessage
 
 from .._content import messages as parts
 from .._content.given import as_message, given_part
-from .._content.repeated import one_reason
 from .._content.states import parted, says_anything
 from .._semconv import names as semconv
 from .._values.attributes import is_content_key
 from .._values.plain import LazySequence
-from .response import finish_reason
+from .response import finish_reason, reason_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,10 +47,15 @@ def completion_input(prompt: str, params: Mapping[str, Any]) -> dict[str, object
     return {**_content_params(params), semconv.INPUT_MESSAGES: parts.text_input(prompt)}
 
 
-def model_output(result: LLMResult) -> dict[str, object]:
-    """Return what a model answered: one message a choice."""
+def model_output(result: LLMResult, unfinished: str | None = None) -> dict[str, object]:
+    """Return what a model answered: one message a choice.
+
+    Args:
+        result: of the model.
+        unfinished: why it is not whole, where something has ended it before it was.
+    """
     choices = [choice for choices in result.generations for choice in choices]
-    return {semconv.OUTPUT_MESSAGES: [_answer(choice) for choice in choices]}
+    return {semconv.OUTPUT_MESSAGES: [_answer(choice, unfinished) for choice in choices]}
 
 
 def state_input(state: object) -> dict[str, object]:
@@ -133,12 +137,11 @@ def _said(given: Any) -> Part:
 
 
 def _answered(message: BaseMessage) -> Part:
-    reason = message.response_metadata.get("finish_reason")
-    return parts.output_message(message, one_reason(reason) if isinstance(reason, str) else None)
+    return parts.output_message(message, reason_in(message.response_metadata))
 
 
-def _answer(choice: Generation) -> Part:
-    reason = finish_reason(choice)
+def _answer(choice: Generation, unfinished: str | None) -> Part:
+    reason = finish_reason(choice) or unfinished
     message = getattr(choice, "message", None)
     if isinstance(message, BaseMessage):
         return parts.output_message(message, reason)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .start import Start
 
 _MODEL_KEYS: Final = ("model_name", "model")
-_FINISH_KEYS: Final = ("finish_reason", "stop_reason", "finishReason", "done_reason")
+_FINISH_KEYS: Final = ("finish_reason", "stop_reason", "stopReason", "finishReason", "done_reason")
 _ID_KEYS: Final = ("id", "response_id")
 # How `nodespan.model` marks usage that nobody has counted.
 _ESTIMATED_KEY: Final = "usage_is_estimated"
@@ -83,6 +83,14 @@ def answer_before_error(result: object) -> LLMResult | None:
     return LLMResult(generations=[choices]) if choices else None
 
 
+def says_what_was_answered(result: object) -> bool:
+    """Say whether an answer has content, or usage, and not details of the response alone."""
+    messages = map(_message, _choices(result))
+    return any(
+        getattr(each, "content", None) or getattr(each, "usage_metadata", None) for each in messages
+    )
+
+
 def said_bytes(result: object) -> int:
     """Return how many bytes of text an answer has: what is said, thought and called for."""
     return sum(_bytes_of(_message(choice) or choice) for choice in _choices(result))
@@ -105,7 +113,17 @@ def _bytes_of(value: Any, depth: int = _MOST_NESTED) -> int:
 
 def finish_reason(choice: Generation) -> str | None:
     """Return why the model stopped, as the provider says it."""
-    return one_reason(_first_text(_FINISH_KEYS, [_details(choice)]))
+    return reason_in(_details(choice))
+
+
+def reason_in(metadata: Mapping[str, Any]) -> str | None:
+    """Return why a model stopped, by what is told of its response.
+
+    OpenAI's API of responses tells it only where an answer is not complete.
+    """
+    incomplete = _mapping(metadata.get("incomplete_details"))
+    cut_off = incomplete.get("reason") if metadata.get("status") == "incomplete" else None
+    return one_reason(_first_text(_FINISH_KEYS, [metadata, {_FINISH_KEYS[0]: cut_off}]))
 
 
 def _finish_reasons(choices: list[Any]) -> tuple[str, ...]:

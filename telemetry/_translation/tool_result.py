@@ -22,16 +22,19 @@ def tells_failure(output: object) -> bool:
     Args:
         output: a message, a `Command` that adds some to a state, or a list of either.
     """
-    return any(message.status == _ERROR for message in _messages(output, depth=3))
+    return _ERROR in _statuses(output, depth=3)
 
 
-def _messages(value: object, depth: int) -> Iterator[ToolMessage]:
+def _statuses(value: object, depth: int) -> Iterator[object]:
+    """Give what the messages of tools say of themselves; LangGraph takes them as dictionaries."""
     if isinstance(value, ToolMessage):
-        yield value
+        yield value.status
+    elif isinstance(value, dict) and "tool_call_id" in value:
+        yield value.get("status")
     elif isinstance(value, Command):
-        yield from _messages(value.update, depth)
+        yield from _statuses(value.update, depth)
     elif isinstance(value, dict) and depth:
-        yield from _messages(value.get("messages"), depth - 1)
+        yield from _statuses(value.get("messages"), depth - 1)
     elif isinstance(value, list | tuple) and depth:
         for item in value[:_MOST_LOOKED_AT]:
-            yield from _messages(item, depth - 1)
+            yield from _statuses(item, depth - 1)

@@ -2,7 +2,8 @@
 
 LangChain's packages for providers have words of their own for a part of them: those of OpenAI put
 the service tier before a detail's name, those of Anthropic and Bedrock part what was written to a
-cache by how long it stays there, and tell 0 as the whole of it.
+cache by how long it stays there, and tell 0 as the whole of it. Google's count what was thought
+beside the output, and Mistral's tell what a cache has read in the provider's own words alone.
 """
 
 from __future__ import annotations
@@ -27,28 +28,34 @@ _MOST: Final = 10**12
 
 # How integrations without LangChain's usage metadata report tokens.
 _USAGE_KEYS: Final = (
-    *("token_usage", "usage", "usage_metadata", "tokenUsage"),
+    *("token_usage", "usage", "usage_metadata", "usageMetadata", "tokenUsage", "token_count"),
     "amazon-bedrock-invocationMetrics",
 )
 _INPUT_KEYS: Final = (
     *("input_tokens", "prompt_tokens", "prompt_token_count", "inputTokens", "inputTokenCount"),
-    *("prompt_eval_count", "input_token_count"),
+    *("prompt_eval_count", "input_token_count", "promptTokenCount"),
 )
 _OUTPUT_KEYS: Final = (
     *("output_tokens", "completion_tokens", "candidates_token_count", "outputTokens"),
-    *("outputTokenCount", "eval_count", "generated_token_count"),
+    *("outputTokenCount", "eval_count", "generated_token_count", "candidatesTokenCount"),
 )
+_TOTAL_KEYS: Final = ("total_tokens", "total_token_count", "totalTokens", "totalTokenCount")
 _READ_KEYS: Final = (
     *("cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_content_token_count"),
     *("cacheReadInputTokens", "cacheReadInputTokenCount", "cached_tokens", "cache_read"),
+    *("num_cached_tokens", "cachedContentTokenCount"),
 )
 _WRITTEN_KEYS: Final = (
     *("cache_creation_input_tokens", "cache_write_input_tokens", "cacheWriteInputTokens"),
     *("cacheWriteInputTokenCount", "cache_write_tokens", "cache_creation"),
 )
-_REASONING_KEYS: Final = ("reasoning_tokens", "thoughts_token_count", "reasoning")
-# These tell input tokens without those that went through a cache.
-_BESIDE_CACHE: Final = (
+# Google's, beside what is called the prompt and the answer.
+_THOUGHT_KEYS: Final = ("thoughts_token_count", "thoughtsTokenCount")
+_OF_TOOLS_KEYS: Final = ("tool_use_prompt_token_count", "toolUsePromptTokenCount")
+_REASONING_KEYS: Final = ("reasoning_tokens", *_THOUGHT_KEYS, "thinking_tokens", "reasoning")
+# These tell input tokens without those that went through a cache, or came of tools.
+_BESIDE_INPUT: Final = (
+    *_OF_TOOLS_KEYS,
     *("cache_read_input_tokens", "cache_creation_input_tokens", "cache_write_input_tokens"),
     *("cacheReadInputTokens", "cacheWriteInputTokens"),
     *("cacheReadInputTokenCount", "cacheWriteInputTokenCount"),
@@ -73,23 +80,33 @@ def usage_attributes(
         sources: what else the answer reports, where there is no usage metadata.
         edition: of the conventions.
     """
-    reported = _of_metadata(usages[0], edition) if usages else _of_provider(sources, edition)
+    reported = _of_provider(sources, edition)
+    if usages:
+        reported = _of_metadata(usages[0], edition, drop_none(reported))
     counts = drop_none({name: as_int(count) for name, count in reported.items()})
     kept: Attributes = {name: count for name, count in counts.items() if 0 <= count <= _MOST}
     dropped = sum(1 for name, count in reported.items() if count is not None and name not in kept)
     return kept | ({semconv.USAGE_DROPPED: dropped} if dropped else {})
 
 
-def _of_metadata(usage: Mapping[str, Any], edition: semconv.Edition) -> dict[str, object]:
+def _of_metadata(
+    usage: Mapping[str, Any], edition: semconv.Edition, beside: Mapping[str, object]
+) -> dict[str, object]:
+    """Return LangChain's counts, and the details that a provider's own words alone tell."""
     inputs = _mapping(usage.get("input_token_details"))
     outputs = _mapping(usage.get("output_token_details"))
-    counts: dict[str, object] = {
-        semconv.USAGE_INPUT_TOKENS: usage.get("input_tokens"),
-        semconv.USAGE_OUTPUT_TOKENS: usage.get("output_tokens"),
+    details: dict[str, object] = {
         semconv.USAGE_CACHE_READ: _of_tiers(inputs, "cache_read"),
         edition.usage_cache_write: _written(inputs),
         semconv.USAGE_CACHE_WRITE_1H: inputs.get(_LONG_LIVED) or None,
         semconv.USAGE_REASONING: _of_tiers(outputs, "reasoning"),
+    }
+    given, output = usage.get("input_tokens"), usage.get("output_tokens")
+    thought = details[semconv.USAGE_REASONING]
+    counts: dict[str, object] = {
+        semconv.USAGE_INPUT_TOKENS: given,
+        semconv.USAGE_OUTPUT_TOKENS: _with_thought(given, output, thought, usage),
+        **{name: beside.get(name) if count is None else count for name, count in details.items()},
     }
     if edition.is_newest:
         for kind in _MODALITIES:
@@ -129,25 +146,42 @@ def _of_provider(
     usage = next((usage for usage in [*found, *sources] if _is_usage(usage)), {})
     inputs = {**_first_mapping(usage, _INPUT_DETAILS), **usage}
     outputs = {**_first_mapping(usage, _OUTPUT_DETAILS), **usage}
-    given = _first(usage, _INPUT_KEYS)
+    given = _plus(_first(usage, _INPUT_KEYS), [usage.get(key) for key in _BESIDE_INPUT])
+    output = _plus(_first(usage, _OUTPUT_KEYS), [usage.get(key) for key in _THOUGHT_KEYS])
+    thought = _first(outputs, _REASONING_KEYS)
+    by_life = _mapping(usage.get("cache_creation"))
     return {
-        semconv.USAGE_INPUT_TOKENS: _with_cache(given, usage),
-        semconv.USAGE_OUTPUT_TOKENS: _first(usage, _OUTPUT_KEYS),
+        semconv.USAGE_INPUT_TOKENS: given,
+        semconv.USAGE_OUTPUT_TOKENS: _with_thought(given, output, thought, usage),
         semconv.USAGE_CACHE_READ: _first(inputs, _READ_KEYS),
         edition.usage_cache_write: _first(inputs, _WRITTEN_KEYS),
-        semconv.USAGE_REASONING: _first(outputs, _REASONING_KEYS),
+        semconv.USAGE_CACHE_WRITE_1H: by_life.get(_LONG_LIVED) or None,
+        semconv.USAGE_REASONING: thought,
     }
 
 
 def _is_usage(usage: Mapping[str, Any]) -> bool:
-    return any(isinstance(usage.get(key), int) for key in (*_INPUT_KEYS, *_OUTPUT_KEYS))
+    return any(as_int(usage.get(key)) is not None for key in (*_INPUT_KEYS, *_OUTPUT_KEYS))
 
 
-def _with_cache(given: object, usage: Mapping[str, Any]) -> object:
-    if not isinstance(given, int):
+def _with_thought(
+    given: object, output: object, thought: object, usage: Mapping[str, Any]
+) -> object:
+    """Return the output tokens with those of reasoning, where the total shows them beside it."""
+    counts = [as_int(count) for count in (_first(usage, _TOTAL_KEYS), given, output, thought)]
+    total, given_count, output_count, thought_count = counts
+    if total is None or given_count is None or output_count is None or thought_count is None:
+        return output
+    is_beside = 0 < thought_count <= total - given_count - output_count
+    return output_count + thought_count if is_beside and output_count >= 0 else output
+
+
+def _plus(given: object, beside: Iterable[object]) -> object:
+    """Return a count with what is told beside it; what is no count as it is."""
+    if as_int(given) is None:
         return given
-    beside = (as_int(usage.get(key)) for key in _BESIDE_CACHE)
-    return given + sum(count for count in beside if count is not None and count > 0)
+    more = (as_int(count) for count in beside)
+    return _sum([given, *(count for count in more if count is not None and count > 0)])
 
 
 def _first(usage: Mapping[str, Any], keys: tuple[str, ...]) -> object:

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
+from langgraph.graph import StateGraph
 
+from nodespan.graph import chat_node
 from support.reporters import Nameless
 from support.signals import record_signals
+from support.strangers import EVENTS_V2, EVENTS_V3, Call, State, streaming
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -65,8 +68,7 @@ class Breaking(Nameless):
 
 def assert_told(captured: CapturedSpans, outcome: str) -> None:
     """Fail where anything of what was said is lost."""
-    (span,) = captured.spans
-    told = span.attributes
+    told = next(span for span in captured.spans if span.name.startswith("chat")).attributes
     assert told["nodespan.outcome"] == outcome
     assert told["gen_ai.response.model"] == "m-may"
     assert told["gen_ai.usage.input_tokens"] == 7
@@ -74,6 +76,7 @@ def assert_told(captured: CapturedSpans, outcome: str) -> None:
     assert told["nodespan.cost"] == pytest.approx(27 / 1e6)
     (message,) = json.loads(str(told["gen_ai.output.messages"]))
     assert "".join(part["content"] for part in message["parts"]) == "so it"
+    assert message["finish_reason"] == outcome
 
 
 @pytest.mark.parametrize("error", [ValueError("broken"), HttpError("broken")])
@@ -141,3 +144,104 @@ def test_a_request_that_failed_is_no_answer() -> None:
         (span,) = signals.spans
         assert "gen_ai.response.model" not in span.attributes
         assert "gen_ai.output.messages" not in span.attributes
+
+
+def talking(model: Any) -> Any:
+    """Return a graph whose node calls the model whole: it streams for whoever reads the graph."""
+    graph = StateGraph(State)
+    graph.add_node("talk", chat_node(model))
+    graph.set_entry_point("talk")
+    return graph.compile()
+
+
+QUESTION = {"messages": [("user", "hello")]}
+STREAM, ASTREAM = streaming(stream_mode="messages")
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+@pytest.mark.parametrize("call", [STREAM, ASTREAM, EVENTS_V2, EVENTS_V3], ids=str)
+def test_a_call_that_streams_to_the_reader_of_its_graph_breaks(call: Call) -> None:
+    """LangChain hands over nothing of it; its chunks have told it."""
+    with record_signals(prices=PRICES, capture_content="SPAN_ONLY") as signals:
+        with pytest.raises(ValueError, match="broken"):
+            call.run(talking(Breaking(error=ValueError("broken"))), QUESTION, signals.config)
+        assert_told(signals, "error")
+        costs = [each for each in signals.metrics if each.name == "nodespan.cost"]
+        assert costs[0].data.data_points[0].value == pytest.approx(27 / 1e6)
+
+
+def test_a_call_that_streams_to_the_reader_of_its_graph_is_cancelled() -> None:
+    """LangChain reports no end of it at all."""
+
+    async def consume(config: Any) -> None:
+        seen = asyncio.Event()
+
+        async def read() -> None:
+            stream = talking(Breaking()).astream(QUESTION, config, stream_mode="messages")
+            async for chunk, _ in stream:
+                if chunk.text == "it":
+                    seen.set()
+
+        task = asyncio.create_task(read())
+        await seen.wait()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    with record_signals(prices=PRICES, capture_content="SPAN_ONLY") as signals:
+        asyncio.run(consume(signals.config))
+        assert_told(signals, "cancelled")
+        root = next(span for span in signals.spans if span.parent_id is None)
+        assert root.attributes["nodespan.total.cost.USD"] == pytest.approx(27 / 1e6)
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+def test_a_stream_of_events_that_breaks() -> None:
+    """What its events and chunks have told is told."""
+    with record_signals(prices=PRICES, capture_content="SPAN_ONLY") as signals:
+        with suppress(ValueError):
+            EVENTS_V3.run(Breaking(error=ValueError("broken")), "hello", signals.config)
+        assert_told(signals, "error")
+
+
+class Google(Breaking):
+    """Tells with each of many chunks what it has used since the one before."""
+
+    def _chunks(self) -> Iterator[ChatGenerationChunk]:
+        usage: Any = {"input_tokens": 0, "output_tokens": 1, "total_tokens": 1}
+        thought: Any = {"reasoning_content": "hm"}
+        call: Any = {"name": "look", "args": "{}", "id": "1", "index": 0, "type": "tool_call_chunk"}
+        yield ChatGenerationChunk(message=AIMessageChunk("", additional_kwargs=thought))
+        for _ in range(600):
+            yield ChatGenerationChunk(message=AIMessageChunk("so ", usage_metadata=usage))
+        yield ChatGenerationChunk(message=AIMessageChunk("", tool_call_chunks=[call]))
+
+
+@pytest.mark.parametrize("capture", ["NO_CONTENT", "SPAN_ONLY"])
+def test_all_that_many_chunks_have_told(capture: str) -> None:
+    """Usage is the sum of theirs; thoughts and calls are told with the text."""
+    with record_signals(prices=PRICES, capture_content=capture) as signals:
+        with suppress(ValueError):
+            STREAM.run(talking(Google(error=ValueError("broken"))), QUESTION, signals.config)
+        told = next(span for span in signals.spans if span.name == "chat m").attributes
+    assert told["gen_ai.usage.output_tokens"] == 600
+    if capture == "NO_CONTENT":
+        assert "gen_ai.output.messages" not in told
+        return
+    (message,) = json.loads(str(told["gen_ai.output.messages"]))
+    thought, text, call = message["parts"]
+    assert thought == {"type": "reasoning", "content": "hm"}
+    assert text["content"] == "so " * 600
+    assert (call["type"], call["name"]) == ("tool_call", "look")
+
+
+def test_events_tell_of_a_broken_stream_too() -> None:
+    """Where content is on log records alone, they have what was said."""
+    with record_signals(capture_content="EVENT_ONLY") as signals:
+        with suppress(ValueError):
+            STREAM.run(talking(Breaking(error=ValueError("broken"))), QUESTION, signals.config)
+        told = [json.dumps(dict(each.attributes), default=str) for each in signals.log_records]
+        assert any(
+            "so it" in text.replace('"}, {"type": "text", "content": "', "") for text in told
+        )
+        assert "so it" not in str([span.to_json() for span in signals.spans])

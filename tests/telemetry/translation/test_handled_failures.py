@@ -67,12 +67,24 @@ def commanding() -> BaseTool:
     return failing
 
 
+def commanding_in_words() -> BaseTool:
+    """Return a tool whose update has its message as a dictionary."""
+
+    @tool("failing")
+    def failing(city: str, call: Annotated[str, InjectedToolCallId]) -> Command[Any]:
+        """Fail."""
+        failure = {"role": "tool", "content": city, "tool_call_id": call, "status": "error"}
+        return Command(update={"messages": [failure]})
+
+    return failing
+
+
 CALL = ToolCall(name="failing", args={"city": "Bern"}, id="call-1", type="tool_call")
 calls = pytest.mark.parametrize("call", [INVOKE, AINVOKE], ids=str)
 
 
 @calls
-@pytest.mark.parametrize("make", [raising, invalid, answering, commanding])
+@pytest.mark.parametrize("make", [raising, invalid, answering, commanding, commanding_in_words])
 def test_a_handled_failure_is_one(
     make: Callable[[], BaseTool], call: Call, caplog: pytest.LogCaptureFixture
 ) -> None:

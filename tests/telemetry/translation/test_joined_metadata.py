@@ -81,3 +81,4 @@ def test_names(joined: str, single: str) -> None:
     """A short name that repeats itself is a name, and so is what was asked for."""
     assert once(joined) == single
     assert once(joined, joined) == joined
+    assert once(joined * 2, joined) == joined

@@ -113,16 +113,26 @@ def test_a_service_tier_hides_no_tokens(tier: str) -> None:
             },
             (21, 20, 5, 6, None),
         ),
-        (  # Google's
+        (  # Google's, which counts thoughts, and what its own tools have found, beside the rest
             {
                 "usage_metadata": {
                     "prompt_token_count": 100,
                     "candidates_token_count": 20,
                     "thoughts_token_count": 7,
                     "cached_content_token_count": 40,
+                    "tool_use_prompt_token_count": 5,
+                    "total_token_count": 132,
                 }
             },
-            (100, 20, 40, None, 7),
+            (105, 27, 40, None, 7),
+        ),
+        (  # the same, as its API writes it
+            {"usageMetadata": {"promptTokenCount": 100, "candidatesTokenCount": 20}},
+            (100, 20, None, None, None),
+        ),
+        (  # Cohere's
+            {"token_count": {"input_tokens": 90.0, "output_tokens": 18.0, "total_tokens": 108.0}},
+            (90, 18, None, None, None),
         ),
         ({"prompt_eval_count": 9, "eval_count": 3}, (9, 3, None, None, None)),  # Ollama's
         (  # a stream of Bedrock's
@@ -138,6 +148,36 @@ def test_a_provider_is_understood_without_usage_metadata(
     attributes = told(response_metadata=metadata)
     names = ("input_tokens", "output_tokens", READ, WRITTEN, REASONING)
     assert tuple(attributes.get(USAGE + name) for name in names) == expected
+
+
+def test_reasoning_beside_the_output_is_output() -> None:
+    """Vertex AI's package tells the output without it; the total shows that, and it costs."""
+    thinking = {**usage(100, 20, output={"reasoning": 7}), "total_tokens": 127}
+    attributes = told(usage_metadata=thinking)
+    assert attributes[USAGE + "output_tokens"] == 27
+    assert attributes[USAGE + REASONING] == 7
+    assert attributes["nodespan.cost"] == pytest.approx((100 + 27 * 10) / 1e6)
+    included = told(usage_metadata=usage(100, 20, output={"reasoning": 7}))
+    assert included[USAGE + "output_tokens"] == 20
+
+
+@pytest.mark.parametrize(
+    ("raw", "name", "count"),
+    [
+        ({"prompt_tokens_details": {"cached_tokens": 40}}, USAGE + READ, 40),  # Mistral's
+        ({"num_cached_tokens": 40}, USAGE + READ, 40),
+        ({"prompt_cache_hit_tokens": 40}, USAGE + READ, 40),  # DeepSeek's, by an older package
+        ({"completion_tokens_details": {"reasoning_tokens": 7}}, USAGE + REASONING, 7),
+        ({"cache_creation": {"ephemeral_1h_input_tokens": 3}}, LONG, 3),
+    ],
+)
+def test_details_that_the_provider_alone_tells(raw: Any, name: str, count: int) -> None:
+    """A package may write the two sums, and leave the rest in the provider's own words."""
+    given = {"prompt_tokens": 100, "completion_tokens": 20, **raw}
+    attributes = told(usage_metadata=usage(100, 20), response_metadata={"token_usage": given})
+    assert attributes[name] == count
+    assert attributes[USAGE + "input_tokens"] == 100
+    assert attributes[USAGE + "output_tokens"] == 20
 
 
 @pytest.mark.parametrize("count", [-5, 10**18])
