@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from contextlib import suppress
@@ -15,7 +16,20 @@ from .schema import APPLICATION_ID, VERSION, is_foreign, migrate, version_of
 
 # How long one statement waits for another process: short, since what waits can be asked to stop.
 _BUSY: Final = 0.25
+_READER_WAITS: Final = 5.0
 _BESIDE: Final = ("", "-wal", "-shm")
+# The last is what many say that begin to read at once.
+_IN_USE: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+# What passes: the place is not at fault.
+_PASSING: Final = (
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EAGAIN,
+    errno.EINTR,
+)
 _KEPT_ASIDE: Final = 2
 # Of the write-ahead log, once it is written into the file, so much stays on the disk.
 _LOG_KEPT: Final = 8 << 20
@@ -26,6 +40,7 @@ def check_place(path: Path) -> None:
 
     Raises:
         JournalError: it cannot; the message says why, and what would do.
+        OSError: nothing tells now.
     """
     kind = network_filesystem(path)
     if kind is not None:
@@ -72,6 +87,7 @@ def open_journal(path: Path) -> sqlite3.Connection:
     Raises:
         JournalError: it cannot be one, now or later.
         sqlite3.Error: it cannot be opened now.
+        OSError: as above.
     """
     check_place(path)
     try:
@@ -130,15 +146,24 @@ def _bring_up_to_date(path: Path, version: int) -> None:
 
 def _opened_to_read(path: Path) -> tuple[sqlite3.Connection, int]:
     uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = _connected_to_read(uri)
     try:
-        connection = sqlite3.connect(uri, uri=True, timeout=5, check_same_thread=False)
-        if is_foreign(connection):
-            connection.close()
-            raise _foreign(path)
-    except sqlite3.OperationalError:
+        _check_owner(connection, path)
+        return connection, version_of(connection)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if is_busy(error):
+            raise _in_use(path) from error
         # In a folder that cannot be written, a file that nobody has open is read as it lies.
-        connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, check_same_thread=False)
-    return connection, version_of(connection)
+        connection = _connected_to_read(f"{uri}&immutable=1")
+        return connection, version_of(connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _connected_to_read(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(uri, uri=True, timeout=_READER_WAITS, check_same_thread=False)
 
 
 def move_aside(path: Path) -> Path:
@@ -177,7 +202,7 @@ def is_broken(error: BaseException) -> bool:
 def is_busy(error: BaseException) -> bool:
     """Say whether an error of SQLite's tells that somebody else is using the file."""
     code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return code is not None and code & 0xFF in _IN_USE
 
 
 def _make_private(path: Path) -> None:
@@ -191,9 +216,13 @@ def _make_private(path: Path) -> None:
                 beside.chmod(0o600)
 
 
-def _set_up(connection: sqlite3.Connection, path: Path) -> None:
+def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
     if is_foreign(connection):
         raise _foreign(path)
+
+
+def _set_up(connection: sqlite3.Connection, path: Path) -> None:
+    _check_owner(connection, path)
     version = version_of(connection)
     if version > VERSION:
         raise _newer(path, version)
@@ -216,6 +245,13 @@ def _foreign(path: Path) -> JournalError:
     )
 
 
+def _in_use(path: Path) -> JournalError:
+    return JournalError(
+        f"the journal {path} is in use by another process, which has kept it for more than "
+        f"{_READER_WAITS:.0f} seconds; try again"
+    )
+
+
 def _newer(path: Path, version: int) -> JournalError:
     return JournalError(
         f"the journal {path} is of version {version}, and this nodespan knows {VERSION}: it is "
@@ -223,7 +259,10 @@ def _newer(path: Path, version: int) -> JournalError:
     )
 
 
-def _unusable(path: Path, error: OSError) -> JournalError:
+def _unusable(path: Path, error: OSError) -> Exception:
+    """Return what is to be raised: what passes is tried again."""
+    if error.errno in _PASSING:
+        return error
     return JournalError(
         f"the journal {path} cannot be opened ({error.strerror}); set NODESPAN_JOURNAL to a file "
         "that can be written, or to off"

@@ -49,6 +49,7 @@ class Store:
         self._diagnostics = diagnostics
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self._is_registered = False
         self._lock = RLock()
         self._is_held = False
         _close_at_forks()
@@ -67,8 +68,12 @@ class Store:
             connection = self._open()
             try:
                 connection.execute("BEGIN IMMEDIATE")
+                if not self._is_registered:
+                    self.heartbeat(connection)
+                    end_lost_runs(connection)
                 yield connection
                 connection.execute("COMMIT")
+                self._is_registered = True
             except BaseException as error:
                 self._undo(connection, error)
                 raise
@@ -127,26 +132,20 @@ class Store:
         if self._connection is not None and self._file != _identity(self.path):
             self.close()  # it was moved, or deleted
         if self._connection is None:
-            self._connection = self._opened()
-            self._file = _identity(self.path)
-        return self._connection
+            found = _identity(self.path)
+            try:
+                connection = open_journal(self.path)
+            except sqlite3.DatabaseError as error:
+                if not is_broken(error):
+                    raise
+                connection = self._renewed(found)
+            self._take(connection)
+        return self._connection  # type: ignore[return-value]  # it is there
 
-    def _opened(self) -> sqlite3.Connection:
-        try:
-            connection = open_journal(self.path)
-        except sqlite3.DatabaseError as error:
-            if not is_broken(error):
-                raise
-            connection = self._renewed()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            self.heartbeat(connection)
-            end_lost_runs(connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+    def _take(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._file = _identity(self.path)
+        self._is_registered = False
 
     def _register(self, connection: sqlite3.Connection) -> None:
         self.owner = Owner.here().register(connection)
@@ -155,15 +154,21 @@ class Store:
     def _undo(self, connection: sqlite3.Connection, error: BaseException) -> None:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
+        if not self._is_registered:
+            self.owner = 0  # another process may get the number
         if is_broken(error):
+            found = self._file
             self.close()
-            self._connection = self._renewed()
-            self._file = _identity(self.path)
-            with suppress(sqlite3.Error):
-                self._register(self._connection)
+            self._take(self._renewed(found))
 
-    def _renewed(self) -> sqlite3.Connection:
-        """Move a broken journal aside, and return a new one with what could be read of it."""
+    def _renewed(self, found: tuple[int, int] | None) -> sqlite3.Connection:
+        """Move a broken journal aside, and return a new one with what could be read of it.
+
+        Args:
+            found: which file is broken: another process may have done so already.
+        """
+        if found != _identity(self.path):
+            return open_journal(self.path)
         aside = move_aside(self.path)
         self._diagnostics.report(f"the journal was damaged and is now {aside}")
         connection = open_journal(self.path)

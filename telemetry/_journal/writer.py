@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Event, Lock, Thread
-from time import monotonic, time_ns
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from .._context.graphs import GRAPHS
@@ -14,7 +14,7 @@ from .._errors import JournalError
 from .._upstream.opentelemetry import log_encoder
 from .file import is_busy
 from .processor import Ended, Logged, Mark, Queue, Started
-from .recording import count, put_graphs, record
+from .recording import count, put_graphs, put_logs, record
 from .recovery import end_lost_runs
 from .retention import Retention, make_room
 from .rows import Encoder
@@ -37,6 +37,9 @@ _GATHERED_FOR: Final = 0.05
 _PROGRESS_EVERY: Final = 0.5
 _HEARTBEAT_EVERY: Final = 5.0
 _TRIED_AGAIN_AFTER: Final = (0.05, 0.25, 1.0, 2.0)
+# Who waits longer than others for a lock that all want never gets it.
+_BUSY_TRIED_AGAIN_AFTER: Final = 0.02
+_BUSY_TOLD_AFTER: Final = 4.0
 _MOST_TRIES: Final = 3
 _MOST_OPEN: Final = 50_000
 _HOUSEKEEPING_EVERY: Final = 30.0
@@ -154,6 +157,7 @@ class Writer:
         self._is_urgent = Event()
         self._is_stopping = False
         self._failures = 0
+        self._busy_since: float | None = None
         self._progress_at = self._heartbeat_at = 0.0
         self._housekeeping_at = monotonic() + _HOUSEKEEPING_EVERY
 
@@ -177,6 +181,8 @@ class Writer:
                 return
 
     def _idle_for(self) -> float:
+        if self._busy_since is not None:
+            return _BUSY_TRIED_AGAIN_AFTER
         if self.queue.entries:
             return _TRIED_AGAIN_AFTER[min(self._failures, len(_TRIED_AGAIN_AFTER) - 1)]
         return _PROGRESS_EVERY if self._open else _HEARTBEAT_EVERY
@@ -186,19 +192,24 @@ class Writer:
             while self.queue.entries or self._is_due():
                 self._write(self._batch or self._gathered())
                 self._failures = 0
+                self._busy_since = None
         except JournalError as error:
             self._fail(error)
-        except sqlite3.OperationalError as error:
-            self._failures += 1
-            if not is_busy(error):
-                self._diagnostics.report(JOURNAL_FAILED, error)
-            elif self._failures > len(_TRIED_AGAIN_AFTER):
-                self._diagnostics.report(JOURNAL_BUSY)
-        except OSError as error:
-            self._failures += 1
-            self._diagnostics.report(JOURNAL_FAILED, error)
+        except (sqlite3.OperationalError, OSError) as error:
+            self._wait(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, what comes next is written
             self._discard(error)
+
+    def _wait(self, error: Exception) -> None:
+        """Take note that a journal could not be written now, and why."""
+        if not is_busy(error):
+            self._failures += 1
+            self._busy_since = None
+            self._diagnostics.report(JOURNAL_FAILED, error)
+        elif self._busy_since is None:
+            self._busy_since = monotonic()
+        elif monotonic() - self._busy_since > _BUSY_TOLD_AFTER:
+            self._diagnostics.report(JOURNAL_BUSY)
 
     def _is_due(self) -> bool:
         now = monotonic()
@@ -256,7 +267,7 @@ class Writer:
             put_graphs(connection)
             self._graphs = graphs
         if batch.logs and destination is not None:
-            _put_logs(connection, batch.logs, self.store.owner, destination)
+            put_logs(connection, batch.logs, self.store.owner, destination)
         if self._open and now >= self._progress_at:
             self._put_progress(connection)
         if now >= self._housekeeping_at:
@@ -382,23 +393,3 @@ def _encoded_logs(records: Sequence[ReadableLogRecord]) -> list[tuple[bytes, byt
                 for each in encoded
             ]
     return found
-
-
-def _put_logs(
-    connection: sqlite3.Connection,
-    logs: Sequence[tuple[bytes, bytes, bytes, int]],
-    owner: int,
-    destination: int,
-) -> None:
-    origins = [log[:2] for log in logs]
-    connection.executemany(
-        "INSERT OR IGNORE INTO origins (resource, scope) VALUES (?, ?)", set(origins)
-    )
-    connection.executemany(
-        "INSERT INTO log_records (owner, origin, destination, at, record) VALUES "
-        "(?, (SELECT id FROM origins WHERE resource = ? AND scope = ?), ?, ?, ?)",
-        [
-            (owner, resource, scope, destination, at or time_ns(), encoded)
-            for resource, scope, encoded, at in logs
-        ],
-    )

@@ -11,7 +11,6 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
 from .._diagnostics import Diagnostics
 from .._errors import JournalError
-from .._journal.file import is_busy
 from .._journal.recording import record
 from .._journal.retention import Retention, make_room
 from .._journal.rows import Origin
@@ -98,7 +97,7 @@ class Taking:
             except JournalError as error:
                 raise RefusedError(500, str(error)) from error
             except (sqlite3.Error, OSError) as error:
-                if not is_busy(error) or monotonic() >= until:
+                if monotonic() >= until:
                     message = f"the journal cannot be written now: {error}"
                     raise RefusedError(503, message, _SOON) from error
                 sleep(0.01)

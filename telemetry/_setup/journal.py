@@ -240,7 +240,9 @@ def set_up_journal(
         sends: whether spans are sent from it.
     """
     try:
-        check_place(path)
+        # What passes, as a full disk does, the writer's thread waits out.
+        with suppress(OSError):
+            check_place(path)
     except JournalError as error:
         Diagnostics().report(str(error))
         return None

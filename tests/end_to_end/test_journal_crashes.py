@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
-from nodespan.telemetry.journal import Journal
+from nodespan.telemetry.journal import Journal, JournalMissingError
 from support.receiving import PlayingReceiver
+from support.serving import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +41,60 @@ for number in range(1_000_000):
     os.write(told, f"{time.time()} {number}\\n".encode())
     time.sleep(0.001)
 """
+# Begins to write when a file is there, as others do at the same moment.
+AT_ONCE = """
+import sys, time
+from pathlib import Path
+from nodespan.telemetry import configure
+
+print("ready", flush=True)
+while not Path(sys.argv[2]).exists():
+    time.sleep(0.001)
+tracer = configure().tracer_provider.get_tracer("application")
+for number in range(200):
+    tracer.start_span(f"span {sys.argv[1]}.{number}").end()
+stays_open = tracer.start_span(f"open {sys.argv[1]}")
+time.sleep(600)
+"""
+
+
+@pytest.mark.end_to_end
+def test_processes_that_start_at_once_make_one_journal(tmp_path: Path) -> None:
+    """Each one's spans are in it, those of one that is killed too; its open runs alone are lost."""
+    path, go, names = tmp_path / "journal.db", tmp_path / "go", "abcde"
+    variables = {"NODESPAN_JOURNAL": str(path), "OTEL_METRICS_EXPORTER": "none"}
+    with ExitStack() as stack:
+        processes = []
+        for name in names:
+            process = subprocess.Popen(
+                [sys.executable, "-c", AT_ONCE, name, str(go)],
+                env=os.environ | variables,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            process.stdout.readline()
+            processes.append(process)
+        go.touch()
+        expected = {f"span {name}.{number}" for name in names for number in range(200)}
+        opened = {f"open {name}" for name in names}
+        until(lambda: expected | opened <= outcomes(path).keys(), "all is readable", 60)
+        processes[0].kill()
+        processes[0].wait()
+        found = outcomes(path)
+    assert {found[name] for name in expected} == {"ok"}
+    assert {name for name, outcome in found.items() if outcome == "lost"} == {"open a"}
+
+
+def outcomes(path: Path) -> dict[str, str | None]:
+    """The outcomes of the traces in a journal, by name; none where there is none yet."""
+    try:
+        with Journal(path) as journal:
+            return {trace.name: trace.outcome for trace in journal.traces(limit=10_000)}
+    except JournalMissingError:
+        return {}
 
 
 @pytest.mark.end_to_end

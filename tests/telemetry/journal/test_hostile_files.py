@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sqlite3
 import time
 from contextlib import suppress
@@ -112,6 +113,37 @@ def test_a_journal_that_another_process_makes_meanwhile_is_not_foreign(tmp_path:
     assert not is_foreign(ours)
     ours.close()
     theirs.close()
+
+
+def test_want_of_open_files_passes(recording: Recording) -> None:
+    """What is no fault of the place gives nothing up: it is tried again."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="open files"), recording.store.transaction():
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    recording.tracer.start_span("mine").end()
+    recording.flush()
+    assert names(recording.path) == {"mine"}
+
+
+def test_a_journal_that_is_in_use_is_not_read_as_it_lies(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands in the log beside the file would be missing: the reader is told to come again."""
+    recording.tracer.start_span("mine").end()
+    recording.flush()
+    recording.writer.stop(10)
+    other = sqlite3.connect(recording.path, isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    monkeypatch.setattr("nodespan.telemetry._journal.file._READER_WAITS", 0.01)
+    with pytest.raises(JournalError, match="in use by another process"):
+        Journal(recording.path)
+    other.close()
+    assert names(recording.path) == {"mine"}
 
 
 def test_a_newer_journal_is_left_alone(run_program: RunProgram, recording: Recording) -> None:
