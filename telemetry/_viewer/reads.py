@@ -13,7 +13,6 @@ from .._exports.chrome import chrome_trace
 from .._exports.saved import saved_document, saved_page
 from .._reading.reader import Journal
 from .._version import VERSION
-from .._views.changes import open_runs
 from .._views.comparison import comparison
 from .._views.connections import Connections
 from .._views.conversations import conversation, conversations
@@ -22,6 +21,7 @@ from .._views.graphs import graphs_of_trace
 from .._views.listing import choices, columns, newest, records, totals, window
 from .._views.lost import LostRuns
 from .._views.naming import span_number, trace_number
+from .._views.open_runs import OpenRuns
 from .._views.searches import Searches
 from .saved_files import saved_script, saved_style
 
@@ -46,6 +46,7 @@ class Reads:
         self.path = path
         self.connections = Connections(path)
         self.lost = LostRuns(path)
+        self.running = OpenRuns()
         self._searches = Searches()
 
     def close(self) -> None:
@@ -146,7 +147,7 @@ class Reads:
         """Return the runs that are open."""
         self.lost.end()
         with self.connections.reading() as connection:
-            return {"runs": open_runs(connection)}
+            return {"runs": self.running.read(connection)}
 
     def comparison(self, left: str, right: str) -> dict[str, Any]:
         """Return two traces side by side."""
