@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { afterRest, el, inNextFrame, show, write } from "./dom.js";
-import { count, duration, fullMoment, money, moment, short, some } from "./format.js";
+import { count, duration, ESTIMATED, fullMoment, money, moment, some, tokens } from "./format.js";
 import { showPanel } from "./panel.js";
 import { go, setQuery } from "./router.js";
 import { hasFailed, TraceTree } from "./trace-tree.js";
@@ -127,7 +127,7 @@ class TraceView {
     const byId = new Map(this.tree.spans.map((span) => [span.id, span]));
     for (const span of api.changedSpans(message)) {
       const known = byId.get(span.id);
-      if (known) Object.assign(known, span, { index: known.index, attempt: known.attempt, parent: span.parent ?? known.parent, isMarked: false, askedAt: undefined });
+      if (known) Object.assign(known, span, { index: known.index, attempt: known.attempt, judged: known.judged, parent: span.parent ?? known.parent, isMarked: false, askedAt: undefined });
       else byId.set(span.id, span);
     }
     const spans = [...byId.values()].sort((a, b) => a.start - b.start);
@@ -208,7 +208,7 @@ class TraceView {
       [moment(summary.started_at), fullMoment(summary.started_at)],
       [summary.ended_at === null ? "running" : duration(summary.ended_at - summary.started_at)],
       [some(summary.spans, "span")],
-      [summary.input_tokens !== null ? `${short(summary.input_tokens)} → ${short(summary.output_tokens)} tokens` : "", "tokens in and out"],
+      [summary.input_tokens !== null ? `${tokens(summary.input_tokens, summary.output_tokens, summary.is_estimated)} tokens` : "", summary.is_estimated ? ESTIMATED : "tokens in and out"],
       [money(summary.cost, summary.currency)],
       [summary.first_chunk_ms !== null ? `first chunk ${duration(summary.first_chunk_ms)}` : ""],
     ];
