@@ -89,6 +89,7 @@ class OpenRuns:
             ratio, until = self._ratios.get(model, (None, 0.0))
             if monotonic() < until:
                 return ratio
+        found: float | None
         ((found,),) = connection.execute(_LAST_CALLS, {"model": model})
         with self._lock:
             if len(self._ratios) >= _MOST_MODELS:

@@ -80,7 +80,7 @@ def test_a_planted_failure_in_a_tool_is_found_in_three_clicks(visit: Visit) -> N
     only_these(page, ".badge.error")
     visit.clicks += 1
     visit.click(f"{TRACE} a:text-is('orders')")
-    visit.click("button.badge.error")
+    visit.click("button.badge.error:text-is('1 error')")
     failure = page.inner_text(".failure")
     assert "no connection to orders-db:5432 while looking for A-1007" in failure
     assert page.inner_text(".panel h2") == "execute_tool find_order"
