@@ -39,6 +39,8 @@ _REDACTION_MARGIN: Final = 10
 _REMEMBERED: Final = 4
 _SHRINKING: Final = 0.98
 _NOTHING: Final = "{}"
+# What credentials are made of: ASCII's visible characters.
+_OF_WORDS: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 _LENGTH_LIMIT_VARIABLES: Final = (
     "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
@@ -174,6 +176,16 @@ class ContentDoor:
     def passes_whole(self, text: str) -> bool:
         """Say whether a *text* that redaction has left as it is passes as it is."""
         return self.capture.on_spans and fitted("", text, self.max_characters).text == text
+
+    def so_far(self, text: str) -> str | None:
+        """Return what passes of a *text* that is not whole yet; None where only the whole may.
+
+        A redaction sees whole answers alone. What comes last may be half of a credential: it
+        waits until its word has ended.
+        """
+        if not self.capture.on_spans or self.redact is not None:
+            return None
+        return fitted("", text.rstrip(_OF_WORDS), self.max_characters).text
 
     def all_on_span(
         self, content: Content, limit: int | None = None

@@ -7,11 +7,19 @@ from typing import Final, NamedTuple, Protocol
 
 
 class Progress(NamedTuple):
-    """How far a stream has come; times in ns since 1970."""
+    """How far a stream has come; times in ns since 1970.
+
+    Attributes:
+        chunks: how many have come.
+        first_chunk_at: when the first came.
+        last_chunk_at: when the last came.
+        text: the end of what they said, as far as others may see; None for none.
+    """
 
     chunks: int
     first_chunk_at: int
     last_chunk_at: int
+    text: str | None = None
 
 
 class StartingRun(Protocol):
@@ -24,8 +32,12 @@ class StartingRun(Protocol):
     def enter_journal(self) -> None:
         """Say that its span is written into a journal."""
 
-    def progress(self) -> Progress | None:
-        """Return how far its stream has come; None where it has none, or before its first chunk."""
+    def progress(self, known: int = 0) -> Progress | None:
+        """Return how far its stream has come; None where it has none, or before its first chunk.
+
+        Args:
+            known: how many chunks are known already: None where there are no more.
+        """
 
 
 STARTING_RUN: Final[ContextVar[StartingRun | None]] = ContextVar(

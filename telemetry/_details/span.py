@@ -128,6 +128,7 @@ def _mark(span: Span) -> dict[str, Any]:
         "step": said.get(semconv.LANGGRAPH_STEP),
         "node": said.get(semconv.LANGGRAPH_NODE),
         "is_cached": said.get(semconv.CACHED) is True,
+        "is_estimated": said.get(semconv.USAGE_IS_ESTIMATED) is True,
         "tokens_per_second": said.get(semconv.STREAM_TOKENS_PER_SECOND),
         "timeline": timeline(span),
         "stalls": stalls(span),

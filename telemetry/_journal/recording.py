@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterable, Sequence
 
+    from .._context.starting import Progress
     from .rows import Origin, SpanRow
 
 _FAILURES: Final = (ERROR, LOST)
@@ -96,6 +97,22 @@ _GRAPHS_TABLE: Final = (
     "(id INTEGER PRIMARY KEY, graph_id TEXT NOT NULL UNIQUE, topology TEXT NOT NULL)"
 )
 _MOST_GRAPHS: Final = 1_000
+_PUT_PROGRESS: Final = """
+UPDATE spans SET chunks = ?, first_chunk_at = ?, last_chunk_at = ?
+WHERE span_id = ? AND trace = (SELECT id FROM traces WHERE trace_id = ?)
+"""
+# It comes with the first text, as above.
+_TEXTS_TABLE: Final = (
+    "CREATE TABLE IF NOT EXISTS stream_texts (span INTEGER PRIMARY KEY, text TEXT NOT NULL)"
+)
+_PUT_TEXTS: Final = """
+INSERT OR REPLACE INTO stream_texts (span, text)
+SELECT id, ? FROM spans WHERE span_id = ? AND ended_at IS NULL
+    AND trace = (SELECT id FROM traces WHERE trace_id = ?)
+"""
+_FORGET_TEXTS: Final = (
+    "DELETE FROM stream_texts WHERE span NOT IN (SELECT id FROM spans WHERE ended_at IS NULL)"
+)
 
 
 def record(  # noqa: PLR0913 - what is written, and from where
@@ -312,6 +329,54 @@ def _origin(connection: sqlite3.Connection, origin: Origin) -> int:
     query = "SELECT id FROM origins WHERE resource = ? AND scope = ?"
     (number,) = connection.execute(query, origin).fetchone()
     return int(number)
+
+
+def put_logs(
+    connection: sqlite3.Connection,
+    logs: Sequence[tuple[bytes, bytes, bytes, int]],
+    owner: int,
+    destination: int,
+) -> None:
+    """Write log records within a transaction, each as its resource, scope, record and time."""
+    origins = [log[:2] for log in logs]
+    connection.executemany(
+        "INSERT OR IGNORE INTO origins (resource, scope) VALUES (?, ?)", set(origins)
+    )
+    connection.executemany(
+        "INSERT INTO log_records (owner, origin, destination, at, record) VALUES "
+        "(?, (SELECT id FROM origins WHERE resource = ? AND scope = ?), ?, ?, ?)",
+        [
+            (owner, resource, scope, destination, at or time_ns(), encoded)
+            for resource, scope, encoded, at in logs
+        ],
+    )
+
+
+def put_progress(
+    connection: sqlite3.Connection, reports: Iterable[tuple[Progress, bytes, bytes]]
+) -> None:
+    """Write within a transaction how far streams have come, each with its ids of span and trace."""
+    reports = list(reports)
+    connection.executemany(
+        _PUT_PROGRESS,
+        [(each.chunks, each.first_chunk_at, each.last_chunk_at, *ids) for each, *ids in reports],
+    )
+    texts = [(each.text, *ids) for each, *ids in reports if each.text is not None]
+    if texts:
+        connection.execute(_TEXTS_TABLE)
+        connection.executemany(_PUT_TEXTS, texts)
+
+
+def forget_texts(connection: sqlite3.Connection) -> None:
+    """Delete within a transaction what streams said while they were open: their spans have it."""
+    if has_texts(connection):
+        connection.execute(_FORGET_TEXTS)
+
+
+def has_texts(connection: sqlite3.Connection) -> bool:
+    """Say whether a journal has ever had the text of a stream that was open."""
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'stream_texts'"
+    return connection.execute(query).fetchone() is not None
 
 
 def put_graphs(connection: sqlite3.Connection) -> None:

@@ -14,7 +14,7 @@ from .._errors import JournalError
 from .._upstream.opentelemetry import log_encoder
 from .file import is_busy
 from .processor import Ended, Logged, Mark, Queue, Started
-from .recording import count, put_graphs, put_logs, record
+from .recording import count, forget_texts, put_graphs, put_logs, put_progress, record
 from .recovery import end_lost_runs
 from .retention import Retention, make_room
 from .rows import Encoder
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from .._context.starting import StartingRun
+    from .._context.starting import Progress, StartingRun
     from .._diagnostics import Diagnostics
     from .destinations import Destination
     from .processor import Entry
@@ -59,6 +59,7 @@ class _Batch:
     rows: list[SpanRow] = field(default_factory=list)
     logs: list[tuple[bytes, bytes, bytes, int]] = field(default_factory=list)
     ended: set[bytes] = field(default_factory=set)
+    chunks: dict[bytes, int] = field(default_factory=dict)
     spoiled: int = 0
 
 
@@ -147,6 +148,7 @@ class Writer:
         self._encoder = Encoder()
         self._open: dict[bytes, Started] = {}
         self._known: set[bytes] = set()
+        self._chunks: dict[bytes, int] = {}
         self._batch: _Batch | None = None
         self._mean_bytes = 0.0
         self._dropped_told = 0
@@ -269,9 +271,11 @@ class Writer:
         if batch.logs and destination is not None:
             put_logs(connection, batch.logs, self.store.owner, destination)
         if self._open and now >= self._progress_at:
-            self._put_progress(connection)
+            self._put_progress(connection, batch)
         if now >= self._housekeeping_at:
             end_lost_runs(connection)
+        if now >= self._housekeeping_at or self._chunks.keys() & batch.ended:
+            forget_texts(connection)
         dropped = self.queue.dropped
         count(connection, "dropped", dropped - self._dropped_told + batch.spoiled)
 
@@ -294,12 +298,16 @@ class Writer:
             self.on_written()
 
     def _take_note(self, batch: _Batch) -> None:
+        self._chunks |= batch.chunks
         for name in batch.ended:
             self._open.pop(name, None)
+            self._chunks.pop(name, None)
         self._known -= batch.ended
         self._known.update(row.span_id for row in batch.rows if row.ended_at is None)
         while len(self._open) > _MOST_OPEN:
-            self._open.pop(next(iter(self._open)))
+            oldest = next(iter(self._open))
+            del self._open[oldest]
+            self._chunks.pop(oldest, None)
         self.spoiled += batch.spoiled
         for _ in range(batch.spoiled):
             self._diagnostics.report(NOT_ENCODED)
@@ -312,21 +320,18 @@ class Writer:
             self._mean_bytes += (mean + 2_000 - self._mean_bytes) * 0.2
             self.queue.fit(self._mean_bytes)
 
-    def _put_progress(self, connection: sqlite3.Connection) -> None:
-        reports = [
-            (name, entry.span.get_span_context(), entry.run.progress())
-            for name, entry in self._open.items()
-            if entry.run is not None and name in self._known
-        ]
-        connection.executemany(
-            "UPDATE spans SET chunks = ?, first_chunk_at = ?, last_chunk_at = ? WHERE span_id = ? "
-            "AND trace = (SELECT id FROM traces WHERE trace_id = ?)",
-            [
-                (*progress, name, context.trace_id.to_bytes(16, "big"))
-                for name, context, progress in reports
-                if progress is not None and context is not None
-            ],
-        )
+    def _put_progress(self, connection: sqlite3.Connection, batch: _Batch) -> None:
+        """Write how far streams have come; a stream that has stood still costs nothing."""
+        reports: list[tuple[Progress, bytes, bytes]] = []
+        for name, entry in self._open.items():
+            context = entry.span.get_span_context()
+            if entry.run is None or context is None or name not in self._known:
+                continue
+            progress = entry.run.progress(self._chunks.get(name, 0))
+            if progress is not None:
+                reports.append((progress, name, context.trace_id.to_bytes(16, "big")))
+        put_progress(connection, reports)
+        batch.chunks = {name: progress.chunks for progress, name, _ in reports}
 
     def _discard(self, error: Exception) -> None:
         self._failures += 1

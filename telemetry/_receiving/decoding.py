@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from .body import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from google.protobuf.message import Message
 
 JSON: Final = "application/json"
 PROTOBUF: Final = "application/x-protobuf"
@@ -30,35 +31,43 @@ _DIGITS: Final = {
 }
 
 
-def decoded(body: bytes, kind: str) -> ExportTraceServiceRequest:
+_Request = TypeVar("_Request", bound="Message")
+
+
+def decoded(body: bytes, kind: str, asked: type[_Request]) -> _Request:
     """Return the request that a body is.
 
     Args:
         body: decompressed.
         kind: `JSON` or `PROTOBUF`.
+        asked: OTLP's request of a signal.
 
     Raises:
         RefusedError: it is none.
     """
     try:
         if kind == PROTOBUF:
-            return ExportTraceServiceRequest.FromString(body)
-        return _of_json(json.loads(body))
+            return asked.FromString(body)
+        return _of_json(json.loads(body), asked())
     except DecodeError:
-        raise RefusedError(400, "the body is no ExportTraceServiceRequest in protobuf") from None
+        raise RefusedError(400, f"the body is no {_name(asked)} in protobuf") from None
     except (ParseError, ValueError, RecursionError) as error:
-        message = f"the body is no ExportTraceServiceRequest in JSON: {str(error)[:300]}"
+        message = f"the body is no {_name(asked)} in JSON: {str(error)[:300]}"
         raise RefusedError(400, message) from None
 
 
-def _of_json(document: Any) -> ExportTraceServiceRequest:
+def _name(asked: type[Message]) -> str:
+    return str(asked.DESCRIPTOR.name)
+
+
+def _of_json(document: Any, request: _Request) -> _Request:
     if not isinstance(document, dict):
         raise ValueError("an object is expected")  # noqa: TRY004 - as the parser's own
     for span in _spans(document):
         _read_ids(span)
         for link in _objects(span, "links"):
             _read_ids(link)
-    return ParseDict(document, ExportTraceServiceRequest(), ignore_unknown_fields=True)
+    return ParseDict(document, request, ignore_unknown_fields=True)
 
 
 def _spans(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

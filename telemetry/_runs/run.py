@@ -179,13 +179,19 @@ class Run:
         """Return a time of the monotonic clock as nanoseconds since 1970."""
         return at + self.epoch
 
-    def progress(self) -> Progress | None:
-        """Return how far its stream has come, for others to see; in any thread."""
-        clock = self.chunks.clock if self.chunks is not None else None
-        first, last = (clock.first_chunk_at, clock.last_chunk_at) if clock else (None, None)
-        if clock is None or first is None or last is None:
+    def progress(self, known: int = 0) -> Progress | None:
+        """Return how far its stream has come, for others to see; in any thread.
+
+        Args:
+            known: how many chunks are known already: None where there are no more.
+        """
+        if self.chunks is None or (count := self.chunks.clock.chunks) <= known:
             return None
-        return Progress(clock.chunks, self.time(first), self.time(last))
+        first, last = self.chunks.clock.first_chunk_at, self.chunks.clock.last_chunk_at
+        if first is None or last is None:
+            return None
+        text = self.chunks.text.so_far() if self.chunks.text is not None else None
+        return Progress(count, self.time(first), self.time(last), text)
 
     def adopt(self, child: Run) -> None:
         """Take in a run that starts beneath it."""

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .._values.plain import clean_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .timeline import Window
+
+# Of an open stream, so much is looked at, so that what stands before what is shown is known.
+_LOOKED_AT: Final = 10_000
+_SHOWN: Final = 2_000
+
+
+def _nothing(_: str) -> str | None:
+    return None
 
 
 class StreamText:
@@ -17,12 +25,14 @@ class StreamText:
 
     Args:
         max_characters: of the whole; that many chunks, too. What comes later is not kept.
+        passed: returns what others may see of a text that is not whole yet; None for nothing.
     """
 
-    __slots__ = ("_pieces", "_room", "max_characters")
+    __slots__ = ("_passed", "_pieces", "_room", "max_characters")
 
-    def __init__(self, max_characters: int) -> None:
+    def __init__(self, max_characters: int, passed: Callable[[str], str | None] = _nothing) -> None:
         self.max_characters = max_characters
+        self._passed = passed
         self.clear()
 
     def clear(self) -> None:
@@ -48,6 +58,16 @@ class StreamText:
     def whole(self) -> str:
         """What the stream said."""
         return self._joined(0, len(self._pieces))
+
+    def so_far(self) -> str | None:
+        """Return the last 2,000 characters that others may see; None for none. In any thread."""
+        pieces, size = self._pieces, 0
+        start = len(pieces)
+        while start and size < _LOOKED_AT:
+            start -= 1
+            size += len(pieces[start])
+        said = self._passed("".join(map(clean_text, pieces[start:]))[-_LOOKED_AT:])
+        return said[-_SHOWN:] if said else None
 
     def of(self, window: Window) -> str:
         """Return what was said in a window of the stream's timeline."""

@@ -204,7 +204,7 @@ class SpanWriter:
 
     def _text_of(self, span: Span) -> StreamText | None:
         is_wanted = self.wants_content and span.is_recording()
-        return StreamText(self._door.max_characters) if is_wanted else None
+        return StreamText(self._door.max_characters, self._door.so_far) if is_wanted else None
 
     def _passed(self, text: StreamText | None, content: Passages) -> StreamText | None:
         """Return the text of a stream, where all of it may pass as it is.

@@ -54,7 +54,7 @@ def application(
 
     routes = Routes(reads, f"http://{host}:{port}{PATH}", closing)
     app = Starlette(
-        routes=[Receiver(taking).route(), *routes.routes()],
+        routes=[*Receiver(taking).routes(), *routes.routes()],
         middleware=[Middleware(Guard, port=port, token=token)],
         lifespan=lifespan,
     )

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 from .._reading.records import TraceFilter
+from .._views.listing import NEWEST_FIRST, ORDERS
 from .answers import BadRequestError
 
 if TYPE_CHECKING:
@@ -51,6 +52,18 @@ def milliseconds(query: Mapping[str, str], name: str) -> float | None:
     if not isfinite(number):
         raise BadRequestError(f"{name}={text[:100]!r} is no number of milliseconds")
     return min(max(number, 0), _LATEST)
+
+
+def order(query: Mapping[str, str]) -> str:
+    """Return what the list is to be ordered by.
+
+    Raises:
+        BadRequestError: it cannot be.
+    """
+    name = query.get("order") or NEWEST_FIRST
+    if name not in ORDERS:
+        raise BadRequestError(f"order={name[:100]!r} is none of {', '.join(ORDERS)}")
+    return name
 
 
 def number_of_last(query: Mapping[str, str]) -> int | None:

@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 
 from .._details.values import ms
 from .._errors import JournalError
-from .._views.changes import SpanChanges, TooMuchChangedError, TraceChanges, open_runs
+from .._views.changes import SpanChanges, TooMuchChangedError, TraceChanges
 from .._views.naming import trace_number
 from .answers import encoded
 
@@ -155,7 +155,7 @@ class Looker:
         now = monotonic()
         if not self._wanted.open_runs or now < self._runs_at + _OPEN_EVERY:
             return []
-        runs = open_runs(connection)
+        runs = self._reads.running.read(connection)
         self._runs_at = now
         if runs == self._runs:
             return []

@@ -13,15 +13,24 @@ from .._exports.chrome import chrome_trace
 from .._exports.saved import saved_document, saved_page
 from .._reading.reader import Journal
 from .._version import VERSION
-from .._views.changes import open_runs
 from .._views.comparison import comparison
 from .._views.connections import Connections
 from .._views.conversations import conversation, conversations
 from .._views.document import trace_document
 from .._views.graphs import graphs_of_trace
-from .._views.listing import choices, columns, newest, records, totals, window
+from .._views.listing import (
+    NEWEST_FIRST,
+    choices,
+    columns,
+    newest,
+    ordered,
+    records,
+    totals,
+    window,
+)
 from .._views.lost import LostRuns
 from .._views.naming import span_number, trace_number
+from .._views.open_runs import OpenRuns
 from .._views.searches import Searches
 from .saved_files import saved_script, saved_style
 
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .._reading.records import TraceFilter
+    from .._views.listing import Window
 
 MOST_SPANS: Final = 100_000
 
@@ -46,6 +56,7 @@ class Reads:
         self.path = path
         self.connections = Connections(path)
         self.lost = LostRuns(path)
+        self.running = OpenRuns()
         self._searches = Searches()
 
     def close(self) -> None:
@@ -70,23 +81,23 @@ class Reads:
         backlogs = [{**each, "oldest": ms(each["oldest"])} for each in found["backlogs"]]
         return {**found, "oldest": ms(found["oldest"]), "backlogs": backlogs}
 
-    def traces(
-        self, asked: TraceFilter, as_of: int | None, offset: int, limit: int
-    ) -> dict[str, Any]:
+    def traces(self, asked: TraceFilter, as_of: int | None, wanted: Window) -> dict[str, Any]:
         """Return a window of the list of traces."""
-        if offset == 0:
+        if wanted.offset == 0:
             self.lost.end()
         with self.connections.reading() as connection:
             last = as_of if as_of is not None else newest(connection)
             if asked.text:
                 total, numbers, is_complete = self._found(connection, asked, last)
-                numbers = numbers[offset : offset + limit]
+                if wanted.order != NEWEST_FIRST:
+                    numbers = ordered(connection, numbers, wanted.order)
+                numbers = numbers[wanted.offset : wanted.offset + wanted.limit]
             else:
-                total, numbers = window(connection, asked, last, offset, limit)
+                total, numbers = window(connection, asked, last, wanted)
                 is_complete = True
             return {
                 "total": total,
-                "offset": offset,
+                "offset": wanted.offset,
                 "as_of": last,
                 "is_complete": is_complete,
                 "columns": columns(records(connection, numbers)),
@@ -146,7 +157,7 @@ class Reads:
         """Return the runs that are open."""
         self.lost.end()
         with self.connections.reading() as connection:
-            return {"runs": open_runs(connection)}
+            return {"runs": self.running.read(connection)}
 
     def comparison(self, left: str, right: str) -> dict[str, Any]:
         """Return two traces side by side."""

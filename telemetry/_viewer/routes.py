@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from .._errors import JournalError
+from .._views.listing import Window
 from . import asked
 from .answers import BadRequestError, answer, encoded, refusal, refusal_of
 from .files import file_answer
@@ -88,8 +89,11 @@ class Routes:
         return self._reads.traces(
             asked.trace_filter(query),
             asked.number_of_last(query),
-            asked.whole_number(query, "offset", 0, 0, _MOST_OFFSET),
-            asked.whole_number(query, "limit", 200, 1, _MOST_TRACES),
+            Window(
+                asked.whole_number(query, "offset", 0, 0, _MOST_OFFSET),
+                asked.whole_number(query, "limit", 200, 1, _MOST_TRACES),
+                asked.order(query),
+            ),
         )
 
     def _totals(self, request: Request) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from .._details.values import hex_or_none, kind_of, ms
+from .._details.values import hex_or_none
 from .listing import columns, records, summary
 from .skeleton import spans_by_number, spans_in_columns
 
@@ -14,11 +14,8 @@ if TYPE_CHECKING:
 
 MOST_TRACES: Final = 500
 MOST_SPANS: Final = 5_000
-_MOST_OPEN: Final = 200
 _FEW: Final = 20_000
 _MOST_ARGUMENTS: Final = 900
-# A stream that has given nothing for so long is taken for one that has stalled, in ns.
-_STALLED_AFTER: Final = 2_000_000_000
 
 
 class TooMuchChangedError(Exception):
@@ -115,44 +112,6 @@ class SpanChanges:
             "cursor": self._last,
             "summary": summary(connection, self._trace),
         }
-
-
-def open_runs(connection: sqlite3.Connection) -> list[dict[str, Any]]:
-    """Return the spans that are open, the newest first, with how far their streams have come."""
-    rows = connection.execute(
-        "SELECT t.trace_id, s.span_id, s.name, s.operation, s.model, t.agent, t.conversation, "
-        "s.started_at, s.chunks, s.first_chunk_at, s.last_chunk_at "
-        "FROM spans AS s INDEXED BY spans_open JOIN traces AS t ON t.id = s.trace "
-        "WHERE s.ended_at IS NULL ORDER BY s.started_at DESC LIMIT ?",
-        (_MOST_OPEN,),
-    )
-    now = time_ns()
-    return [_open_run(row, now) for row in rows]
-
-
-def _open_run(row: Any, now: int) -> dict[str, Any]:
-    (
-        trace_id, span_id, name, operation, model, agent, conversation, started_at, chunks, first,
-        last,
-    ) = row  # fmt: skip
-    streamed = (last - first) / 1e9 if first is not None and last is not None else 0.0
-    return {
-        "trace_id": trace_id.hex(),
-        "span_id": span_id.hex(),
-        "name": name,
-        "kind": kind_of(operation, name),
-        "model": model,
-        "agent": agent,
-        "conversation": conversation,
-        "started_at": ms(started_at),
-        "chunks": chunks or 0,
-        "first_chunk_at": ms(first),
-        "last_chunk_at": ms(last),
-        "per_second": (chunks - 1) / streamed if streamed > 0 and chunks > 1 else None,
-        "unit": "chunks",
-        "is_stalled": last is not None and now - last > _STALLED_AFTER,
-        "text": None,
-    }
 
 
 def _newest_span(connection: sqlite3.Connection) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from .._details.values import ms
 from .._reading.filters import conditions
 from .._reading.records import RUNNING
+from .._reading.rows import TRACE_COLUMNS
+from .._semconv import names as semconv
 
 if TYPE_CHECKING:
     import sqlite3
@@ -15,11 +19,18 @@ if TYPE_CHECKING:
 
     from .._reading.records import TraceFilter
 
-_COLUMNS: Final = (
-    "t.trace_id, t.name, t.started_at, t.ended_at, t.outcome, t.error, t.agent, t.conversation, "
-    "(SELECT group_concat(model, char(0)) FROM models WHERE trace = t.id), t.input_tokens, "
-    "t.output_tokens, t.cost, t.currency, t.first_chunk_at, t.stalls, t.spans, t.open, t.errors"
+# A few calls tell of the others: all would have to be read from end to end.
+_IS_ESTIMATED: Final = (
+    "t.input_tokens IS NOT NULL AND EXISTS (SELECT 1 FROM spans WHERE id IN "  # noqa: S608 - ours
+    "(SELECT id FROM (SELECT id, model FROM spans WHERE trace = t.id LIMIT 100) "
+    "WHERE model IS NOT NULL LIMIT 8) "
+    f"AND instr(span, CAST('{semconv.USAGE_IS_ESTIMATED}' AS BLOB)))"
 )
+_COLUMNS: Final = f"{TRACE_COLUMNS}, {_IS_ESTIMATED}"
+_FAILED: Final = (
+    "SELECT span_id, parent_id FROM spans WHERE trace = ? AND outcome IN ('error', 'lost')"
+)
+_MOST_LOOKED_AT: Final = 20_000
 KEYS: Final = (
     "trace_id",
     "name",
@@ -39,10 +50,35 @@ KEYS: Final = (
     "spans",
     "open_spans",
     "errors",
+    "is_estimated",
 )
+# What the list can be ordered by, each with most first; `?` is now.
+NEWEST_FIRST: Final = "started"
+ORDERS: Final = {
+    NEWEST_FIRST: "t.started_at DESC",
+    "cost": "t.cost DESC",
+    "tokens": "ifnull(t.input_tokens, 0) + ifnull(t.output_tokens, 0) DESC",
+    "time": "CASE WHEN t.open > 0 THEN ? ELSE t.ended_at END - t.started_at DESC",
+    "first_chunk": "t.first_chunk_at - t.started_at DESC",
+}
 _MOST_CHOICES: Final = 200
 # SQLite takes at least so many arguments in one statement.
 _MOST_ARGUMENTS: Final = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window of the list.
+
+    Attributes:
+        offset: place of its first trace.
+        limit: how many traces at most.
+        order: one of `ORDERS`.
+    """
+
+    offset: int
+    limit: int
+    order: str = NEWEST_FIRST
 
 
 def newest(connection: sqlite3.Connection) -> int:
@@ -52,7 +88,7 @@ def newest(connection: sqlite3.Connection) -> int:
 
 
 def window(
-    connection: sqlite3.Connection, asked: TraceFilter, as_of: int, offset: int, limit: int
+    connection: sqlite3.Connection, asked: TraceFilter, as_of: int, wanted: Window
 ) -> tuple[int, list[int]]:
     """Return how many traces a filter lets through, and the numbers of some of them.
 
@@ -60,20 +96,32 @@ def window(
         connection: to the journal.
         asked: the filter; its text is not looked at.
         as_of: number of the last trace that counts.
-        offset: place of the first, from the newest.
-        limit: how many at most.
+        wanted: which of them, in which order.
     """
-    where, arguments = conditions(asked, time_ns())
+    now = time_ns()
+    where, arguments = conditions(asked, now)
     ((total,),) = connection.execute(
         f"SELECT count(*) FROM traces AS t WHERE {where} AND t.id <= ?",  # noqa: S608 - ours
         (*arguments, as_of),
     )
+    by = ORDERS[wanted.order]
     rows = connection.execute(
         f"SELECT t.id FROM traces AS t WHERE {where} AND t.id <= ? "  # noqa: S608 - ours
-        "ORDER BY t.started_at DESC, t.id DESC LIMIT ? OFFSET ?",
-        (*arguments, as_of, limit, offset),
+        f"ORDER BY {by}, t.started_at DESC, t.id DESC LIMIT ? OFFSET ?",
+        (*arguments, as_of, *([now] * by.count("?")), wanted.limit, wanted.offset),
     )
     return total, [number for (number,) in rows]
+
+
+def ordered(connection: sqlite3.Connection, numbers: Sequence[int], order: str) -> list[int]:
+    """Return traces by number in an order, one of `ORDERS`."""
+    by = ORDERS[order]
+    rows = connection.execute(
+        "SELECT t.id FROM json_each(?) AS asked JOIN traces AS t ON t.id = asked.value "  # noqa: S608 - ours
+        f"ORDER BY {by}, t.started_at DESC, t.id DESC",
+        (json.dumps(numbers), *([time_ns()] * by.count("?"))),
+    )
+    return [number for (number,) in rows]
 
 
 def records(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[tuple[Any, ...]]:
@@ -86,7 +134,7 @@ def records(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[tupl
             f"SELECT t.id, {_COLUMNS} FROM traces AS t WHERE t.id IN ({marks})",  # noqa: S608 - ours
             some,
         )
-        found.update((row[0], _values(row[1:])) for row in rows)
+        found.update((row[0], _values(row[1:], _arisen(connection, row))) for row in rows)
     return [found[number] for number in numbers if number in found]
 
 
@@ -158,10 +206,21 @@ def choices(connection: sqlite3.Connection) -> dict[str, list[str]]:
     }
 
 
-def _values(row: Sequence[Any]) -> tuple[Any, ...]:
+def _arisen(connection: sqlite3.Connection, row: Sequence[Any]) -> int:
+    """Return how many failures arose in a trace: each fails what stands above it, too."""
+    number, spans, errors = row[0], row[16], row[18]
+    if errors <= 1 or spans > _MOST_LOOKED_AT:
+        return int(errors)
+    failed = connection.execute(_FAILED, (number,)).fetchall()
+    above = {parent for _, parent in failed}
+    return sum(span not in above for span, _ in failed)
+
+
+def _values(row: Sequence[Any], arisen: int) -> tuple[Any, ...]:
     (
         trace_id, name, started_at, ended_at, outcome, error, agent, conversation, models,
         input_tokens, output_tokens, cost, currency, first_chunk_at, stalls, spans, is_open, errors,
+        is_estimated,
     ) = row  # fmt: skip
     ended = outcome if outcome is not None else "error" if errors else "ok"
     return (
@@ -182,7 +241,8 @@ def _values(row: Sequence[Any]) -> tuple[Any, ...]:
         stalls,
         spans,
         is_open,
-        errors,
+        arisen,
+        bool(is_estimated),
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from support.headless_chromium import find_chromium
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from support.viewing import Visit, chromium, record, recording, serving
+from support.viewing import Visit, chromium, record, recording, serving, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,7 @@ def browser() -> Iterator[Browser]:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A viewer of a journal that has every scene, and that goes on being written."""
     journal = tmp_path_factory.mktemp("viewer") / "journal.db"
+    start(journal, "crash").wait()
     record(journal, "scenes")
     with recording(journal, "live", 900), serving(journal) as url:
         yield url
@@ -79,7 +80,7 @@ def test_a_planted_failure_in_a_tool_is_found_in_three_clicks(visit: Visit) -> N
     only_these(page, ".badge.error")
     visit.clicks += 1
     visit.click(f"{TRACE} a:text-is('orders')")
-    visit.click("button.badge.error")
+    visit.click("button.badge.error:text-is('1 error')")
     failure = page.inner_text(".failure")
     assert "no connection to orders-db:5432 while looking for A-1007" in failure
     assert page.inner_text(".panel h2") == "execute_tool find_order"
@@ -235,10 +236,32 @@ def test_the_graph_is_the_one_that_was_compiled(visit: Visit) -> None:
     page.wait_for_selector(f"{ROW}.chosen:has-text('tools')")
 
 
-def test_open_streams_show_their_speed(visit: Visit) -> None:
-    """The live view has the stream that is open, with its speed."""
+def test_open_streams_show_their_speed_and_text(visit: Visit) -> None:
+    """The live view has the stream that is open, with its speed, and what it says as it comes."""
     page = visit.open("/live", ".card .badge:text-is('streaming')")
-    page.wait_for_function("/^[1-9]/.test(document.querySelector('.card .speed')?.textContent)")
+    page.wait_for_function("/^~[1-9]/.test(document.querySelector('.card .speed')?.textContent)")
+    page.wait_for_selector(".card .live-text:has-text('Bern is sunny')")
+
+
+@pytest.mark.parametrize(
+    ("agent", "outcome", "rows"), [("mayfly", "lost", 3), ("storyteller", "abandoned", 1)]
+)
+def test_runs_that_did_not_end_look_so(visit: Visit, agent: str, outcome: str, rows: int) -> None:
+    """What its process has lost, and what its consumer has left, differ from what has ended."""
+    page = visit.open(f"/?outcome={outcome}", f"{TRACE} .badge.{outcome}")
+    page.click(f"{TRACE} a:text-is('{agent}')")
+    page.wait_for_selector(f"{ROW}.{outcome} .badge.{outcome}")
+    assert page.locator(f"{ROW}.{outcome}").count() == rows
+    assert page.inner_text(".trace-head .badge >> nth=0") == outcome
+
+
+def test_the_list_is_ordered_by_its_headings(visit: Visit) -> None:
+    """What cost most comes first, and the address says so."""
+    page = visit.open("/", TRACE)
+    page.click(".order:text-is('Cost')")
+    page.wait_for_selector(f"{TRACE}[aria-rowindex='2']:has(.cost:text-is('$2.90'))")
+    page.wait_for_selector("[role=columnheader][aria-sort=descending]:has-text('Cost')")
+    assert "order=cost" in page.url
 
 
 def test_two_runs_are_compared(visit: Visit) -> None:

@@ -3,12 +3,15 @@
 Usage: `python viewed.py JOURNAL` runs each of its scenes once, into that journal, with content on.
 `python viewed.py JOURNAL live SECONDS` streams answers for so long, one after the other, and
 `python viewed.py JOURNAL spans COUNT` makes one trace of so many spans, `traces COUNT` so many
-traces, and `trip` runs the one scene of README's picture.
+traces, `trip` runs the one scene of README's picture, and `crash` dies in the middle of one.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import os
 import sys
 import time
 from operator import add
@@ -191,6 +194,41 @@ def expensive(handler: OpenTelemetryCallbackHandler) -> None:
     _stream(graph.compile(name="book club"), "Summarise the book.", handler)
 
 
+def walked_away(handler: OpenTelemetryCallbackHandler) -> None:
+    """Stream an answer to somebody who closes the page in its middle."""
+    words = [step for word in _ANSWER.split() for step in (Pause(0.01), f"{word} ")]
+    agent = build_agent(_model("writer-small", [words]), name="storyteller")
+    asked = {"messages": [HumanMessage("Tell me a story.")]}
+    stream = agent.stream(asked, _config(handler, "bedtime"), stream_mode="messages")
+    for _ in range(6):
+        next(stream)
+    stream.close()
+
+
+def cancelled(handler: OpenTelemetryCallbackHandler) -> None:
+    """Cancel an agent whose model does not answer."""
+    agent = build_agent(_model("planner-large", [[Pause(30), "Late."]]), name="slowcoach")
+    asked = {"messages": [HumanMessage("Are you there?")]}
+
+    async def ask() -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(agent.ainvoke(asked, _config(handler)), 0.4)
+
+    asyncio.run(ask())
+
+
+def crash(handler: OpenTelemetryCallbackHandler, telemetry: Telemetry) -> None:
+    """Die in the middle of an answer, as a process does that is killed."""
+    words = [step for word in _ANSWER.split() for step in (Pause(0.05), f"{word} ")]
+    agent = build_agent(_model("writer-small", [words]), name="mayfly")
+    asked = {"messages": [HumanMessage("How long do you live?")]}
+    stream = agent.stream(asked, _config(handler, "a-day"), stream_mode="messages")
+    for _ in range(22):
+        next(stream)
+    telemetry.tracer_provider.force_flush()
+    os._exit(1)
+
+
 class _Papers(TypedDict):
     titles: list[str]
     notes: Annotated[list[str], add]
@@ -264,6 +302,8 @@ SCENES: Final[tuple[Callable[[OpenTelemetryCallbackHandler], None], ...]] = (
     fan_out,
     loop,
     hostile,
+    walked_away,
+    cancelled,
     stall,
 )
 
@@ -375,6 +415,8 @@ def main(journal: Path, what: str = "scenes", number: float = 0) -> None:
             many_spans(telemetry, int(number))
         elif what == "traces":
             many_traces(telemetry, int(number))
+        elif what == "crash":
+            crash(handler, telemetry)
         elif what == "trip":
             trip(handler)
         else:

@@ -82,6 +82,7 @@ function spansOf(told) {
       chunks: columns.chunks[index],
       stalls: columns.stalls[index] ?? 0,
       attempt: null,
+      judged: told.evaluations?.[index] ?? 0,
       children: [],
       depth: 0,
     };
@@ -116,6 +117,7 @@ export function applyMark(span, told) {
   if (told.attempt !== undefined) span.attempt = told.attempt;
   if (told.evaluations !== undefined) span.evaluations = Array.isArray(told.evaluations) ? told.evaluations.length : told.evaluations;
   if (told.is_cached) span.isCached = true;
+  if (told.is_estimated) span.isEstimated = true;
   const { timeline } = told;
   if (timeline && timeline.start_us.length) {
     span.windows = timeline.start_us.map((at, place) => [span.start + at / 1000, timeline.duration_us[place] / 1000, timeline.chunks[place]]);

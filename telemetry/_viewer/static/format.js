@@ -40,6 +40,15 @@ export function short(number) {
   return `${digits(number / size)}${THIN}${unit}`;
 }
 
+/** What stands beside a count of tokens that nobody counted. */
+export const ESTIMATED = "Estimated from the text: the model has not said how many";
+
+/** Tokens in and out; `~` where they are estimated. */
+export function tokens(given, made, isEstimated) {
+  const about = isEstimated ? "~" : "";
+  return `${about}${short(given ?? 0)} → ${about}${short(made ?? 0)}`;
+}
+
 /** What something cost. */
 export function money(amount, currency) {
   if (amount === null || amount === undefined) return "";

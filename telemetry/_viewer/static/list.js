@@ -3,8 +3,8 @@
 import * as api from "./api.js";
 import { atMostEvery, el, show, write } from "./dom.js";
 import { Filters } from "./filters.js";
-import { count, duration, fullMoment, moment, money, short } from "./format.js";
-import { go } from "./router.js";
+import { count, duration, ESTIMATED, fullMoment, moment, money, short, some, tokens } from "./format.js";
+import { go, setQuery } from "./router.js";
 import { VirtualRows } from "./virtual.js";
 
 const ROW = 34;
@@ -14,6 +14,8 @@ const MOST_NEWS = 1_000;
 const AIMING = 1_500;
 const COLUMNS = [["Started", "when"], ["Name", "name"], ["Outcome", "outcome"], ["Time", "time"], ["First chunk", "chunk"],
   ["Tokens", "tokens"], ["Cost", "cost"], ["Model", "model"], ["Conversation", "conversation"]];
+/** What the list can be ordered by, the most first: the column, and its name for the server. */
+const ORDERS = { when: "started", time: "time", chunk: "first_chunk", tokens: "tokens", cost: "cost" };
 
 /** Open the list. */
 export function openList(root, query) {
@@ -28,6 +30,7 @@ class ListView {
     this.total = 0;
     this.version = 0;
     this.chosen = -1;
+    this.order = Object.values(ORDERS).includes(query.get("order")) ? query.get("order") : "started";
     this.filters = new Filters(query, () => this.restart());
     this.find = this.filters.text;
     this.refreshLater = atMostEvery(() => this.refresh(), 500);
@@ -47,7 +50,8 @@ class ListView {
     this.totals = el("dl.totals", { "aria-label": "Totals of what is shown", "aria-live": "off" });
     this.more = el("button.new-traces", { type: "button", hidden: true, onclick: () => this.restart() });
     const head = el("div.row.list-head", { role: "row", "aria-rowindex": "1" },
-      ...COLUMNS.map(([text, name]) => el(`div.cell.${name}`, { role: "columnheader", text })));
+      ...COLUMNS.map(([text, name]) => this.heading(text, name)));
+    this.showOrder();
     this.box = el("div.list", { role: "grid", "aria-label": "Traces", tabindex: "0" }, el("div.list-head-group", { role: "rowgroup" }, head));
     this.empty = el("div.empty", { hidden: true });
     show(this.root, el("h1.sr", { text: "Traces" }), this.filters.bar, this.totals, this.more, this.box, this.empty);
@@ -56,6 +60,30 @@ class ListView {
     this.box.addEventListener("pointermove", () => (this.pointedAt = Date.now()), { passive: true });
     this.box.addEventListener("keydown", (event) => this.onKey(event));
     document.title = "Traces · nodespan";
+  }
+
+  heading(text, name) {
+    const order = ORDERS[name];
+    if (!order) return el(`div.cell.${name}`, { role: "columnheader", text });
+    const button = el("button.order", { type: "button", text, title: name === "when" ? "Newest first" : `Most first: ${text.toLowerCase()}`, onclick: () => this.setOrder(order) });
+    const cell = el(`div.cell.${name}`, { role: "columnheader" }, button);
+    (this.headings ??= new Map()).set(order, cell);
+    return cell;
+  }
+
+  setOrder(order) {
+    if (order === this.order) return;
+    this.order = order;
+    setQuery({ order: order === "started" ? null : order });
+    this.showOrder();
+    this.restart();
+  }
+
+  showOrder() {
+    for (const [order, cell] of this.headings) {
+      if (order === this.order) cell.setAttribute("aria-sort", "descending");
+      else cell.removeAttribute("aria-sort");
+    }
   }
 
   /** Begin anew, with the filters as they are. */
@@ -76,7 +104,7 @@ class ListView {
     const { version } = this;
     this.asking.set(window, true);
     try {
-      const told = await api.traces({ ...this.filters.values, offset: window * WINDOW, limit: WINDOW, as_of: this.asOf });
+      const told = await api.traces({ ...this.filters.values, order: this.order, offset: window * WINDOW, limit: WINDOW, as_of: this.asOf });
       if (version !== this.version || this.isClosed) return;
       this.take(window, told);
       if (!told.is_complete) setTimeout(() => version === this.version && (this.asking.delete(window), this.load(window)), 30);
@@ -236,14 +264,15 @@ class ListView {
     link.href = `/traces/${trace.trace_id}`;
     badge.className = `badge ${trace.outcome}`;
     badge.hidden = trace.outcome === "ok" && !trace.errors;
-    write(badge, trace.outcome === "ok" ? `${trace.errors} inside` : trace.error ?? trace.outcome);
-    badge.title = trace.error ? `${trace.outcome}: ${trace.error}` : "";
+    write(badge, trace.outcome === "ok" ? some(trace.errors, "error") : trace.error ?? trace.outcome);
+    badge.title = trace.error ? `${trace.outcome}: ${trace.error}` : trace.errors ? "Inside; the run went on" : "";
     if (trace.outcome === "ok" && trace.errors) badge.className = "badge error";
     stalls.hidden = !trace.stalls;
     write(stalls, trace.stalls === 1 ? "stall" : `${trace.stalls} stalls`);
     write(cells.time, duration((trace.ended_at ?? Date.now()) - trace.started_at));
     write(cells.chunk, trace.first_chunk_ms !== null ? duration(trace.first_chunk_ms) : "");
-    write(cells.tokens, trace.input_tokens !== null ? `${short(trace.input_tokens)} → ${short(trace.output_tokens ?? 0)}` : "");
+    write(cells.tokens, trace.input_tokens !== null ? tokens(trace.input_tokens, trace.output_tokens, trace.is_estimated) : "");
+    cells.tokens.title = trace.is_estimated ? ESTIMATED : "";
     write(cells.cost, money(trace.cost, trace.currency));
     write(cells.model, trace.models.join(", "));
     cells.model.title = trace.models.join(", ");

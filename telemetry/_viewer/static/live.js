@@ -48,7 +48,7 @@ class LiveView {
     for (const run of shown) this.card(run).take(run);
     this.empty.hidden = shown.length > 0;
     const speed = shown.reduce((sum, run) => sum + (run.per_second ?? 0), 0);
-    write(this.note, shown.length ? `${some(shown.length, "run")} open${speed ? ` · ${speed.toFixed(0)} ${shown.some((run) => run.unit === "tokens") ? "tokens" : "chunks"}/s` : ""}` : "");
+    write(this.note, shown.length ? `${some(shown.length, "run")} open${speed ? ` · ~${speed.toFixed(0)} tokens/s` : ""}` : "");
     this.tick();
   }
 
@@ -100,8 +100,11 @@ class Card {
     const isStream = run.first_chunk_at !== null;
     this.state.className = `badge ${run.is_stalled ? "stalled" : "running"}`;
     write(this.state, run.is_stalled ? "stalled" : isStream ? "streaming" : run.kind === "chat" ? "waiting for the first chunk" : "running");
-    write(this.speed, run.per_second !== null && run.per_second !== undefined ? run.per_second.toFixed(run.per_second < 10 ? 1 : 0) : "–");
-    write(this.unit, `${run.unit ?? "chunks"}/s`);
+    write(this.speed, run.per_second !== null && run.per_second !== undefined ? `~${run.per_second.toFixed(run.per_second < 10 ? 1 : 0)}` : "–");
+    write(this.unit, "tokens/s");
+    this.unit.title = run.tokens_per_chunk
+      ? `How many it has had is known at its end: in this model's last calls a chunk was ${run.tokens_per_chunk.toPrecision(2)} tokens`
+      : "How many it has had is known at its end: a chunk is taken for a token";
     write(this.chunks, run.chunks ? `${count(run.chunks)} chunks` : "");
     this.box.querySelector(".card-speed").hidden = run.kind !== "chat" && run.kind !== "completion";
     this.text.hidden = !run.text;
@@ -109,9 +112,17 @@ class Card {
       this.text.textContent = run.text;
       this.text.scrollTop = this.text.scrollHeight;
     }
-    this.speeds.push(run.per_second ?? 0);
+    this.speeds.push(this.speedNow(run));
     if (this.speeds.length > POINTS) this.speeds.shift();
     this.draw();
+  }
+
+  /** The chunks a second since the last look, which show a stall that the mean hides. */
+  speedNow(run) {
+    const at = Date.now();
+    const speed = this.looked ? ((run.chunks - this.looked.chunks) * 1000) / Math.max(at - this.looked.at, 1) : 0;
+    this.looked = { at, chunks: run.chunks };
+    return speed;
   }
 
   tick(now) {

@@ -1,7 +1,7 @@
 // All that one span says, beside the tree.
 
 import { el, show, themeColour } from "./dom.js";
-import { count, duration, fullMoment, money, some } from "./format.js";
+import { count, duration, ESTIMATED, fullMoment, money, some } from "./format.js";
 import { asText, jsonView, messageView, valueView } from "./messages.js";
 import { hasFailed } from "./trace-tree.js";
 import { linkAddress } from "./trace-rows.js";
@@ -58,6 +58,8 @@ function facts(span, detail, about) {
   const { attributes } = detail;
   const end = span.end ?? about.now;
   const speed = attributes["nodespan.stream.tokens_per_second"];
+  const isEstimated = attributes["nodespan.usage.is_estimated"] === true;
+  const [about_, hint] = isEstimated ? ["~", ESTIMATED] : ["", undefined];
   const found = [
     ["Took", duration(end - span.start) + (span.end === null ? " so far" : "")],
     ["Started", `+${duration(span.start)}`, fullMoment(about.t0 + span.start)],
@@ -66,8 +68,8 @@ function facts(span, detail, about) {
     ["Longest gap", duration((attributes["nodespan.stream.gap.max"] ?? NaN) * 1000)],
     ["Stalls", span.stalls ? count(span.stalls) : ""],
     ["Tokens/s", typeof speed === "number" ? speed.toFixed(1) : ""],
-    ["Tokens in", span.input !== null ? count(span.input) : ""],
-    ["Tokens out", span.output !== null ? count(span.output) : ""],
+    ["Tokens in", span.input !== null ? about_ + count(span.input) : "", hint],
+    ["Tokens out", span.output !== null ? about_ + count(span.output) : "", hint],
     ["Cost", money(span.cost, detail.currency)],
     ["Attempt", span.attempt > 1 ? count(span.attempt) : ""],
     ["Step", asText(attributes["langgraph.step"])],

@@ -1,7 +1,7 @@
 // The rows of the tree of a trace.
 
 import { el, write } from "./dom.js";
-import { duration, money, short } from "./format.js";
+import { duration, ESTIMATED, money, tokens } from "./format.js";
 
 /** Height of a row, in pixels. */
 export const ROW = 28;
@@ -76,8 +76,8 @@ function fillSpan(row, span, view) {
   name.title = span.name;
   badges.replaceChildren(...badgesOf(span));
   const paid = span.cost !== null && span.cost !== undefined ? money(span.cost, view.summary.currency) : "";
-  write(used, span.input !== null || span.output !== null ? `${short(span.input ?? 0)}→${short(span.output ?? 0)}${paid ? ` · ${paid}` : ""}` : "");
-  used.title = "Tokens in and out, and what they cost";
+  write(used, span.input !== null || span.output !== null ? `${tokens(span.input, span.output, span.isEstimated)}${paid ? ` · ${paid}` : ""}` : "");
+  used.title = span.isEstimated ? ESTIMATED : "Tokens in and out, and what they cost";
   write(took, time);
 }
 
@@ -90,7 +90,7 @@ function badgesOf(span) {
   }
   if (span.resumes) found.push(el("a.badge.resumed", { text: "↩ resumes", href: linkAddress(span.resumes), title: "To the run that this one goes on from", tabindex: "-1" }));
   if (span.resumedBy) found.push(el("a.badge.resumed", { text: "↪ resumed", href: linkAddress(span.resumedBy), title: "To the run that went on from here", tabindex: "-1" }));
-  if (span.evaluations) found.push(el("span.badge", { text: "evaluated" }));
+  if (span.evaluations || span.judged) found.push(el("span.badge", { text: "evaluated" }));
   return found;
 }
 

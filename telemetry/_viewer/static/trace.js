@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { afterRest, el, inNextFrame, show, write } from "./dom.js";
-import { count, duration, fullMoment, money, moment, short, some } from "./format.js";
+import { count, duration, ESTIMATED, fullMoment, money, moment, some, tokens } from "./format.js";
 import { showPanel } from "./panel.js";
 import { go, setQuery } from "./router.js";
 import { hasFailed, TraceTree } from "./trace-tree.js";
@@ -127,7 +127,7 @@ class TraceView {
     const byId = new Map(this.tree.spans.map((span) => [span.id, span]));
     for (const span of api.changedSpans(message)) {
       const known = byId.get(span.id);
-      if (known) Object.assign(known, span, { index: known.index, attempt: known.attempt, parent: span.parent ?? known.parent, isMarked: false, askedAt: undefined });
+      if (known) Object.assign(known, span, { index: known.index, attempt: known.attempt, judged: known.judged, parent: span.parent ?? known.parent, isMarked: false, askedAt: undefined });
       else byId.set(span.id, span);
     }
     const spans = [...byId.values()].sort((a, b) => a.start - b.start);
@@ -208,16 +208,16 @@ class TraceView {
       [moment(summary.started_at), fullMoment(summary.started_at)],
       [summary.ended_at === null ? "running" : duration(summary.ended_at - summary.started_at)],
       [some(summary.spans, "span")],
-      [summary.input_tokens !== null ? `${short(summary.input_tokens)} → ${short(summary.output_tokens)} tokens` : "", "tokens in and out"],
+      [summary.input_tokens !== null ? `${tokens(summary.input_tokens, summary.output_tokens, summary.is_estimated)} tokens` : "", summary.is_estimated ? ESTIMATED : "tokens in and out"],
       [money(summary.cost, summary.currency)],
       [summary.first_chunk_ms !== null ? `first chunk ${duration(summary.first_chunk_ms)}` : ""],
     ];
     show(this.head,
       el(`span.dot.${summary.outcome}`),
       el("h1.cut", { text: shortName(summary.name), title: summary.name }),
-      summary.outcome === "ok" ? null : el(`span.badge.${summary.outcome}`, { text: summary.error ? `${summary.outcome} · ${summary.error}` : summary.outcome }),
+      summary.outcome === "ok" ? null : el(`span.badge.${summary.outcome}`, { text: summary.error && summary.error !== summary.outcome ? `${summary.outcome} · ${summary.error}` : summary.outcome }),
       summary.stalls ? el("button.badge.stalled", { type: "button", text: some(summary.stalls, "stall"), title: "Go to the stall", onclick: () => this.goTo((span) => span.stalls > 0 && span.kind === "chat") }) : null,
-      summary.errors ? el("button.badge.error", { type: "button", text: some(summary.errors, "error"), title: "Go to where it failed first", onclick: () => this.goTo(hasFailed, true) }) : null,
+      summary.errors ? el("button.badge.error", { type: "button", text: summary.outcome === "lost" ? "where it was" : some(summary.errors, "error"), title: summary.outcome === "lost" ? "Go to what its process was doing when it died" : "Go to where it failed first", onclick: () => this.goTo(hasFailed, true) }) : null,
       el("div.head-facts", {}, ...facts.filter(([text]) => text).map(([text, title]) => el("span.fact.dim", { text, title }))),
       summary.conversation && !api.isFile ? el("a.button", { href: `/conversation?id=${encodeURIComponent(summary.conversation)}`, title: summary.conversation, text: "Conversation" }) : null,
       api.isFile ? null : el("a.button", { href: `/graph?trace=${this.id}`, text: "Graph" }),

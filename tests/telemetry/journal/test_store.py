@@ -90,7 +90,9 @@ def test_a_span_has_all_that_it_says(recording: Recording) -> None:
     """Attributes, events, kind, status, resource and scope come back as they were."""
     STARTING_RUN.set(
         type(
-            "Run", (), {"enter_journal": lambda _: None, "run_id": 7, "progress": lambda _: None}
+            "Run",
+            (),
+            {"enter_journal": lambda _: None, "run_id": 7, "progress": lambda *_: None},
         )()
     )
     trace_id = record_agent(recording)
@@ -138,7 +140,9 @@ def test_a_stream_tells_how_far_it_has_come(
     told = [Progress(1, 10, 10)]
     STARTING_RUN.set(
         type(
-            "Run", (), {"enter_journal": lambda _: None, "run_id": 7, "progress": lambda _: told[0]}
+            "Run",
+            (),
+            {"enter_journal": lambda _: None, "run_id": 7, "progress": lambda *_: told[0]},
         )()
     )
     span = recording.tracer.start_span("chat")
@@ -227,7 +231,11 @@ def test_a_trace_has_several_names(recording: Recording) -> None:
         type(
             "Run",
             (),
-            {"enter_journal": lambda _: None, "run_id": 0xAB << 120, "progress": lambda _: None},
+            {
+                "enter_journal": lambda _: None,
+                "run_id": 0xAB << 120,
+                "progress": lambda *_: None,
+            },
         )()
     )
     first = record_agent(recording)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from nodespan.telemetry.viewer import viewer_app
 from support.recording import Recording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 PORT = 4319
@@ -32,3 +33,16 @@ def viewer(tmp_path: Path) -> Iterator[TestClient]:
         viewer_app(PORT, tmp_path / "journal.db"), base_url=f"http://127.0.0.1:{PORT}"
     ) as client:
         yield client
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool]], None]:
+    """Return what waits until something holds."""
+
+    def wait(holds: Callable[[], bool], seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < deadline, "it has not come true"
+            time.sleep(0.02)
+
+    return wait

@@ -245,3 +245,41 @@ def test_without_a_journal(viewer: TestClient) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_journal")
     assert viewer.get("/api/about").json()["is_there"] is False
     assert viewer.get("/").status_code == 200
+
+
+def test_the_list_goes_by_cost_and_the_like(recording: Recording, viewer: TestClient) -> None:
+    """What cost most, took longest or used most tokens comes first, also of what a text is in."""
+    for number, cost in enumerate((0.5, 2.0, None, 1.0)):
+        attributes = {"nodespan.cost": cost, "nodespan.cost.currency": "USD"} if cost else {}
+        said = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 10 - number}
+        name = f"chat {number}"
+        span = recording.tracer.start_span(name, attributes=said | attributes, start_time=10**18)
+        span.end(10**18 + [3, 1, 2, 4][number])
+    recording.flush()
+    orders = {"cost": "1302", "time": "3021", "tokens": "0123", "started": "3210"}
+    for order, places in orders.items():
+        for text in ("", "chat"):
+            found = get(viewer, "/api/traces", order=order, text=text)["columns"]["name"]
+            assert "".join(name[-1] for name in found) == places, (order, text)
+    refused = viewer.get("/api/traces", params={"order": "beauty"})
+    assert refused.status_code == 400
+    assert "started, cost, tokens, time, first_chunk" in refused.json()["error"]["message"]
+
+
+def test_a_failure_counts_where_it_arose(recording: Recording, viewer: TestClient) -> None:
+    """One tool that fails makes its node and its agent fail, and is one error."""
+    with pytest.raises(LookupError):
+        ask(recording, "nowhere")
+    recording.flush()
+    assert get(viewer, "/api/traces")["columns"]["errors"] == [1]
+    assert get(viewer, "/api/traces/last")["summary"]["errors"] == 1
+
+
+def test_estimated_tokens_say_so(recording: Recording, viewer: TestClient) -> None:
+    """Tokens that nobody counted have their mark in the list, in the head and in their row."""
+    ask(recording, "Bern")
+    assert get(viewer, "/api/traces")["columns"]["is_estimated"] == [True]
+    spans = get(viewer, "/api/traces/last")["spans"]["span_id"]
+    marks = get(viewer, "/api/traces/last/marks", spans=",".join(spans))["spans"]
+    chats = [marks[spans[place]]["is_estimated"] for place in (2, 6)]
+    assert chats == [True, False]

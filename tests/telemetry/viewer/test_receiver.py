@@ -191,9 +191,62 @@ def test_too_much_is_refused_for_a_moment(tmp_path: Path) -> None:
     """Who sends more than the receiver takes is told when to try again, and loses nothing else."""
     taking = Taking(tmp_path / "journal.db", Retention())
     receiver = Receiver(taking, requests=Rate(0, 2))
-    with TestClient(Starlette(routes=[receiver.route()])) as client:
+    with TestClient(Starlette(routes=receiver.routes())) as client:
         answers = [send(client, document()) for _ in range(3)]
     taking.close()
     assert [each.status_code for each in answers] == [200, 200, 429]
     assert answers[2].headers["retry-after"] == "1"
     assert answers[2].json()["code"] == 8  # RESOURCE_EXHAUSTED
+
+
+_METRICS = {
+    "resourceMetrics": [
+        {
+            "scopeMetrics": [
+                {
+                    "metrics": [
+                        {"name": "a", "gauge": {"dataPoints": [{"asInt": "1"}, {"asInt": "2"}]}},
+                        {"name": "b", "histogram": {"dataPoints": [{"count": "3"}]}},
+                        {"name": "c"},
+                    ]
+                }
+            ]
+        }
+    ]
+}
+_LOGS = {
+    "resourceLogs": [
+        {"scopeLogs": [{"logRecords": [{"body": {"stringValue": "x"}, "traceId": "ab" * 16}]}]}
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "rejected"),
+    [
+        ("/v1/metrics", _METRICS, {"rejectedDataPoints": "3"}),
+        ("/v1/logs", _LOGS, {"rejectedLogRecords": "1"}),
+    ],
+)
+def test_metrics_and_log_records_are_told_not_to_be_kept(
+    viewer: TestClient,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    content: Any,
+    rejected: dict[str, str],
+) -> None:
+    """A program that sends all signals here is told so as OTLP has it, and the terminal once."""
+    variable = f"OTEL_{path[4:].upper()}_EXPORTER=none"
+    with caplog.at_level("WARNING", "nodespan.telemetry"):
+        for _ in range(3):
+            answer = viewer.post(path, json=content)
+    assert answer.status_code == 200
+    said = answer.json()["partialSuccess"]
+    assert variable in said.pop("errorMessage")
+    assert said == rejected
+    assert [variable in each.getMessage() for each in caplog.records] == [True]
+    empty = viewer.post(path, content=b"", headers={"Content-Type": PROTOBUF})
+    assert (empty.status_code, empty.content) == (200, b"")
+    wrong = viewer.post(path, content=b"\xff\xff", headers={"Content-Type": PROTOBUF})
+    assert wrong.status_code == 400
+    assert "ServiceRequest in protobuf" in Status.FromString(wrong.content).message
