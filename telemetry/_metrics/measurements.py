@@ -180,5 +180,9 @@ def _how_it_ended(ending: Ending) -> MetricAttributes:
 
 
 def _picked(attributes: SpanAttributes, keys: tuple[str, ...]) -> MetricAttributes:
-    found = ((key, attributes.get(key)) for key in keys)
-    return {key: value for key, value in found if isinstance(value, str | int)}
+    picked: MetricAttributes = {}
+    for key in keys:
+        value = attributes.get(key)
+        if isinstance(value, str | int):
+            picked[key] = value
+    return picked

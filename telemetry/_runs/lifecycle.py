@@ -352,13 +352,21 @@ class Lifecycle:
         if run.chunks is not None:
             self._runs.count_with(run, run.chunks)
         for observer in self._observers:
-            with self.diagnostics.contains(f"{type(observer).__name__} missed a start"):
+            try:
                 observer.opened(run, content)
+            except INTERRUPTS:
+                raise
+            except BaseException as error:  # noqa: BLE001 - the application goes on, and the others
+                self.diagnostics.report(f"{type(observer).__name__} missed a start", error)
 
     def _notify_closed(self, run: Run, ending: Ending) -> None:
         for observer in self._observers if run.span is not None else ():
-            with self.diagnostics.contains(f"{type(observer).__name__} missed an end"):
+            try:
                 observer.closed(run, ending)
+            except INTERRUPTS:
+                raise
+            except BaseException as error:  # noqa: BLE001 - as above
+                self.diagnostics.report(f"{type(observer).__name__} missed an end", error)
 
     def _watch(self, run: Run, run_id: UUID) -> None:
         is_root = run.parent is None or run.parent not in self._runs

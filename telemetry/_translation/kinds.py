@@ -23,7 +23,15 @@ AGENT_NAME_KEYS: Final = ("nodespan_agent_name", "lc_agent_name", "agent_name")
 
 
 class RunKind(StrEnum):
-    """What a run is, as far as its span is concerned."""
+    """What a run is, as far as its span is concerned.
+
+    Attributes:
+        is_agent: whether the run is an agent's.
+        is_graph: whether the run is a LangGraph graph.
+        is_model: whether the run is a model's.
+        is_leaf: whether LangChain does not pass it on to what its body calls.
+        has_body: whether code of the application's runs in it, so that its spans belong beneath.
+    """
 
     AGENT = "agent"
     WORKFLOW = "workflow"
@@ -36,40 +44,19 @@ class RunKind(StrEnum):
     RUNNABLE = "runnable"
     HIDDEN = "hidden"
 
-    @property
-    def is_graph(self) -> bool:
-        """Whether the run is a LangGraph graph."""
-        return self in (RunKind.AGENT, RunKind.WORKFLOW)
+    is_agent: bool
+    is_graph: bool
+    is_model: bool
+    is_leaf: bool
+    has_body: bool
 
-    @property
-    def is_agent(self) -> bool:
-        """Whether the run is an agent's."""
-        return self is RunKind.AGENT
-
-    @property
-    def is_model(self) -> bool:
-        """Whether the run is a model's."""
-        return self in (RunKind.CHAT, RunKind.TEXT_COMPLETION)
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether LangChain does not pass it on to what its body calls."""
-        return self in _LEAVES
-
-    @property
-    def has_body(self) -> bool:
-        """Whether code of the application's runs in it, so that its spans belong beneath."""
-        return self not in _WITHOUT_BODY
-
-
-_LEAVES: Final = (RunKind.CHAT, RunKind.TEXT_COMPLETION, RunKind.RETRIEVER)
-_WITHOUT_BODY: Final = (
-    RunKind.AGENT,
-    RunKind.WORKFLOW,
-    RunKind.ATTEMPTS,
-    RunKind.RUNNABLE,
-    RunKind.HIDDEN,
-)
+    def __init__(self, name: str) -> None:
+        # Plain attributes: every run asks for several of them, some of them often.
+        self.is_agent = name == "agent"
+        self.is_graph = name in ("agent", "workflow")
+        self.is_model = name in ("chat", "text_completion")
+        self.is_leaf = name in ("chat", "text_completion", "retriever")
+        self.has_body = self.is_leaf or name in ("node", "tool")
 
 
 def chain_kind(start: Start, above: Start | None) -> RunKind:
@@ -122,9 +109,11 @@ def graph_kind(start: Start, above: Start | None) -> RunKind:
 
 def is_graph_step(start: Start) -> bool:
     """Say whether a chain run is a node that a graph runs in one of its steps."""
-    return "langgraph_node" in start.metadata and any(
-        isinstance(tag, str) and tag.startswith(_NODE_TAG) for tag in start.tags
-    )
+    if "langgraph_node" in start.metadata:
+        for tag in start.tags:
+            if isinstance(tag, str) and tag.startswith(_NODE_TAG):
+                return True
+    return False
 
 
 def _is_task(start: Start, above: Start | None) -> bool:

@@ -87,16 +87,21 @@ _STRUCTURED_OUTPUT: Final = "ls_structured_output_format"
 def model_name(start: Start) -> str:
     """Return the model that was asked for; a model without a name is named by its class."""
     params = start.params
+    for key in _MODEL_KEYS:
+        name = params.get(key)
+        if isinstance(name, str) and name:
+            return attribute_text(name)
     candidates = (
-        *(params.get(key) for key in _MODEL_KEYS),
         start.metadata.get("ls_model_name"),
-        *(params.get(key) for key in _OTHER_MODEL_KEYS),
+        *map(params.get, _OTHER_MODEL_KEYS),
         start.class_name,
         start.name,
         params.get("_type"),
     )
-    named = (name for name in candidates if isinstance(name, str) and name)
-    return attribute_text(next(named, "model"))
+    for name in candidates:
+        if isinstance(name, str) and name:
+            return attribute_text(name)
+    return "model"
 
 
 def provider_name(start: Start) -> str:
@@ -172,8 +177,12 @@ def _host_and_port(address: str) -> Attributes:
 
 
 def _first(asked: Mapping[str, Any], keys: tuple[str, ...], read: Any) -> Any:
-    found = (read(asked.get(key)) for key in keys)
-    return next((number for number in found if number is not None), None)
+    for key in keys:
+        given = asked.get(key)
+        number = read(given) if given is not None else None
+        if number is not None:
+            return number
+    return None
 
 
 def _stop_sequences(stop: object) -> tuple[str, ...] | None:

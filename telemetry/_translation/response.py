@@ -198,9 +198,12 @@ def _response_id(choices: list[Any], sources: list[Mapping[str, Any]]) -> str | 
 
 
 def _first_text(keys: tuple[str, ...], sources: list[Mapping[str, Any]]) -> str | None:
-    found = (source.get(key) for source in sources for key in keys)
-    text = next((value for value in found if isinstance(value, str) and value), None)
-    return None if text is None else attribute_text(text)
+    for source in sources:
+        for key in keys:
+            value = source.get(key)
+            if isinstance(value, str) and value:
+                return attribute_text(value)
+    return None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -170,17 +170,23 @@ def _internal(name: str, start: Start, attributes: Attributes) -> SpanStart:
 
 def _conversation_id(start: Start) -> object:
     """Return the conversation that a run belongs to, by the first of the names that people use."""
-    given = (start.metadata.get(key) for key in _CONVERSATION_KEYS)
-    return next((value for value in given if value not in (None, "")), None)
+    for key in _CONVERSATION_KEYS:
+        value = start.metadata.get(key)
+        if value not in (None, ""):
+            return value
+    return None
 
 
 def person_attributes(start: Start) -> Attributes:
     """Return the session that a run belongs to, and its user, where the metadata have them."""
-    given = {
-        semconv.SESSION_ID: start.metadata.get("session_id") or _conversation_id(start),
-        semconv.USER_ID: start.metadata.get("user_id"),
-    }
-    return {key: attribute_text(value) for key, value in given.items() if value not in (None, "")}
+    attributes: Attributes = {}
+    session = start.metadata.get("session_id") or _conversation_id(start)
+    user = start.metadata.get("user_id")
+    if session not in (None, ""):
+        attributes[semconv.SESSION_ID] = attribute_text(session)
+    if user not in (None, ""):
+        attributes[semconv.USER_ID] = attribute_text(user)
+    return attributes
 
 
 def tag_attributes(start: Start) -> Attributes:
@@ -193,15 +199,19 @@ def tag_attributes(start: Start) -> Attributes:
 def _position(start: Start) -> Attributes:
     """Return the attributes that say where in a graph a run is, and in which thread."""
     metadata = start.metadata
-    step = metadata.get("langgraph_step")
-    values = {
-        semconv.CONVERSATION_ID: _conversation_id(start),
-        semconv.RUN_NAME: start.run_name,
-        semconv.LANGGRAPH_NODE: metadata.get("langgraph_node"),
-        semconv.LANGGRAPH_CHECKPOINT_NS: metadata.get("langgraph_checkpoint_ns") or None,
-    }
-    texts: Attributes = {key: attribute_text(value) for key, value in drop_none(values).items()}
-    return texts | drop_none({semconv.LANGGRAPH_STEP: as_int(step)})
+    attributes: Attributes = {}
+    for name, value in (
+        (semconv.CONVERSATION_ID, _conversation_id(start)),
+        (semconv.RUN_NAME, start.run_name),
+        (semconv.LANGGRAPH_NODE, metadata.get("langgraph_node")),
+        (semconv.LANGGRAPH_CHECKPOINT_NS, metadata.get("langgraph_checkpoint_ns") or None),
+    ):
+        if value is not None:
+            attributes[name] = attribute_text(value)
+    step = as_int(metadata.get("langgraph_step"))
+    if step is not None:
+        attributes[semconv.LANGGRAPH_STEP] = step
+    return attributes
 
 
 def own_agent_name(start: Start) -> str | None:

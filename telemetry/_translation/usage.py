@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from .._semconv import names as semconv
-from .._values.attributes import drop_none
 from .._values.numbers import as_int
 
 if TYPE_CHECKING:
@@ -83,9 +82,16 @@ def usage_attributes(
     reported = _of_provider(sources, edition)
     if usages:
         reported = _of_metadata(usages[0], edition, drop_none(reported))
-    counts = drop_none({name: as_int(count) for name, count in reported.items()})
-    kept: Attributes = {name: count for name, count in counts.items() if 0 <= count <= _MOST}
-    dropped = sum(1 for name, count in reported.items() if count is not None and name not in kept)
+    kept: Attributes = {}
+    dropped = 0
+    for name, told in reported.items():
+        if told is None:
+            continue
+        count = as_int(told)
+        if count is not None and 0 <= count <= _MOST:
+            kept[name] = count
+        else:
+            dropped += 1
     return kept | ({semconv.USAGE_DROPPED: dropped} if dropped else {})
 
 
@@ -117,12 +123,16 @@ def _of_metadata(
 
 def _of_tiers(details: Mapping[str, Any], name: str) -> object:
     """Return a detail, by whichever service tier it was reported."""
-    return _sum(details.get(f"{tier}{name}") for tier in _TIERS)
+    if not details:
+        return None
+    return _sum([details.get(f"{tier}{name}") for tier in _TIERS])
 
 
 def _written(details: Mapping[str, Any]) -> object:
     """Return the tokens that were written to a cache: the whole, or the sum of its parts."""
-    parts = _sum(details.get(name) for name in (_SHORT_LIVED, _LONG_LIVED))
+    if not details:
+        return None
+    parts = _sum([details.get(name) for name in (_SHORT_LIVED, _LONG_LIVED)])
     whole = _of_tiers(details, "cache_creation")
     if not isinstance(parts, int):
         return whole if parts is None else parts

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from langchain_core.messages import BaseMessage
 
 from .credentials import is_credential_key, without_credentials
-from .numbers import fits_int64
 from .plain import Plain, Reader, Rules, clean_text, to_json
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ MAX_CHARACTERS: Final = 4_096
 _MAX_NAME_CHARACTERS: Final = 256
 _ARRAY_TYPES: Final = ({str}, {bool}, {int}, {float})
 _CUT: Final = "…"
+_BOUND: Final = 2**63
 
 # The names of what people write and models say, wherever they are met outside of content.
 _CONTENT_KEY: Final = re.compile(
@@ -74,7 +74,7 @@ def attribute_value(value: object) -> AttributeValue:
     """
     if type(value) is str and len(value) <= MAX_CHARACTERS and not value.startswith("data:"):
         return _name(value) if len(value) <= _MAX_NAME_CHARACTERS else _text(value)
-    if type(value) is bool or (type(value) is int and fits_int64(value)):
+    if type(value) is bool or (type(value) is int and -_BOUND <= value < _BOUND):
         return value
     reader = Reader(MAX_CHARACTERS, without_content())
     safe = reader.read(value)
@@ -100,12 +100,16 @@ def as_attribute(safe: Plain) -> AttributeValue:
 
 def attribute_text(value: object) -> str:
     """Return *value* as an attribute that must be text."""
+    if type(value) is str and len(value) <= _MAX_NAME_CHARACTERS and value[:5] != "data:":
+        return _name(value)
     attribute = attribute_value(value)
     return attribute if isinstance(attribute, str) else to_json(attribute)  # type: ignore[arg-type]  # plain
 
 
 def short_name(value: object) -> str:
     """Return *value* as a part of a span's or an attribute's name."""
+    if type(value) is str and len(value) <= _MAX_NAME_CHARACTERS and value[:5] != "data:":
+        return _name(value)[:_MAX_NAME_CHARACTERS]
     return attribute_text(value)[:_MAX_NAME_CHARACTERS]
 
 

@@ -18,7 +18,7 @@ def fits_int64(number: int) -> bool:
 def as_int(value: object) -> int | None:
     """Return a number as an integer of 64 bits; None for all else."""
     if type(value) is int:
-        return value if fits_int64(value) else None
+        return value if _MIN_INT64 <= value <= _MAX_INT64 else None
     if value is None or isinstance(value, bool):
         return None
     number = as_float(value) if isinstance(value, float) else _integer(value)
