@@ -388,24 +388,3 @@ def put_graphs(connection: sqlite3.Connection) -> None:
     connection.execute(
         "DELETE FROM graphs WHERE id <= (SELECT max(id) - ? FROM graphs)", (_MOST_GRAPHS,)
     )
-
-
-def put_logs(
-    connection: sqlite3.Connection,
-    logs: Sequence[tuple[bytes, bytes, bytes, int]],
-    owner: int,
-    destination: int,
-) -> None:
-    """Write within a transaction log records: of each resource, scope, record and time."""
-    origins = [log[:2] for log in logs]
-    connection.executemany(
-        "INSERT OR IGNORE INTO origins (resource, scope) VALUES (?, ?)", set(origins)
-    )
-    connection.executemany(
-        "INSERT INTO log_records (owner, origin, destination, at, record) VALUES "
-        "(?, (SELECT id FROM origins WHERE resource = ? AND scope = ?), ?, ?, ?)",
-        [
-            (owner, resource, scope, destination, at or time_ns(), encoded)
-            for resource, scope, encoded, at in logs
-        ],
-    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from .._semconv import names as semconv
+from .._values.attributes import drop_none
 from .._values.numbers import as_int
 
 if TYPE_CHECKING:
