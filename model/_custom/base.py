@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from langchain_core.language_models.base import BaseLanguageModel, LangSmithParams
 from langchain_core.messages.utils import count_tokens_approximately
-from pydantic import ConfigDict, field_validator, model_validator
+from pydantic import ConfigDict, ValidationError, field_validator, model_validator
 
 from .. import _upstream as upstream
 from .._answer.stop import as_list
@@ -316,7 +316,7 @@ class CustomChatModel(ToolCalling):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
-        hidden_arguments(cls, kwargs)
+        kwargs = hidden_arguments(cls, kwargs)
         if not spec_of(cls).is_complete:
             raise TypeError(f"{cls.__name__} must define respond or arespond, a generator")
         if "model" in kwargs and "model" not in cls.model_fields:
@@ -324,7 +324,21 @@ class CustomChatModel(ToolCalling):
         aliases = spec_of(cls).aliases
         check_names(cls.__name__, kwargs, {*cls.model_fields, *aliases})
         check_once(cls.__name__, kwargs, aliases)
-        super().__init__(*args, **kwargs)
+        try:
+            super().__init__(*args, **kwargs)
+        except ValidationError as error:
+            # The frames beneath hold what was given, and an address may hold a credential.
+            kwargs = without_secrets(kwargs)
+            raise error.with_traceback(None) from None
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy the model, with some parameters changed, which are validated as at construction.
+
+        Raises:
+            BadRequestError: If a value is not valid for its parameter; it names both.
+        """
+        copy = super().model_copy(deep=deep)
+        return override(copy, hidden_arguments(type(self), dict(update))) if update else copy
 
     @model_validator(mode="after")
     def _name_itself(self) -> Self:

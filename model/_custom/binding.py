@@ -19,6 +19,7 @@ from langchain_core.runnables.configurable import (
 )
 from langchain_core.runnables.retry import RunnableRetry
 
+from .discreet_calls import hide, hides_arguments_of_calls, models_in
 from .secrets import Lost, SecretKeeping, secret_fields, without_secrets
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def _discreetly(name: str) -> Callable[..., Any]:
 
     @wraps(getattr(RunnableSerializable, name))
     def make(self: Discreet, /, *args: Any, **kwargs: Any) -> Any:
+        hide(self, kwargs)
         return discreet(getattr(super(Discreet, self), name)(*args, **kwargs))
 
     return make
@@ -99,7 +101,7 @@ class ModelBinding(_AsLangChains, RunnableBinding[LanguageModelInput, AIMessage]
 
     @property
     def _public(self) -> dict[str, Any]:
-        secret = frozenset[str]().union(*map(secret_fields, _models_in(self.bound)))
+        secret = frozenset[str]().union(*map(secret_fields, models_in(self.bound)))
         kept = {name: value for name, value in self.kwargs.items() if name not in secret}
         public: dict[str, Any] = without_secrets(kept)
         return public
@@ -137,6 +139,7 @@ _DISCREET: Final[dict[type, type[_AsLangChains]]] = {
 for _theirs, _ours in _DISCREET.items():
     # A run is named by its class.
     _ours.__name__ = _theirs.__name__
+    hides_arguments_of_calls(_ours)
 
 
 def discreet(made: _Made) -> _Made:
@@ -151,19 +154,6 @@ def discreet(made: _Made) -> _Made:
     return cast("_Made", kept)
 
 
-def _models_in(runnable: Any) -> Iterable[type[SecretKeeping]]:
-    """Find the classes of our models that a runnable is made around."""
-    pending = [runnable]
-    while pending:
-        within = pending.pop()
-        if isinstance(within, SecretKeeping):
-            yield type(within)
-        elif isinstance(within, RunnableSerializable):
-            pending += vars(within).values()
-        elif isinstance(within, (list, dict)):
-            pending += within.values() if isinstance(within, dict) else within
-
-
 class Bindable(Discreet, SecretKeeping):
     """A chat model whose bound arguments are as secret as its own parameters."""
 
@@ -174,3 +164,6 @@ class Bindable(Discreet, SecretKeeping):
 
         def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> ModelBinding:
             """Bind a config to the model, as LangChain does."""
+
+
+hides_arguments_of_calls(Bindable)

@@ -89,20 +89,39 @@ def without_secrets(value: Any, name: Any = "", depth: int = _DEEPEST) -> Any:
     return _rebuilt(value, kept)
 
 
-def hidden_arguments(model_class: type[BaseChatModel], given: dict[str, Any]) -> None:
-    """Wrap the secrets among arguments, where they stand, so that no traceback shows them."""
+def hidden_arguments(model_class: type[BaseChatModel], given: dict[str, Any]) -> dict[str, Any]:
+    """Wrap the secrets among arguments, so that no traceback shows them."""
     fields = model_class.model_fields
-    for name in given.keys() & fields.keys():
-        if "Secret" in repr(fields[name].annotation):
-            given[name] = _wrapped(given[name])
+    return {
+        name: _wrapped(value, repr(fields[name].annotation) if name in fields else "")
+        for name, value in given.items()
+    }
 
 
-def _wrapped(value: Any) -> Any:
-    if type(value) is str:
-        return SecretStr(value)
+def _wrapped(value: Any, annotation: str) -> Any:
+    """Wrap each text in a value for a field of that *annotation*, if it is one of secrets."""
+    if "SecretStr" not in annotation and "SecretBytes" not in annotation:
+        return value
     if type(value) is dict:
-        return {key: _wrapped(inner) for key, inner in value.items()}
-    return value
+        return {key: _wrapped(inner, annotation) for key, inner in value.items()}
+    if type(value) in _COLLECTIONS:
+        return type(value)(_wrapped(inner, annotation) for inner in value)
+    return _secret(value, annotation) if type(value) in (str, bytes) else value
+
+
+def _secret(value: str | bytes, annotation: str) -> SecretStr | SecretBytes:
+    """Wrap a text as what the field takes; what cannot be that is refused by the field."""
+    if isinstance(value, str):
+        is_text = "SecretStr" in annotation
+        return SecretStr(value) if is_text else SecretBytes(value.encode(errors="replace"))
+    return SecretBytes(value) if "SecretBytes" in annotation else _decoded(value)
+
+
+def _decoded(value: bytes) -> SecretStr | SecretBytes:
+    try:
+        return SecretStr(value.decode())
+    except UnicodeDecodeError:
+        return SecretBytes(value)
 
 
 def _rebuilt(value: Any, kept: list[tuple[Any, Any]]) -> Any:

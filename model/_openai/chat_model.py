@@ -6,10 +6,10 @@ import importlib.util
 import os
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 
 from .._custom.base import CustomChatModel
-from .._custom.secrets import EnvironmentSecret, hidden_arguments
+from .._custom.secrets import EnvironmentSecret
 from .._errors import MissingExtraError
 from .._generators.owned import owned
 from .._tools.constrained import ConstrainedTurn
@@ -139,10 +139,8 @@ class OpenAICompatibleChatModel(CustomChatModel):
 
     _clients: LoopClients = PrivateAttr()
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        _require_http()
-        hidden_arguments(type(self), kwargs)
-        super().__init__(*args, **kwargs)
+    def model_post_init(self, context: Any, /) -> None:
+        super().model_post_init(context)
         # Imported now, not by the first call, which may be on an event loop.
         from . import endpoint as _openai_endpoint  # noqa: F401, PLC0415  # the extra `http`
         from . import http as _http  # noqa: PLC0415  # the extra `http`
@@ -292,6 +290,17 @@ class OpenAICompatibleChatModel(CustomChatModel):
 
     # --- construction --------------------------------------------------------------------------
 
+    @model_validator(mode="before")
+    @classmethod
+    def _require_http(cls, given: Any) -> Any:
+        missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+        if missing:
+            raise MissingExtraError(
+                f"{cls.__name__} needs {' and '.join(missing)}; "
+                "install it with: pip install 'nodespan[http]', or '.[http]' in a clone"
+            )
+        return given
+
     @field_validator("base_url")
     @classmethod
     def _check_base_url(cls, url: str) -> str:
@@ -313,12 +322,3 @@ class OpenAICompatibleChatModel(CustomChatModel):
         for name, value in (headers or {}).items():
             check_header(name, value)
         return headers
-
-
-def _require_http() -> None:
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise MissingExtraError(
-            f"OpenAICompatibleChatModel needs {' and '.join(missing)}; "
-            "install it with: pip install 'nodespan[http]', or '.[http]' in a clone"
-        )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import inspect
 import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.load import dumpd, dumps
+from langchain_core.messages import HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.runnables import (
     ConfigurableField,
@@ -18,9 +21,11 @@ from langchain_core.runnables import (
 from langchain_core.runnables.retry import RunnableRetry
 from pydantic import ValidationError
 
+from nodespan.graph import build_agent
 from nodespan.model import (
     AnswerTooLongError,
     AuthenticationError,
+    BadRequestError,
     MalformedAnswerError,
     ModelError,
     OpenAICompatibleChatModel,
@@ -30,7 +35,7 @@ from nodespan.model._openai.chunks import Chunk, ChunkReader, ExcessError, parse
 from support.hostile import HostileServer, chunk, refuses, sends
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from support.hostile import Wire
 
@@ -161,6 +166,73 @@ def test_no_frame_of_an_error_shows_the_key(reply: Any) -> None:
             asked.invoke("Hi")
     shown = "".join(_frames(caught.value, set()))
     assert "planted" not in shown
+
+
+async def _read(stream: AsyncIterator[Any]) -> list[Any]:
+    return [chunk async for chunk in stream]
+
+
+GIVEN: dict[str, Any] = {"api_key": KEY, "headers": {"X-Gateway-Key": "gw-planted-987"}}
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "invoke": lambda asked: asked.invoke("Hi", **GIVEN),
+    "ainvoke": lambda asked: asyncio.run(asked.ainvoke("Hi", **GIVEN)),
+    "stream": lambda asked: list(asked.stream("Hi", **GIVEN)),
+    "astream": lambda asked: asyncio.run(_read(asked.astream("Hi", **GIVEN))),
+    "batch": lambda asked: asked.batch(["Hi", "Ho"], **GIVEN),
+    "abatch": lambda asked: asyncio.run(asked.abatch(["Hi", "Ho"], **GIVEN)),
+    "generate": lambda asked: asked.generate([[HumanMessage("Hi")]], **GIVEN),
+    "events": lambda asked: asyncio.run(_read(asked.astream_events("Hi", version="v2", **GIVEN))),
+    "bind": lambda asked: asked.bind(**GIVEN).invoke("Hi"),
+    "bind, then astream": lambda asked: asyncio.run(_read(asked.bind(**GIVEN).astream("Hi"))),
+    "bind of a binding": lambda asked: asked.bind(seed=1).bind(**GIVEN).invoke("Hi"),
+    "a binding's call": lambda asked: asked.bind(seed=1).invoke("Hi", **GIVEN),
+    "a sequence's call": lambda asked: (asked | StrOutputParser()).invoke("Hi", **GIVEN),
+    "retries": lambda asked: asked.with_retry(stop_after_attempt=1).invoke("Hi", **GIVEN),
+    "agent": lambda asked: build_agent(asked.bind(**GIVEN)).invoke({"messages": [("user", "Hi")]}),
+    "copy": lambda asked: asked.model_copy(update=GIVEN).invoke("Hi"),
+}
+
+
+@pytest.mark.parametrize("way", CALLS)
+def test_no_frame_shows_a_key_that_is_given_with_a_call(way: str) -> None:
+    """Nor one that is bound, or put into a copy, whichever method it goes through."""
+    with HostileServer([refuses(401, {"error": {"message": f"bad key {KEY}"}})]) as server:
+        asked = model(server.url, api_key=None)
+        with pytest.raises(AuthenticationError) as caught:
+            CALLS[way](asked)
+    assert "planted" not in "".join(_frames(caught.value, set()))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"api_key": [KEY]},
+        {"api_key": {"a": KEY}},
+        {"headers": [("X-Gateway-Key", KEY)]},
+        {"headers": {"X-Gateway-Key": [KEY]}},
+        {"base_url": f"http://localhost/v1?key={KEY}"},
+    ],
+    ids=["list", "dict", "pairs", "dict of lists", "address"],
+)
+def test_no_frame_shows_a_key_in_a_wrong_place(given: dict[str, Any]) -> None:
+    """What is refused is shown by no frame of the refusal, in a constructor or a copy."""
+    with pytest.raises(ValidationError) as refused:
+        OpenAICompatibleChatModel(
+            **{"base_url": "http://localhost/v1", "model_name": "any", **given}
+        )
+    with pytest.raises(BadRequestError) as copied:
+        model("http://localhost/v1").model_copy(update=given)
+    assert "planted" not in "".join(_frames(refused.value, set()))
+    assert "planted" not in str(copied.value)
+
+
+def test_a_method_that_streams_is_seen_to_be_a_generator() -> None:
+    """What asks `inspect` about a model's methods, as LangChain does, finds what LangChain has."""
+    asked = model("http://localhost/v1")
+    assert inspect.isasyncgenfunction(asked.astream)
+    assert inspect.isgeneratorfunction(asked.stream)
+    assert inspect.iscoroutinefunction(asked.ainvoke)
+    assert asked.astream.__name__ == "astream"
 
 
 def test_no_frame_of_a_constructor_shows_the_key() -> None:
