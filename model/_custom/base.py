@@ -330,6 +330,10 @@ class CustomChatModel(ToolCalling):
             # The frames beneath hold what was given, and an address may hold a credential.
             kwargs = without_secrets(kwargs)
             raise error.with_traceback(None) from None
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what the model works with; its parameters are known to be right by now."""
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy the model, with some parameters changed, which are validated as at construction.

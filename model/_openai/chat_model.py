@@ -139,8 +139,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
 
     _clients: LoopClients = PrivateAttr()
 
-    def model_post_init(self, context: Any, /) -> None:
-        super().model_post_init(context)
+    def _prepare(self) -> None:
         # Imported now, not by the first call, which may be on an event loop.
         from . import endpoint as _openai_endpoint  # noqa: F401, PLC0415  # the extra `http`
         from . import http as _http  # noqa: PLC0415  # the extra `http`
