@@ -188,7 +188,7 @@ async def _lifetime(
     finally:
         if (owner := clients()) is not None:
             owner.forget(asyncio.get_running_loop())
-        await http.aclose()
+        await _close_whole(http.aclose())
 
 
 def _end(loop: asyncio.AbstractEventLoop, lifetime: AsyncGenerator[None]) -> None:
@@ -204,27 +204,27 @@ def _start_closing(loop: asyncio.AbstractEventLoop, lifetime: AsyncGenerator[Non
 
 
 async def _close_whole(closing: Awaitable[None]) -> None:
-    """Close a client, and be cancelled only then.
+    """Close a client in as few turns of the loop as it can be, and be cancelled only then.
 
-    An event loop that ends cancels what still runs on it. A client takes a step for each of its
-    connections; those that it did not come to would be left to the garbage collector.
+    A client asks for a turn for each of its connections. An event loop that ends cancels what
+    still runs on it, or turns no more: connections that were not come to would be left to the
+    garbage collector.
     """
     await _to_its_end(closing)
 
 
 @types.coroutine
 def _to_its_end(closing: Awaitable[None]) -> Generator[object]:
-    steps = closing.__await__()
-    step: object = None
     cancelled: asyncio.CancelledError | None = None
-    while True:
+    try:
+        yield  # the closing itself belongs into a task
+    except asyncio.CancelledError as error:
+        cancelled = error
+    for awaited in closing.__await__():
         try:
-            yield step
+            if awaited is not None:
+                yield awaited
         except asyncio.CancelledError as error:
             cancelled = error
-        try:
-            step = next(steps)
-        except StopIteration:
-            break
     if cancelled is not None:
         raise cancelled

@@ -132,6 +132,21 @@ def test_an_event_loop_may_end_while_they_are_closed(server: HostileServer, step
     server.until_connections_are(0)
 
 
+def test_an_event_loop_may_have_stopped_when_nobody_holds_the_model(server: HostileServer) -> None:
+    """What is left for it to do is to shut down; all the same, not one connection is left open."""
+    server.replies = [says("Hel", "lo", pause=0.01)]
+    model = _model(server)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(model.abatch(["Hi"] * 10))
+    assert server.open_connections == 10
+    del model
+    gc.collect()
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+    gc.collect()
+    server.until_connections_are(0)
+
+
 async def test_closing_may_be_cancelled(server: HostileServer) -> None:
     """Whoever closes a model may be cancelled meanwhile; the connections are closed then, too."""
     server.replies = [says("Hel", "lo", pause=0.01)]
