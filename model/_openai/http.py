@@ -217,7 +217,7 @@ async def _close_whole(closing: Awaitable[None]) -> None:
 def _to_its_end(closing: Awaitable[None]) -> Generator[object]:
     cancelled: asyncio.CancelledError | None = None
     try:
-        yield  # the closing itself belongs into a task
+        yield None  # the closing itself belongs into a task
     except asyncio.CancelledError as error:
         cancelled = error
     for awaited in closing.__await__():
