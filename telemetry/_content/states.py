@@ -62,7 +62,7 @@ def _of_list(given: Sequence[Any], depth: int) -> tuple[Sequence[Any], object]:
         return [], given
     found = [parted(each, depth - 1) for each in looked_at]
     messages = [message for said, _ in found for message in said]
-    return messages, [rest for _, rest in found if says_anything(rest)]
+    return messages, [rest for _, rest in found if says_anything(rest)] or None
 
 
 def _of_change(change: Command[Any] | Send, depth: int) -> tuple[Sequence[Any], object]:

@@ -101,6 +101,8 @@ def test_where_a_command_goes() -> None:
         payload.state_input(Command(resume="yes", update={"messages": [HumanMessage("hello")]}))
     )
     assert resumed == {INPUT: [HELLO], "input.value": {"resume": "yes"}}
+    several = [Command(update={"messages": [ANSWER]}), Command(update={"messages": [ANSWER]})]
+    assert told(payload.state_output(several)) == {OUTPUT: [SO_IT_IS] * 2}
 
 
 def test_what_is_sent() -> None:
