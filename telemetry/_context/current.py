@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterator, KeysView, ValuesView
     from weakref import ref
 
+    from .watches import TaskWatch
+
 _RUN_KEY: Final = create_key("nodespan-run")
 
 
@@ -31,9 +33,14 @@ class Body:
         waiting: a task that only waits for the body, which other tasks execute.
         starter: the frame that has started the run, where LangChain does not pass the run on to
             what its body calls.
+
+    Attributes:
+        starter: as above.
+        task_watch: of the task that executes it, where nobody else would report that this was
+            cancelled.
     """
 
-    __slots__ = ("_context", "_waiting", "starter")
+    __slots__ = ("_context", "_waiting", "starter", "task_watch")
 
     def __init__(
         self, waiting: ref[asyncio.Task[Any]] | None = None, starter: int | None = None
@@ -41,6 +48,7 @@ class Body:
         self._context: Context | None = None
         self._waiting = waiting
         self.starter = starter
+        self.task_watch: TaskWatch | None = None
 
     @property
     def is_waited_for(self) -> bool:
@@ -54,6 +62,13 @@ class Body:
     def leave(self) -> None:
         """Say that the body is left for good, and let go of the span."""
         self._context = None
+
+    def end(self) -> None:
+        """Say the same, where the task may be watched no longer: in the code of its run."""
+        self._context = None
+        if self.task_watch is not None:
+            self.task_watch.stop()
+            self.task_watch = None
 
     @property
     def context(self) -> Context | None:

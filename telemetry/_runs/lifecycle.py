@@ -371,8 +371,9 @@ class Lifecycle:
     def _watch(self, run: Run, run_id: UUID) -> None:
         is_root = run.parent is None or run.parent not in self._runs
         has_task = is_root and run.kind in _RUN_IN_TASK_OF_START
-        task = watch_current_task(partial(self._end_with_task, run)) if has_task else None
-        run.watch(watch_id(run_id, self._note_gone), task)
+        if has_task and run.body is not None:
+            run.body.task_watch = watch_current_task(partial(self._end_with_task, run))
+        run.watch(watch_id(run_id, self._note_gone))
 
     @guarded
     def _end_with_task(self, run: Run) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .._content.door import Content
     from .._context.callers import Caller
     from .._context.current import Body
-    from .._context.watches import IdWatch, TaskWatch
+    from .._context.watches import IdWatch
     from .._stream.counter import ChunkCounter
     from .._translation.ending import Ending
     from .._translation.exceptions import Signature
@@ -80,7 +80,6 @@ class Run:
         chunks: see `Traced`.
         given: makes the content of what it was given, until it has a span.
         id_watch: of its run id.
-        task_watch: of the task that it runs in, where nobody else would report its cancellation.
         is_whole: whether its caller gets the whole result at once.
         is_interrupted: whether its graph waits for a person.
         attempt: which attempt it is, from 1, where its like is tried again when it fails.
@@ -110,7 +109,6 @@ class Run:
     chunks: ChunkCounter | None = None
     given: Content = dict
     id_watch: IdWatch | None = None
-    task_watch: TaskWatch | None = None
     is_whole: bool = False
     is_interrupted: bool = False
     attempt: int | None = None
@@ -232,27 +230,19 @@ class Run:
         self.span, self.attributes, self.body, self.chunks = traced
         self.given = dict
 
-    def watch(self, id_watch: IdWatch | None, task_watch: TaskWatch | None) -> None:
+    def watch(self, id_watch: IdWatch | None) -> None:
         """Keep what learns of its end where nobody reports that."""
-        self.id_watch, self.task_watch = id_watch, task_watch
+        self.id_watch = id_watch
 
     def add_reporter(self) -> None:
         """Say that its start was reported once more: the same handler was given twice."""
         if self.chunks is not None:
             self.chunks.add_reporter()
 
-    def begin_stream(self) -> None:
-        """Say that the first chunk has come."""
-        if not self.is_whole:
-            self.leave_body()
-
     def leave_body(self) -> None:
-        """Say that what executes from now on is the consumer's code, or nobody's."""
+        """Say that what executes from now on is nobody's code."""
         if self.body is not None:
-            self.body.leave()
-        if self.task_watch is not None:
-            self.task_watch.stop()
-            self.task_watch = None
+            self.body.end()
 
     def enter_journal(self) -> None:
         """Say that its span is written into a journal."""

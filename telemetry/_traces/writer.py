@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
     from .._content.door import Content, ContentDoor, Passed
+    from .._context.current import Body
     from .._diagnostics import Diagnostics
     from .._runs.run import Run
     from .._stream.clock import Waits
@@ -117,7 +118,7 @@ class SpanWriter:
         body = run.body
         if run.kind.has_body:
             body = attach_body(run.run_id, span, run.waiting, body, is_leaf=run.kind.is_leaf)
-        chunks = self._counter(run, span) if run.kind.is_model else None
+        chunks = self._counter(run, span, body) if run.kind.is_model else None
         return Traced(span, start.attributes, body, chunks)
 
     def describe(self, run: Run, content: Content) -> None:
@@ -198,9 +199,11 @@ class SpanWriter:
             attributes |= run.totals.attributes()
         return attributes | _content_attributes(content, semconv.OUTPUT_DROPPED)
 
-    def _counter(self, run: Run, span: Span) -> ChunkCounter:
-        text = self._text_of(span)
-        return ChunkCounter(run.started_at, run.begin_stream, self._waits, text)
+    def _counter(self, run: Run, span: Span, body: Body | None) -> ChunkCounter:
+        # With the first chunk its consumer's code executes, unless that gets the whole at once.
+        # The counter knows the body and not the run, which knows the counter.
+        on_begin = _go_on if body is None or run.is_whole else body.end
+        return ChunkCounter(run.started_at, on_begin, self._waits, self._text_of(span))
 
     def _text_of(self, span: Span) -> StreamText | None:
         is_wanted = self.wants_content and span.is_recording()
@@ -239,6 +242,10 @@ class SpanWriter:
             span.add_event(semconv.EXCEPTION_EVENT, attributes, at)
         if outcome in _FAILURES:
             span.set_status(Status(StatusCode.ERROR, ending.error_type or outcome.value))
+
+
+def _go_on() -> None:
+    """Do nothing: what executes is the same code as before."""
 
 
 def _say_what_is_missing() -> None:

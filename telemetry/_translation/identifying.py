@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from .._semconv import names as semconv
@@ -40,14 +39,20 @@ def identifying_attributes(params: Mapping[Any, Any]) -> Attributes:
     Args:
         params: LangChain's `invocation_params`: identifying parameters and call arguments.
     """
-    given = ((key, value) for key, value in params.items() if value is not None)
-    named = ((name, key, value) for key, value in given if (name := _name(key)) is not None)
     attributes: Attributes = {}
-    dropped = 0
-    for name, _, value in islice(named, _MAX_OWN_ATTRIBUTES):
-        attributes[name], left_out = _read(value)
-        dropped += left_out
-    if surplus := {key: value for _, key, value in named}:
+    surplus: dict[Any, Any] = {}
+    dropped = own = 0
+    for key, value in params.items():
+        name = _name(key) if value is not None else None
+        if name is None:
+            continue
+        if own < _MAX_OWN_ATTRIBUTES:
+            own += 1
+            attributes[name], left_out = _read(value)
+            dropped += left_out
+        else:
+            surplus[key] = value
+    if surplus:
         reader = Reader(_MAX_SURPLUS_CHARACTERS, without_content())
         attributes[semconv.MORE_IDENTIFYING_PARAMS] = to_json(reader.read(surplus))
         dropped += reader.dropped

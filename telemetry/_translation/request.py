@@ -141,21 +141,25 @@ def request_attributes(provider: str, start: Start, edition: semconv.Edition) ->
         "max_tokens": metadata.get("ls_max_tokens"),
         "stop": metadata.get("ls_stop"),
     }
-    asked = {**reported, **drop_none(start.params)}
+    asked = {**reported, **start.params}
+    for name, value in reported.items():
+        if asked[name] is None:
+            asked[name] = value
     top_k = as_int if edition.top_k is int else as_float
-    numbers = {name: _first(asked, keys, as_float) for name, keys in _FLOATS.items()}
-    integers = {name: _first(asked, keys, as_int) for name, keys in _INTEGERS.items()}
-    return drop_none(
-        {
-            **numbers,
-            **integers,
-            semconv.REQUEST_TOP_K: top_k(asked.get("top_k")),
-            semconv.REQUEST_STOP_SEQUENCES: _stop_sequences(asked.get("stop")),
-            semconv.REQUEST_CHOICE_COUNT: _choice_count(asked, provider),
-            semconv.OUTPUT_TYPE: _output_type(start),
-            **(_newest(asked) if edition.is_newest else {}),
-        }
-    )
+    told: dict[str, Any] = {}
+    for numbers, read in ((_FLOATS, as_float), (_INTEGERS, as_int)):
+        for attribute, keys in numbers.items():
+            for key in keys:
+                if asked.get(key) is not None and (number := read(asked[key])) is not None:
+                    told[attribute] = number
+                    break
+    told[semconv.REQUEST_TOP_K] = top_k(asked.get("top_k"))
+    told[semconv.REQUEST_STOP_SEQUENCES] = _stop_sequences(asked.get("stop"))
+    told[semconv.REQUEST_CHOICE_COUNT] = _choice_count(asked, provider)
+    told[semconv.OUTPUT_TYPE] = _output_type(start)
+    if edition.is_newest:
+        told |= _newest(asked)
+    return drop_none(told)
 
 
 def _made_up_providers(class_name: str | None) -> tuple[str, ...]:
@@ -174,15 +178,6 @@ def _host_and_port(address: str) -> Attributes:
         return {}
     host = attribute_text(parts.hostname)
     return drop_none({semconv.SERVER_ADDRESS: host, semconv.SERVER_PORT: port})
-
-
-def _first(asked: Mapping[str, Any], keys: tuple[str, ...], read: Any) -> Any:
-    for key in keys:
-        given = asked.get(key)
-        number = read(given) if given is not None else None
-        if number is not None:
-            return number
-    return None
 
 
 def _stop_sequences(stop: object) -> tuple[str, ...] | None:

@@ -12,13 +12,13 @@ from langchain_core.outputs import LLMResult
 
 from .._content.repeated import once, one_reason
 from .._semconv import names as semconv
-from .._values.attributes import attribute_text, drop_none
+from .._values.attributes import attribute_text
 from .request import model_name
-from .resends import resend_attributes
+from .resends import RETRIES_KEY, resend_attributes
 from .usage import usage_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from langchain_core.outputs import Generation
 
@@ -49,22 +49,23 @@ def response_attributes(result: LLMResult, edition: semconv.Edition, start: Star
         edition: of the conventions.
         start: of the run; the model that was asked has answered, where the answer names none.
     """
-    choices = list(_choices(result))
-    details = [_details(choice) for choice in choices]
+    choices = _choices(result)
+    details = list(map(_details, choices))
     output = _mapping(getattr(result, "llm_output", None))
     asked = model_name(start)
     answering = once(_first_text(_MODEL_KEYS, [*details, output]), asked)
-    is_cached = any(_is_from_cache(choice) for choice in choices)
-    return drop_none(
-        {
-            semconv.RESPONSE_MODEL: answering or (asked if choices else None),
-            semconv.RESPONSE_ID: _response_id(choices, [*details, output]),
-            semconv.RESPONSE_FINISH_REASONS: _finish_reasons(choices) or None,
-            semconv.CACHED: is_cached or None,
-            **({} if is_cached else _used(choices, [*details, output], edition)),
-            **({} if is_cached else _resent(details)),
-        }
-    )
+    is_cached = any(map(_is_from_cache, choices))
+    told: Attributes = {}
+    for name, value in (
+        (semconv.RESPONSE_MODEL, answering or (asked if choices else None)),
+        (semconv.RESPONSE_ID, _response_id(choices, [*details, output])),
+        (semconv.RESPONSE_FINISH_REASONS, tuple(filter(None, map(reason_in, details)))),
+    ):
+        if value:
+            told[name] = value
+    if is_cached:
+        return {**told, semconv.CACHED: True}
+    return {**told, **_used(choices, [*details, output], edition), **_resent(details)}
 
 
 def answer_before_error(result: object) -> LLMResult | None:
@@ -121,18 +122,20 @@ def reason_in(metadata: Mapping[str, Any]) -> str | None:
 
     OpenAI's API of responses tells it only where an answer is not complete.
     """
-    incomplete = _mapping(metadata.get("incomplete_details"))
-    cut_off = incomplete.get("reason") if metadata.get("status") == "incomplete" else None
-    return one_reason(_first_text(_FINISH_KEYS, [metadata, {_FINISH_KEYS[0]: cut_off}]))
+    reason = _first_text(_FINISH_KEYS, [metadata])
+    if reason is None and metadata.get("status") == "incomplete":
+        incomplete = _mapping(metadata.get("incomplete_details"))
+        reason = _first_text(("reason",), [incomplete])
+    return one_reason(reason) if reason is not None else None
 
 
-def _finish_reasons(choices: list[Any]) -> tuple[str, ...]:
-    return tuple(reason for choice in choices if (reason := finish_reason(choice)) is not None)
-
-
-def _choices(result: object) -> Iterator[Any]:
-    for choices in _list(getattr(result, "generations", None)):
-        yield from _list(choices)
+def _choices(result: object) -> list[Any]:
+    given = getattr(result, "generations", None)
+    found: list[Any] = []
+    for choices in given if isinstance(given, list) else ():
+        if isinstance(choices, list):
+            found += choices
+    return found
 
 
 def _says_anything(choice: object) -> bool:
@@ -164,20 +167,26 @@ def _used(
     choices: list[Any], sources: list[Mapping[str, Any]], edition: semconv.Edition
 ) -> Attributes:
     used = usage_attributes(_usages(choices), sources, edition)
-    is_estimated = bool(used) and any(source.get(_ESTIMATED_KEY) is True for source in sources)
-    return used | ({semconv.USAGE_IS_ESTIMATED: True} if is_estimated else {})
+    for source in sources:
+        if used and source.get(_ESTIMATED_KEY) is True:
+            return {**used, semconv.USAGE_IS_ESTIMATED: True}
+    return used
 
 
 def _resent(details: list[Mapping[str, Any]]) -> Attributes:
-    return next(filter(None, map(resend_attributes, details)), {})
+    for each in details:
+        if RETRIES_KEY in each and (resent := resend_attributes(each)):
+            return resent
+    return {}
 
 
 def _usages(choices: list[Any]) -> list[Mapping[str, Any]]:
-    return [usage for choice in choices if (usage := _usage(choice))]
+    return list(filter(None, map(_usage, choices)))
 
 
 def _usage(choice: object) -> Mapping[str, Any]:
-    return _mapping(getattr(_message(choice), "usage_metadata", None))
+    usage = getattr(getattr(choice, "message", None), "usage_metadata", None)
+    return usage if isinstance(usage, dict) else {}
 
 
 def _message(choice: object) -> object:
@@ -186,15 +195,20 @@ def _message(choice: object) -> object:
 
 def _details(choice: object) -> Mapping[str, Any]:
     """Return what a choice reports beside its content; its message's own word counts first."""
-    metadata = _mapping(getattr(_message(choice), "response_metadata", None))
-    return {**_mapping(getattr(choice, "generation_info", None)), **metadata}
+    metadata = getattr(getattr(choice, "message", None), "response_metadata", None)
+    info = getattr(choice, "generation_info", None)
+    return {
+        **(info if isinstance(info, dict) else {}),
+        **(metadata if isinstance(metadata, dict) else {}),
+    }
 
 
 def _response_id(choices: list[Any], sources: list[Mapping[str, Any]]) -> str | None:
-    own = getattr(_message(choices[0]), "id", None) if choices else None
+    own = getattr(getattr(choices[0], "message", None), "id", None) if choices else None
     if isinstance(own, str) and own and not own.startswith(_MADE_UP_IDS):
         return once(attribute_text(own))
-    return once(_first_text(_ID_KEYS, sources))
+    told = _first_text(_ID_KEYS, sources)
+    return once(told) if told is not None else None
 
 
 def _first_text(keys: tuple[str, ...], sources: list[Mapping[str, Any]]) -> str | None:
@@ -210,5 +224,3 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

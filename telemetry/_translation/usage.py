@@ -39,6 +39,7 @@ _OUTPUT_KEYS: Final = (
     *("output_tokens", "completion_tokens", "candidates_token_count", "outputTokens"),
     *("outputTokenCount", "eval_count", "generated_token_count", "candidatesTokenCount"),
 )
+_COUNT_KEYS: Final = (*_INPUT_KEYS, *_OUTPUT_KEYS)
 _TOTAL_KEYS: Final = ("total_tokens", "total_token_count", "totalTokens", "totalTokenCount")
 _READ_KEYS: Final = (
     *("cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_content_token_count"),
@@ -152,9 +153,9 @@ def _sum(values: Iterable[object]) -> object:
 def _of_provider(
     sources: Sequence[Mapping[str, Any]], edition: semconv.Edition
 ) -> dict[str, object]:
-    found = [_mapping(source.get(key)) for source in sources for key in _USAGE_KEYS]
-    # Ollama's counts stand beside all else that is told of an answer.
-    usage = next((usage for usage in [*found, *sources] if _is_usage(usage)), {})
+    usage = _usage_among(sources)
+    if not usage:
+        return {}
     inputs = {**_first_mapping(usage, _INPUT_DETAILS), **usage}
     outputs = {**_first_mapping(usage, _OUTPUT_DETAILS), **usage}
     given = _plus(_first(usage, _INPUT_KEYS), [usage.get(key) for key in _BESIDE_INPUT])
@@ -171,14 +172,34 @@ def _of_provider(
     }
 
 
+def _usage_among(sources: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return what a provider says of tokens in its own words; nothing where it says nothing."""
+    for source in sources:
+        for key in _USAGE_KEYS:
+            found = source.get(key)
+            if found and isinstance(found, dict) and _is_usage(found):
+                return found
+    # Ollama's counts stand beside all else that is told of an answer.
+    for source in sources:
+        if source and _is_usage(source):
+            return source
+    return {}
+
+
 def _is_usage(usage: Mapping[str, Any]) -> bool:
-    return any(as_int(usage.get(key)) is not None for key in (*_INPUT_KEYS, *_OUTPUT_KEYS))
+    for key in _COUNT_KEYS:
+        count = usage.get(key)
+        if count is not None and as_int(count) is not None:
+            return True
+    return False
 
 
 def _with_thought(
     given: object, output: object, thought: object, usage: Mapping[str, Any]
 ) -> object:
     """Return the output tokens with those of reasoning, where the total shows them beside it."""
+    if thought is None:
+        return output
     counts = [as_int(count) for count in (_first(usage, _TOTAL_KEYS), given, output, thought)]
     total, given_count, output_count, thought_count = counts
     if total is None or given_count is None or output_count is None or thought_count is None:
@@ -196,13 +217,20 @@ def _plus(given: object, beside: Iterable[object]) -> object:
 
 
 def _first(usage: Mapping[str, Any], keys: tuple[str, ...]) -> object:
-    counts = (usage.get(key) for key in keys)
-    # A provider's details stand under some of these names, too.
-    return next((n for n in counts if n is not None and not isinstance(n, dict)), None)
+    for key in keys:
+        count = usage.get(key)
+        # A provider's details stand under some of these names, too.
+        if count is not None and not isinstance(count, dict):
+            return count
+    return None
 
 
 def _first_mapping(usage: Mapping[str, Any], keys: tuple[str, ...]) -> Mapping[str, Any]:
-    return next((found for key in keys if (found := _mapping(usage.get(key)))), {})
+    for key in keys:
+        found = usage.get(key)
+        if found and isinstance(found, dict):
+            return found
+    return {}
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
+from math import isfinite
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from langchain_core.messages import BaseMessage
@@ -75,6 +76,8 @@ def attribute_value(value: object) -> AttributeValue:
     if type(value) is str and len(value) <= MAX_CHARACTERS and not value.startswith("data:"):
         return _name(value) if len(value) <= _MAX_NAME_CHARACTERS else _text(value)
     if type(value) is bool or (type(value) is int and -_BOUND <= value < _BOUND):
+        return value
+    if type(value) is float and isfinite(value):
         return value
     reader = Reader(MAX_CHARACTERS, without_content())
     safe = reader.read(value)
