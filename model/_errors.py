@@ -26,7 +26,8 @@ built-in one where there is one. Bad arguments of a constructor are pydantic's
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from langchain_core import exceptions as langchain
 
@@ -34,6 +35,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 _BODY_LIMIT = 500
+# What a terminal would obey, or not print: messages tell what servers have said.
+_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def _printable(text: str) -> str:
+    """Escape control characters and changes of direction, as in a literal of Python."""
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class ModelError(langchain.ModelError):
@@ -60,9 +68,9 @@ class ModelError(langchain.ModelError):
         body: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(_printable(message))
         self.status = status
-        self.request_id = request_id
+        self.request_id = request_id and _printable(request_id)
         self.body = body if body is None else body[:_BODY_LIMIT]
         self.retry_after = retry_after
         self.retries: tuple[str, ...] = ()

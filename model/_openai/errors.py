@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from .._custom.credentials import without_credentials
 from .._errors import (
     AuthenticationError,
     BadRequestError,
@@ -28,6 +29,9 @@ from .wire import MAX_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+BODY_LIMIT: Final = 64 * 1024
+"""How much is looked at of what a server says of a failure, in characters or bytes."""
 
 _MESSAGE_LIMIT: Final = 200
 _REQUEST_ID_LIMIT: Final = 128
@@ -151,11 +155,11 @@ class ServerAnswer:
 
     def refusal(self, body: str) -> ModelError:
         """Name the failure of an answer that is not a success."""
-        return self._error(self.status, _details(body), body)
+        return self._error(self.status, _details(body[:BODY_LIMIT]), body)
 
     def reported(self, data: str) -> ModelError:
         """Name the failure that an event of a stream reports."""
-        details = _details(data)
+        details = _details(data[:BODY_LIMIT])
         named = (details.code, details.type, details.status)
         status = next(filter(None, map(_as_status, named)), None)
         return self._error(status, details, data)
@@ -164,7 +168,7 @@ class ServerAnswer:
     def reports_failure(body: str) -> bool:
         """Whether a body that should be an answer tells a failure instead."""
         try:
-            answer = json.loads(body)
+            answer = json.loads(body[:BODY_LIMIT])
         except (ValueError, RecursionError):
             return False
         answer = answer[0] if isinstance(answer, list) and answer else answer
@@ -221,7 +225,8 @@ class ServerAnswer:
 
     @property
     def _about_the_address(self) -> str:
-        location = self._hide(self.headers.get("location", "").partition("?")[0])[:_MESSAGE_LIMIT]
+        given = self.headers.get("location", "").partition("?")[0]
+        location = without_credentials(self._hide(given[:_MESSAGE_LIMIT]))
         return f"; base_url may have to be that of {location}" if location else ""
 
     @property
@@ -246,7 +251,7 @@ class ServerAnswer:
         return {
             "status": status,
             "request_id": request_id and self._hide(request_id)[:_REQUEST_ID_LIMIT],
-            "body": body if body is None else self._hide(body),
+            "body": body if body is None else self._hide(body[:BODY_LIMIT]),
             "retry_after": self._retry_after,
         }
 
@@ -300,7 +305,7 @@ def _details_of(error: Any) -> _Details:
 
 
 def _count(value: Any, found: re.Match[str] | None) -> int | None:
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return value if 0 <= value <= MAX_COUNT else None
     return int(found[1]) if found else None
 

@@ -25,8 +25,8 @@ from .._errors import (
 from .._generators.owned import owned
 from .._generators.turns import Turn
 from .chunks import DONE, ChunkReader, ExcessError, parse_chunk
-from .errors import ServerAnswer, hide, without_frames
-from .sse import EVENT_STREAM, EventTooLongError, server_sent_events
+from .errors import BODY_LIMIT, ServerAnswer, hide, without_frames
+from .sse import EVENT_STREAM, EventTooLongError, bounded, server_sent_events
 from .wire import Chunk
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ _JSON: Final = "application/json"
 _EVENT_LIMIT: Final = 8 * 1024 * 1024
 # What an event takes up at least, and its chunk with it, however little it says.
 _LEAST_EVENT: Final = 256
-_BODY_LIMIT: Final = 64 * 1024
 _BODY_SECONDS: Final = 5.0
+# Parsing that many bytes of JSON takes a millisecond.
+_LARGE: Final = 64 * 1024
 # How long to wait, after the last event, for the end of the stream, which frees the connection.
 _END_SECONDS: Final = 0.25
 _SAID_LIMIT: Final = 200
@@ -119,7 +120,7 @@ class Exchange:
                     while event := await self._next_data(events, reader):
                         await turn.share()
                         self._take_room(event, answer)
-                        for piece in _pieces(reader, _chunk(event, answer), answer):
+                        for piece in _pieces(reader, await _chunk(event, answer), answer):
                             yield piece
                         if self.has_begun:
                             self._allow("chunk_timeout", self._completion.limits.next_chunk)
@@ -183,19 +184,17 @@ class Exchange:
     async def _whole(self, response: httpx.Response, answer: ServerAnswer) -> Chunk:
         """Read an answer that comes in one piece: that of a server that does not stream."""
         body = bytearray()
-        async with asyncio.timeout_at(self._when):
-            async for part in response.aiter_raw():
+        async with asyncio.timeout_at(self._when), owned(bounded(response, _EVENT_LIMIT)) as parts:
+            async for part in parts:
                 body += part
-                if len(body) > _EVENT_LIMIT:
-                    raise EventTooLongError(f"an answer goes on beyond {_EVENT_LIMIT} bytes")
         text = body.decode(errors="replace")
-        if answer.reports_failure(text):
-            raise answer.reported(text)
         try:
-            chunk = parse_chunk(text)
+            chunk = await _parsed(text)
         except ValueError:
             chunk = Chunk()
-        if not chunk.choices:
+        if not chunk.choices or chunk.error is not None:
+            if answer.reports_failure(text):
+                raise answer.reported(text)
             raise answer.malformed(
                 f"sent {_JSON} that is no answer, instead of a plain event stream", text
             )
@@ -208,14 +207,15 @@ class Exchange:
         """
         if encoding := _encoding(response):
             return f"a body encoded as {encoding}, unasked"
-        body = b""
-        with contextlib.suppress(httpx.HTTPError, TimeoutError):
-            async with self._within(_BODY_SECONDS):
-                async for part in response.aiter_raw():
+        body = bytearray()
+        with contextlib.suppress(httpx.HTTPError, TimeoutError, EventTooLongError):
+            parts = bounded(response, _EVENT_LIMIT)
+            async with self._within(_BODY_SECONDS), owned(parts) as coming:
+                async for part in coming:
                     body += part
-                    if len(body) >= _BODY_LIMIT:
+                    if len(body) >= BODY_LIMIT:
                         break
-        return body[:_BODY_LIMIT].decode(errors="replace")
+        return body[:BODY_LIMIT].decode(errors="replace")
 
     async def _next_data(
         self, events: owned[ServerSentEvent], reader: ChunkReader
@@ -332,11 +332,18 @@ def _pieces(reader: ChunkReader, chunk: Chunk, answer: ServerAnswer) -> Iterator
         raise answer.malformed(str(error), "") from None
 
 
-def _chunk(event: ServerSentEvent, answer: ServerAnswer) -> Chunk:
+async def _parsed(data: str) -> Chunk:
+    """Parse an event or an answer; a large one in a thread, which lets the loop have its turn."""
+    if len(data) < _LARGE:
+        return parse_chunk(data)
+    return await asyncio.to_thread(parse_chunk, data, shares_time=True)
+
+
+async def _chunk(event: ServerSentEvent, answer: ServerAnswer) -> Chunk:
     if event.event == "error":
         raise answer.reported(event.data)
     try:
-        chunk = parse_chunk(event.data)
+        chunk = await _parsed(event.data)
     except ValueError as error:
         raise answer.malformed(f"sent an event that is no chunk ({error})", event.data) from None
     if chunk.error is not None:

@@ -86,7 +86,7 @@ def _in_range(seconds: float) -> float | None:
 def parse_milliseconds(value: str | None) -> float | None:
     """Read a `retry-after-ms` header, as Azure sends it, in seconds."""
     value = (value or "").strip()
-    return float(value) / 1000 if _NUMBER.fullmatch(value) else None
+    return _in_range(float(value) / 1000) if _NUMBER.fullmatch(value) else None
 
 
 def _http_date(text: str) -> datetime | None:

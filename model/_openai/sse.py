@@ -11,6 +11,7 @@ import httpx
 from httpx_sse import EventSource
 
 from .._generators.owned import owned
+from .._generators.turns import Turn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 
 EVENT_STREAM: Final = "text/event-stream"
+# What a part counts for at least: each costs about as much as so many bytes of one.
+_LEAST_PART: Final = 32
 
 
 class EventTooLongError(ValueError):
@@ -38,15 +41,27 @@ async def server_sent_events(
         EventTooLongError: If more come.
         httpx.TransportError: If the connection breaks.
     """
-    bounded = _Bounded(response.stream, limit)
-    response.stream = bounded
+    parts = _Bounded(response.stream, limit)
+    response.stream = parts
     # The library takes the header to the letter; the encoding is this one, whatever it says.
     response.headers["Content-Type"] = EVENT_STREAM
     response.encoding = "utf-8-sig"  # without the byte order mark that a stream may begin with
     async with owned(EventSource(response).aiter_sse()) as events:
         async for event in events:
-            bounded.pending = 0
+            parts.pending = 0
             yield event
+
+
+async def bounded(response: httpx.Response, limit: int) -> AsyncGenerator[bytes]:
+    """Read a body in its parts.
+
+    Raises:
+        EventTooLongError: If more than *limit* bytes come.
+        httpx.TransportError: If the connection breaks.
+    """
+    async with owned(aiter(_Bounded(response.stream, limit))) as parts:
+        async for part in parts:
+            yield part
 
 
 class _Bounded(httpx.AsyncByteStream):
@@ -59,8 +74,11 @@ class _Bounded(httpx.AsyncByteStream):
         self.pending = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        # Parts that have come already are handed out without a turn of the loop.
+        turn = Turn()
         async for part in self._stream:
-            self.pending += len(part)
+            await turn.share()
+            self.pending += max(len(part), _LEAST_PART)
             if self.pending > self._limit:
                 raise EventTooLongError(f"an event goes on beyond {self._limit} bytes")
             yield part

@@ -5,7 +5,8 @@ https://platform.openai.com/docs/api-reference/chat-streaming
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypeAlias
+import re
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -13,9 +14,20 @@ MAX_COUNT: Final = 2**53
 """More tokens than that nobody counts."""
 
 
-def _count_in_range(value: Any) -> Any:
-    is_number = isinstance(value, int | float)
-    return None if is_number and not 0 <= value <= MAX_COUNT else value
+_DIGITS: Final = re.compile(r"\s{0,8}[0-9]{1,16}\s{0,8}")
+
+
+def _count_or_none(value: Any) -> int | None:
+    """Read a number of tokens; an odd one is none, and no reason to lose the answer."""
+    if isinstance(value, str):
+        value = int(value) if _DIGITS.fullmatch(value) else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # Nothing that is not a number is within these bounds.
+    return int(value) if is_number and 0 <= value <= MAX_COUNT and value == int(value) else None
+
+
+def _record_or_none(value: Any) -> Any:
+    return value if isinstance(value, dict | BaseModel) else None
 
 
 # Nobody sends more in one event; each costs many times its bytes.
@@ -23,7 +35,9 @@ _MOST_CHOICES: Final = 256
 _MOST_CALLS: Final = 256
 _MOST_PARTS: Final = 2048
 
-_Count: TypeAlias = Annotated[int | None, BeforeValidator(_count_in_range)]
+_Record = TypeVar("_Record")
+_Odd: TypeAlias = Annotated[_Record | None, BeforeValidator(_record_or_none)]
+_Count: TypeAlias = Annotated[int | None, BeforeValidator(_count_or_none)]
 
 _Parts: TypeAlias = Annotated[list[Any], Field(max_length=_MOST_PARTS)]
 _Id: TypeAlias = Annotated[str, Field(coerce_numbers_to_str=True)]
@@ -99,8 +113,8 @@ class Usage(BaseModel):
     prompt_tokens: _Count = None
     completion_tokens: _Count = None
     total_tokens: _Count = None
-    prompt_tokens_details: PromptDetails | None = None
-    completion_tokens_details: CompletionDetails | None = None
+    prompt_tokens_details: _Odd[PromptDetails] = None
+    completion_tokens_details: _Odd[CompletionDetails] = None
 
     @property
     def has_counts(self) -> bool:
@@ -128,7 +142,7 @@ class Chunk(BaseModel):
     search_results: list[Any] | None = None
     choices: list[Choice] | None = Field(default=None, max_length=_MOST_CHOICES)
     verbose: _Verbose | None = Field(default=None, alias="__verbose")  # llama.cpp, if asked
-    usage: Usage | None = None
+    usage: _Odd[Usage] = None
     error: Any = None
 
 

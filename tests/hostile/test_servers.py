@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import inspect
+import json
 import pickle
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,7 +34,9 @@ from nodespan.model import (
     OpenAICompatibleChatModel,
     RateLimitError,
 )
+from nodespan.model._openai import sse
 from nodespan.model._openai.chunks import Chunk, ChunkReader, ExcessError, parse_chunk
+from nodespan.model._openai.errors import ServerAnswer
 from support.hostile import HostileServer, chunk, refuses, sends
 
 if TYPE_CHECKING:
@@ -127,6 +132,133 @@ def test_numbers_out_of_range_are_none() -> None:
     assert "inf" not in str(caught.value)
     usage = '{"choices":[],"usage":{"prompt_tokens":%s,"completion_tokens":-5}}' % ("9" * 4_000)
     assert parse_chunk(usage).usage == parse_chunk('{"usage": {}}').usage
+
+
+ODD = ["many", "", "9" * 4_000, 1.5, -1, True, 1e30, [], {}, [1], {"a": 1}, None]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: str(odd)[:8])
+def test_odd_usage_is_none(odd: Any) -> None:
+    """And no reason to lose the answer that it comes with, wherever in the report it stands."""
+    good = {"prompt_tokens": 3, "completion_tokens": "2"}
+    details = {"prompt_tokens_details": {"cached_tokens": odd}, "completion_tokens_details": odd}
+    for report in (odd, {**good, **details}, {"total_tokens": odd, **good}):
+        taken = parse_chunk(json.dumps({"usage": report})).usage
+        assert taken is None or taken.prompt_tokens in (None, 3)
+    usage = parse_chunk(json.dumps({"usage": {**good, "prompt_tokens": odd, **details}})).usage
+    assert usage is not None
+    assert (usage.prompt_tokens, usage.completion_tokens) == (None, 2)
+    assert usage.prompt_tokens_details is not None
+    assert usage.prompt_tokens_details.cached_tokens is None
+
+
+@pytest.mark.parametrize("name", ["retry-after", "retry-after-ms"])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *("9" * 12, "9" * 5_000, "-1", "1e9", "nan", "inf", "0x10", "1,2", ".", "5; a"),
+        "Mon " * 9_000,
+    ],
+    ids=lambda odd: odd[:8],
+)
+def test_an_odd_wait_is_none(name: str, odd: str) -> None:
+    """A year is the longest that anybody is asked to wait."""
+    answer = ServerAnswer("http://x", "tiny", 429, {name: odd}, [])
+    assert answer.refusal("{}").retry_after is None
+
+
+def test_a_number_without_an_end_is_none() -> None:
+    """It costs its own place, and no more."""
+    read = parse_chunk('{"id": "a", "usage": {"prompt_tokens": ' + "9" * 6_000 + "}}")
+    assert read.id == "a"
+    assert read.usage == parse_chunk('{"usage": {}}').usage
+
+
+@pytest.mark.parametrize("deep", ["[" * 300 + "]" * 300, '{"a":' * 300 + "1" + "}" * 300])
+@pytest.mark.parametrize("content", ["a", "\\ud83d"])
+@pytest.mark.parametrize("shares_time", [True, False])
+def test_no_parser_takes_what_is_deep(deep: str, content: str, *, shares_time: bool) -> None:
+    """Whoever handles it afterwards may go down by recursion."""
+    with pytest.raises(ValueError, match=r"nested too deeply|recursion limit"):
+        parse_chunk(
+            f'{{"choices": [{{"delta": {{"content": "{content}", "x": {deep}}}}}]}}',
+            shares_time=shares_time,
+        )
+
+
+def test_a_large_event_is_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it holds: a thread reads it, in which Python lets others run between records."""
+    from nodespan.model._openai import exchange  # noqa: PLC0415
+
+    read_in: list[tuple[str, bool]] = []
+
+    def parse(data: str, *, shares_time: bool = False) -> Chunk:
+        read_in.append((threading.current_thread().name, shares_time))
+        return parse_chunk(data, shares_time=shares_time)
+
+    monkeypatch.setattr(exchange, "parse_chunk", parse)
+    large = chunk("a", records=[{}] * 40_000)
+    with HostileServer([sends(large, chunk("b", finish="stop"))]) as server:
+        assert model(server.url).invoke("Hi").content == "ab"
+    (beside, shares), (within, does_not) = read_in
+    assert (shares, does_not) == (True, False)
+    assert beside != within
+
+
+@pytest.mark.parametrize("content_type", ["text/event-stream", "application/json"])
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_body_in_many_parts_shares_the_loop(content_type: str, status: int) -> None:
+    """Parts of a byte each are read a turn at a time, and so many are no body."""
+
+    async def reply(wire: Wire) -> None:
+        await wire.head(status, content_type)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await wire.send(b"1\r\nx\r\n" * 1_000)
+
+    most = 2_000
+
+    class Few(sse._Bounded):
+        def __init__(self, stream: Any, limit: int) -> None:
+            super().__init__(stream, min(limit, most * sse._LEAST_PART))
+
+    with pytest.MonkeyPatch.context() as patch, HostileServer([reply]) as server:
+        patch.setattr(sse, "_Bounded", Few)
+        with pytest.raises(ModelError) as caught:
+            model(server.url).invoke("Hi")
+    assert len(caught.value.body or "") <= most
+
+
+def test_unknown_fields_are_counted() -> None:
+    """Of one message; a handful is what servers send."""
+    many = {f"field_{i}": 1 for i in range(2_000)}
+    with pytest.raises(ExcessError, match="more than 1024 fields"):
+        list(ChunkReader().read(Chunk.model_validate(chunk("a", **many))))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        refuses(500, {"error": {"message": "a\x1b]52;c;x\x07\r\n\x9b\u2028\u202e\u2066\ud800b"}}),
+        refuses(500, "", X_Request_Id="\x1b[31m\x9b"),
+        refuses(200, "", Content_Encoding="\x1b[31m\x9b"),
+        sends({"error": {"message": "\x1b[31m", "code": "\x9b"}}),
+        sends("\x1b[31m"),
+    ],
+)
+def test_an_error_shows_no_control_character(reply: Any) -> None:
+    """What a server says in it is a line, and escaped; but for the body, which is as it was."""
+    with HostileServer([reply]) as server, pytest.raises(ModelError) as caught:
+        model(server.url).invoke("Hi")
+    assert f"{caught.value}{caught.value.request_id}".isprintable()
+
+
+def test_an_address_to_go_to_shows_no_password() -> None:
+    """Where a server leads elsewhere."""
+    reply = refuses(302, "", Location="http://someone:planted@elsewhere/v1?key=planted")
+    with HostileServer([reply]) as server, pytest.raises(ModelError, match="elsewhere") as caught:
+        model(server.url).invoke("Hi")
+    assert "planted" not in str(caught.value)
 
 
 def _frames(error: BaseException | None, seen: set[int]) -> Iterator[str]:

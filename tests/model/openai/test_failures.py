@@ -232,7 +232,6 @@ def test_an_event_named_error_is_one(server: HostileServer) -> None:
         '{"choices": 1}',
         '{"choices": [{"delta": {"content": 1}}]}',
         '{"choices": [{"delta": {"tool_calls": [{"index": "x"}]}}]}',
-        '{"usage": {"prompt_tokens": "many"}}',
     ],
 )
 def test_an_event_that_is_no_chunk_is_told(server: HostileServer, data: str) -> None:
