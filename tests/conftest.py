@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 sys.dont_write_bytecode = False
 
 # The same examples in every run, however slow the machine: a red run can be had again.
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+_EXAMPLES = int(os.environ.get("NODESPAN_EXAMPLES", "25"))
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=_EXAMPLES)
 settings.load_profile("repeatable")
 
 _VERSIONS = ("langchain-core", "langgraph", "opentelemetry-sdk")
