@@ -24,7 +24,7 @@ from .._tools.definitions import (
 from .cache_key import digest, keyed_digest
 from .call import Call
 from .parameters import check_names, check_once, override
-from .secrets import hidden_arguments, public_values, without_secrets
+from .secrets import hidden_arguments, public_values, require_found, without_secrets
 from .spec import spec_of
 from .tool_calling import ToolCalling
 
@@ -221,7 +221,8 @@ class CustomChatModel(ToolCalling):
         params["ls_provider"] = self.provider or spelled(type(self).__name__, "_")
         if self.in_process:
             params["nodespan_in_process"] = True  # type: ignore[typeddict-unknown-key]  # ours
-        return params
+        public: LangSmithParams = without_secrets(params)
+        return public
 
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: Any
@@ -317,6 +318,7 @@ class CustomChatModel(ToolCalling):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
         kwargs = hidden_arguments(cls, kwargs)
+        require_found(cls, kwargs)
         if not spec_of(cls).is_complete:
             raise TypeError(f"{cls.__name__} must define respond or arespond, a generator")
         if "model" in kwargs and "model" not in cls.model_fields:
@@ -341,8 +343,9 @@ class CustomChatModel(ToolCalling):
         Raises:
             BadRequestError: If a value is not valid for its parameter; it names both.
         """
+        update = hidden_arguments(type(self), dict(update or {}))  # no frame shows it as it was
         copy = super().model_copy(deep=deep)
-        return override(copy, hidden_arguments(type(self), dict(update))) if update else copy
+        return override(copy, update) if update else copy
 
     @model_validator(mode="after")
     def _name_itself(self) -> Self:

@@ -19,7 +19,12 @@ from langchain_core.runnables.configurable import (
 )
 from langchain_core.runnables.retry import RunnableRetry
 
-from .discreet_calls import hide, hides_arguments_of_calls, models_in
+from .discreet_calls import (
+    configurable_secrets,
+    hide_all,
+    hides_arguments_of_calls,
+    models_in,
+)
 from .secrets import Lost, SecretKeeping, secret_fields, without_secrets
 
 if TYPE_CHECKING:
@@ -51,7 +56,7 @@ def _discreetly(name: str) -> Callable[..., Any]:
 
     @wraps(getattr(RunnableSerializable, name))
     def make(self: Discreet, /, *args: Any, **kwargs: Any) -> Any:
-        hide(self, kwargs)
+        args = hide_all(self, args, kwargs)
         return discreet(getattr(super(Discreet, self), name)(*args, **kwargs))
 
     return make
@@ -72,6 +77,42 @@ class _AsLangChains(Discreet):
             kind for kind in cls.__mro__ if kind in _DISCREET
         )
         return theirs.lc_id()
+
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """Serialize it without the secrets of its config."""
+        serialized = super().to_json()
+        if serialized["type"] == "constructor" and "config" in serialized["kwargs"]:
+            serialized["kwargs"]["config"] = self._public_config
+        return serialized
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Leave the secrets of its config out."""
+        for name, value in super().__repr_args__():
+            yield name, self._public_config if name == "config" and value else value
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Pickle it without the secrets of its config; whoever calls it is asked for them."""
+        state = super().__getstate__()
+        if not state["__dict__"].get("config"):
+            return state
+        config = self._public_config
+        if "configurable" in config:
+            public = config["configurable"]
+            given = state["__dict__"]["config"]["configurable"]
+            config["configurable"] = {
+                key: public[key] if public.get(key) is value else Lost(key)
+                for key, value in given.items()
+            }
+        return {**state, "__dict__": {**state["__dict__"], "config": config}}
+
+    @property
+    def _public_config(self) -> dict[str, Any]:
+        config: dict[str, Any] = dict(getattr(self, "config", None) or {})
+        given = config.get("configurable")
+        if isinstance(given, dict):
+            secret = configurable_secrets(self)
+            config["configurable"] = {k: v for k, v in given.items() if k not in secret}
+        return dict(without_secrets(config))
 
 
 class ModelBinding(_AsLangChains, RunnableBinding[LanguageModelInput, AIMessage]):

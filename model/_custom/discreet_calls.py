@@ -7,8 +7,9 @@ from functools import partial, update_wrapper, wraps
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.runnables import RunnableSerializable
+from langchain_core.runnables.configurable import RunnableConfigurableFields
 
-from .secrets import SecretKeeping, hidden_arguments
+from .secrets import SecretKeeping, hidden_in_call, with_hidden_texts
 from .spec import spec_of
 
 if TYPE_CHECKING:
@@ -38,9 +39,53 @@ def hide(runnable: Any, given: dict[str, Any]) -> None:
     """Wrap the secrets among a call's arguments, where they stand; but not the generator's own."""
     for model in models_in(runnable) if given else ():
         spec = spec_of(model)
-        secret = given.keys() & spec.secrets - spec.arguments
-        if secret:
-            given.update(hidden_arguments(model, {name: given[name] for name in secret}))
+        own = given.keys() & (spec.secrets | spec.parameters) - spec.arguments
+        given.update(hidden_in_call(model, {name: given[name] for name in own}))
+        if "stop" in given:
+            given["stop"] = with_hidden_texts(given["stop"])
+
+
+def configurable_secrets(runnable: Any) -> dict[str, tuple[type[SecretKeeping], str]]:
+    """Find which keys of a config's `configurable` are secrets of our models: of which, and what.
+
+    LangChain's `configurable_fields` gives a model's field such a key.
+    """
+    found = {}
+    pending = [runnable]
+    while pending:
+        within = pending.pop()
+        if isinstance(within, RunnableConfigurableFields):
+            for model in models_in(within.default):
+                for name in within.fields.keys() & spec_of(model).secrets:
+                    found[within.fields[name].id] = model, name
+        if isinstance(within, RunnableSerializable) and not isinstance(within, SecretKeeping):
+            pending += vars(within).values()
+        elif isinstance(within, (list, dict)):
+            pending += within.values() if isinstance(within, dict) else within
+    return found
+
+
+def hidden_config(runnable: Any, config: Any) -> Any:
+    """Wrap the secrets of our models that a config gives them."""
+    given = config.get("configurable") if isinstance(config, dict) else None
+    secrets = configurable_secrets(runnable) if isinstance(given, dict) and given else {}
+    wrapped = {
+        key: hidden_in_call(model, {name: given[key]})[name]
+        for key, (model, name) in secrets.items()
+        if key in given
+    }
+    return {**config, "configurable": {**given, **wrapped}} if wrapped else config
+
+
+def hide_all(runnable: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """Wrap the secrets among a call's arguments and in its config, and give its arguments."""
+    if isinstance(runnable, SecretKeeping):  # it has no config that reaches its fields
+        hide(runnable, kwargs)
+        return args
+    if "config" in kwargs:
+        kwargs["config"] = hidden_config(runnable, kwargs["config"])
+    hide(runnable, kwargs)
+    return tuple(hidden_config(runnable, each) for each in args)
 
 
 class _AsyncCall(partial[Any]):
@@ -48,7 +93,7 @@ class _AsyncCall(partial[Any]):
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Hide the secrets among the arguments, and make the generator."""
-        hide(self.args[0], kwargs)
+        args = hide_all(self.args[0], args, kwargs)
         return super().__call__(*args, **kwargs)
 
 
@@ -81,15 +126,15 @@ def _hiding(kind: type, name: str, theirs: Callable[..., Any]) -> Callable[..., 
     """Return a method of a *kind* that does as *theirs*, of which it is also seen to be a kind."""
 
     def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        hide(self, kwargs)
+        args = hide_all(self, args, kwargs)
         return getattr(super(kind, self), name)(*args, **kwargs)
 
     def stream(self: Any, /, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        hide(self, kwargs)
+        args = hide_all(self, args, kwargs)
         yield from getattr(super(kind, self), name)(*args, **kwargs)
 
     async def acall(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        hide(self, kwargs)
+        args = hide_all(self, args, kwargs)
         return await getattr(super(kind, self), name)(*args, **kwargs)
 
     if inspect.iscoroutinefunction(theirs):

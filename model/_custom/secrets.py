@@ -89,13 +89,68 @@ def without_secrets(value: Any, name: Any = "", depth: int = _DEEPEST) -> Any:
     return _rebuilt(value, kept)
 
 
-def hidden_arguments(model_class: type[BaseChatModel], given: dict[str, Any]) -> dict[str, Any]:
-    """Wrap the secrets among arguments, so that no traceback shows them."""
+class HiddenText(str):
+    """A text with a credential in it that is one like any other, but for how it is shown."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(_HIDDEN)
+
+    def __getitem__(self, index: Any) -> str:
+        """Return a part, as those show it who shorten what they show."""
+        return HiddenText(super().__getitem__(index))
+
+
+def hidden_arguments(
+    model_class: type[BaseChatModel], given: dict[str, Any], depth: int = 0
+) -> dict[str, Any]:
+    """Wrap the secrets among arguments, so that no traceback shows them.
+
+    Args:
+        model_class: The class whose arguments they are.
+        given: The arguments.
+        depth: How deep to look into containers, which are copied where there is something.
+    """
     fields = model_class.model_fields
     return {
-        name: _wrapped(value, repr(fields[name].annotation) if name in fields else "")
+        name: with_hidden_texts(
+            _wrapped(value, repr(fields[name].annotation) if name in fields else ""), name, depth
+        )
         for name, value in given.items()
     }
+
+
+def hidden_in_call(model_class: type[BaseChatModel], given: dict[str, Any]) -> dict[str, Any]:
+    """Wrap the secrets among a call's arguments, at any depth."""
+    return hidden_arguments(model_class, given, _DEEPEST)
+
+
+def with_hidden_texts(value: Any, name: Any = "", depth: int = _DEEPEST) -> Any:
+    """Hide the texts with a credential in them that a value holds."""
+    if type(value) is str:
+        is_hidden = _is_secret(name, value) or without_credentials(value) is not value
+        return HiddenText(value) if is_hidden else value
+    if type(value) not in (dict, *_COLLECTIONS) or depth == 0 or not _holds_secret(value, name):
+        return value
+    entries = (
+        (key, with_hidden_texts(inner, named, depth - 1)) for key, named, inner in _entries(value)
+    )
+    return dict(entries) if type(value) is dict else type(value)(inner for _, inner in entries)
+
+
+def require_found(model_class: type[BaseChatModel], given: Mapping[str, Any]) -> None:
+    """Ask for what was lost when what holds a model's parameters was pickled, as a config does.
+
+    Raises:
+        AuthenticationError: If a secret is missing; it names it.
+    """
+    missing = sorted(name for name, value in given.items() if isinstance(value, Lost))
+    if missing:
+        raise AuthenticationError(
+            f"{model_class.__name__}: what gives it {', '.join(missing)} was pickled, and pickles "
+            "hold no secrets: give a config with it again"
+        )
 
 
 def _wrapped(value: Any, annotation: str) -> Any:
@@ -216,6 +271,8 @@ class SecretKeeping(BaseChatModel):
             serialized["kwargs"] = {
                 name: without_secrets(kwargs[name]) for name in kwargs if name not in found
             }
+            if isinstance(named := serialized.get("name"), str):
+                serialized["name"] = without_credentials(named)
         return serialized
 
     def __getstate__(self) -> dict[Any, Any]:

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator,
 
 from .._custom.base import CustomChatModel
 from .._custom.secrets import EnvironmentSecret
-from .._errors import MissingExtraError
+from .._errors import BadRequestError, MissingExtraError
 from .._generators.owned import owned
 from .._tools.constrained import ConstrainedTurn
 from .._tools.strict import marked_strict
@@ -216,7 +216,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
         wanted = self._marked(wanted)
         body = {**self._body(streams=streams), "messages": said}
         return Completion(
-            server=self.base_url,
+            server=self._server,
             model_name=self.model_name,
             body=as_json({**body, **wanted, **(self.extra_body or {})}),
             headers=self._secret_headers,
@@ -229,6 +229,15 @@ class OpenAICompatibleChatModel(CustomChatModel):
             streams=streams,
             max_bytes=self.max_answer_bytes,
         )
+
+    @property
+    def _server(self) -> str:
+        """The address, which somebody may have assigned since it was looked at."""
+        try:
+            return checked_address(self.base_url)
+        except ValueError as error:
+            reason = str(error)
+        raise BadRequestError(f"base_url cannot be called: {reason}")
 
     def _streams(self, wanted: dict[str, Any]) -> bool:
         """Whether to ask for a stream: not where streaming is switched off."""

@@ -27,12 +27,14 @@ _PRICES: Final = ("input", "output", "cached", "cache_write", "cache_write_1h")
 _KEYS: Final = (*_PRICES, _CURRENCY)
 _MAX_BYTES: Final = 1_000_000
 _MAX_DEPTH: Final = 8
+_MAX_PATH: Final = 400
 # Texts and comments of TOML, whose brackets and dots are none; each is matched at once or not.
 _NO_STRUCTURE: Final = re.compile(
     r'''""".*?(?:"""|\Z)|\'\'\'.*?(?:\'\'\'|\Z)|"(?:[^"\\\n]|\\.)*+"?|\'[^\'\n]*+\'?|\#[^\n]*''',
     re.DOTALL,
 )
-_STRUCTURE: Final = re.compile(r"[\[\]{}]|[\w-]*+(?:[ \t]*+\.[ \t]*+[\w-]*+)++")
+# What stands between these is a key, or a value without a structure.
+_STRUCTURE: Final = re.compile(r"([\[\]{}])|[=,\n]")
 _SHORT: Final = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 _EXAMPLE: Final = '{"input": 2.5, "output": 10, "cached": 1.25}'
@@ -173,10 +175,12 @@ def _entries(source: Mapping[str, Any] | str | PathLike[str]) -> tuple[str, Mapp
         return f"{source}", tomllib.loads(text)
     except OSError as error:
         raise ConfigurationError(
-            f"prices file {str(source)!r} cannot be read: {error.strerror}"
+            f"prices file {_short_path(source)} cannot be read: {error.strerror}"
         ) from error
     except ValueError as error:
-        raise ConfigurationError(f"prices file {str(source)!r} is no TOML: {error}") from error
+        raise ConfigurationError(
+            f"prices file {_short_path(source)} is no TOML: {error}"
+        ) from error
 
 
 def _check_shape(text: str) -> None:
@@ -187,17 +191,26 @@ def _check_shape(text: str) -> None:
     """
     if len(text) > _MAX_BYTES:
         raise ValueError(f"it is longer than {_MAX_BYTES:,} bytes, as no table of prices is")
-    bare = _NO_STRUCTURE.sub("_", text)
     depth = 0
-    for mark in _STRUCTURE.findall(bare):
-        depth = depth + 1 if mark in "[{" else max(depth - 1, 0) if mark in "]}" else depth
-        if depth > _MAX_DEPTH or mark.count(".") > _MAX_DEPTH:
+    for part in _STRUCTURE.split(_NO_STRUCTURE.sub("_", text)):
+        opens, closes = part in ("[", "{"), part in ("]", "}")
+        depth = max(depth + opens - closes, 0)
+        if depth > _MAX_DEPTH or (part or "").count(".") > _MAX_DEPTH:
             raise ValueError(f"it is nested deeper than {_MAX_DEPTH}, as no table of prices is")
 
 
 def _short(value: object) -> str:
     """Show a value in a message, however long or deep it is."""
-    return _SHORT.repr(value)
+    try:
+        return _SHORT.repr(value)
+    except Exception:  # noqa: BLE001 - such as an integer of thousands of digits
+        return f"an object of type {type(value).__name__}"
+
+
+def _short_path(path: str | PathLike[str]) -> str:
+    """Show a path, or what may be a whole table that was given for one."""
+    shown = repr(str(path))
+    return shown if len(shown) <= _MAX_PATH else f"{shown[:_MAX_PATH]}..."
 
 
 def _price(place: str, model: str, entry: Any, currency: str) -> Price:

@@ -19,6 +19,7 @@ from nodespan.model import EchoChatModel
 from nodespan.model._openai.chunks import ChunkReader, parse_chunk
 from nodespan.model._tools.reader import ConstrainedReader
 from nodespan.telemetry import ConfigurationError, configure_logging
+from nodespan.telemetry._settings import prices
 from nodespan.telemetry._settings.prices import PriceTable
 from nodespan.telemetry._values.credentials import without_credentials
 from nodespan.telemetry._values.plain import Reader, to_json
@@ -61,6 +62,38 @@ def test_a_price_table_that_is_none(tmp_path: Path, document: str) -> None:
     path.write_text(document)
     with pytest.raises(ConfigurationError, match="no table of prices"):
         PriceTable.of(path)
+
+
+@pytest.mark.parametrize(
+    "mark", ['"', "'", "a", "a-", " ", "1", "1_", "\t", "'\"", "#", "\r", "\\"]
+)
+def test_a_price_table_of_one_mark_is_looked_through_once(mark: str) -> None:
+    """However long it is; a look that began anew at each mark would not end today."""
+    text = mark * (900_000 // len(mark))
+    prices._check_shape(text)
+    prices._check_shape(f"x = {text}")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"m": {"input": 10**5_000, "output": 1}},
+        {"m": {"input": -(10**5_000), "output": 1}},
+        {"m": {"input": float("nan"), "output": 1}},
+        {"m": {"input": float("inf"), "output": 1}},
+        {"m": {"input": [10**5_000], "output": 1}},
+        {10**5_000: {"input": 1}},
+        "x" * 100_000,
+        "/nowhere/\x1b[31m\n",
+    ],
+    ids=["huge", "negative", "nan", "infinite", "list", "name", "text", "path"],
+)
+def test_a_price_that_is_none(table: Any) -> None:
+    """It is refused by our error, which is short and one line."""
+    with pytest.raises(ConfigurationError) as caught:
+        PriceTable.of(table)
+    assert len(str(caught.value)) < 1_000
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("raised", [SystemExit, MemoryError])

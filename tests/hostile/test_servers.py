@@ -34,6 +34,7 @@ from nodespan.model import (
     OpenAICompatibleChatModel,
     RateLimitError,
 )
+from nodespan.model._custom.secrets import HiddenText
 from nodespan.model._openai import sse
 from nodespan.model._openai.chunks import Chunk, ChunkReader, ExcessError, parse_chunk
 from nodespan.model._openai.errors import ServerAnswer
@@ -354,8 +355,94 @@ def test_no_frame_shows_a_key_in_a_wrong_place(given: dict[str, Any]) -> None:
         )
     with pytest.raises(BadRequestError) as copied:
         model("http://localhost/v1").model_copy(update=given)
-    assert "planted" not in "".join(_frames(refused.value, set()))
-    assert "planted" not in str(copied.value)
+    with pytest.raises(BadRequestError) as called:
+        model("http://localhost/v1").invoke("Hi", **given)
+    for error in (refused, copied, called):
+        assert "planted" not in "".join(_frames(error.value, set()))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"extra_body": {"api_key": "planted", "more": [("Authorization", "planted")]}},
+        {"extra_body": {"note": f"password: {'planted' * 20}"}},
+        {"stop": ["password: planted"]},
+    ],
+    ids=["extra body", "long text", "stop"],
+)
+@pytest.mark.parametrize("way", ["call", "bind"])
+def test_no_frame_shows_a_credential_in_a_plain_argument(given: dict[str, Any], way: str) -> None:
+    """Neither whole nor shortened; it is sent as it was given."""
+    with HostileServer([refuses(401, "no")]) as server:
+        asked = model(server.url)
+        with pytest.raises(AuthenticationError) as caught:
+            asked.bind(**given).invoke("Hi") if way == "bind" else asked.invoke("Hi", **given)
+        sent = server.requests[0].body
+    assert "planted" not in "".join(_frames(caught.value, set()))
+    assert "planted" in str(sent)
+
+
+def test_a_hidden_text_is_shown_in_no_part() -> None:
+    """Tools that shorten what they show ask for a part of it."""
+    text = HiddenText("password: planted")
+    assert "planted" not in f"{text!r}{text[:17]!r}{[text]}"
+    assert (f"{text}", json.dumps([text])) == ("password: planted", '["password: planted"]')
+
+
+def test_an_assigned_address_is_looked_at_by_the_call() -> None:
+    """No error tells it where it holds a credential."""
+    asked = model("http://localhost/v1")
+    asked.base_url = "http://someone:planted@localhost/v1"
+    with pytest.raises(BadRequestError, match="base_url") as caught:
+        asked.invoke("Hi")
+    assert "planted" not in "".join(_frames(caught.value, set()))
+
+
+def _configurable() -> Any:
+    return model(ELSEWHERE, api_key=None).configurable_fields(
+        api_key=ConfigurableField(id="which"), headers=ConfigurableField(id="more")
+    )
+
+
+CONFIG: Any = {"configurable": {"which": "planted7x9", "more": {"X-Key": "planted7x9"}}}
+
+
+def test_a_config_that_gives_a_key_keeps_it() -> None:
+    """Whatever LangChain calls it there: in prints, pickles, serialized forms and frames."""
+    made = _configurable().with_config(CONFIG)
+    pickled = pickle.dumps(made)
+    assert "planted" not in f"{made!r}{dumps(made)}{pickled!r}{made.__getstate__()}"
+    with pytest.raises(AuthenticationError, match="api_key, headers was pickled"):
+        pickle.loads(pickled).invoke("Hi")  # noqa: S301 - it is ours
+
+
+@pytest.mark.parametrize("way", ["with_config", "call", "sequence", "stream", "batch", "ainvoke"])
+def test_no_frame_shows_a_key_in_a_config(way: str) -> None:
+    """Where a config gives it to the model."""
+    ways: dict[str, Callable[[Any], Any]] = {
+        "with_config": lambda made: made.with_config(CONFIG).invoke("Hi"),
+        "call": lambda made: made.invoke("Hi", CONFIG),
+        "sequence": lambda made: (made | StrOutputParser()).invoke("Hi", config=CONFIG),
+        "stream": lambda made: list(made.stream("Hi", CONFIG)),
+        "batch": lambda made: made.batch(["Hi", "Ho"], CONFIG),
+        "ainvoke": lambda made: asyncio.run(made.ainvoke("Hi", CONFIG)),
+    }
+    with HostileServer([refuses(401, "no")]) as server:
+        made: Any = model(server.url, api_key=None).configurable_fields(
+            api_key=ConfigurableField(id="which"), headers=ConfigurableField(id="more")
+        )
+        with pytest.raises(AuthenticationError) as caught:
+            ways[way](made)
+        assert server.requests[0].headers["authorization"] == "Bearer planted7x9"
+    assert "planted" not in "".join(_frames(caught.value, set()))
+
+
+def test_a_bound_config_keeps_credentials() -> None:
+    """Also those that no model asks for, in its metadata."""
+    made = model(ELSEWHERE).with_config(metadata={"password": "planted", "team": "blue"})
+    assert "planted" not in f"{made!r}{dumps(made)}{pickle.dumps(made)!r}"
+    assert "blue" in repr(made)
+    assert "planted" not in str(model(ELSEWHERE)._get_ls_params(stop=["password: planted"]))
 
 
 def test_a_method_that_streams_is_seen_to_be_a_generator() -> None:
