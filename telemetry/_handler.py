@@ -290,7 +290,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     @guarded
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **_: Any) -> None:
         """End the run of a graph, a node or another runnable."""
-        run = self._runs.get(run_id)
+        run = self._runs.by_id.get(run_id.int)
         read = payload.state_output
         if run is not None and run.kind.is_graph:
             read = payload.root_output if run.parent is None else payload.graph_output

@@ -45,7 +45,7 @@ ROOMS: Final[Mapping[str, str]] = {
         " _stream _translation _upstream _values"
     ),
     "telemetry/_traces": (
-        "_content _context _diagnostics _process _runs _semconv _settings _stream"
+        "_content _context _diagnostics _interrupts _process _runs _semconv _settings _stream"
         " _translation _upstream _values _version"
     ),
     "telemetry/_console": "_process _traces _values",

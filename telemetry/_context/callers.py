@@ -30,7 +30,8 @@ class Caller(NamedTuple):
     @classmethod
     def here(cls) -> Self:
         """Return who is calling."""
-        task = current_task()
+        loop = running_loop()
+        task = asyncio.current_task(loop) if loop is not None else None
         return cls(get_ident(), ref(task) if task is not None else None)
 
     @property

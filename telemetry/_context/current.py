@@ -35,37 +35,37 @@ class Body:
             what its body calls.
 
     Attributes:
+        inside: what is current in it; None before its span has started, and once it is left.
+        run_id: the integer of the run's id; None until its span has started.
         starter: as above.
+        waiting: as above.
         task_watch: of the task that executes it, where nobody else would report that this was
             cancelled.
     """
 
-    __slots__ = ("_context", "_waiting", "starter", "task_watch")
+    __slots__ = ("inside", "run_id", "starter", "task_watch", "waiting")
 
     def __init__(
         self, waiting: ref[asyncio.Task[Any]] | None = None, starter: int | None = None
     ) -> None:
-        self._context: Context | None = None
-        self._waiting = waiting
+        self.inside: Context | None = None
+        self.waiting = waiting
+        self.run_id: int | None = None
         self.starter = starter
         self.task_watch: TaskWatch | None = None
 
     @property
     def is_waited_for(self) -> bool:
         """Whether the task that has started the run only waits for the body."""
-        return self._waiting is not None
-
-    def enter(self, context: Context) -> None:
-        """Say what is current from now on: *context*, with the run's span in it."""
-        self._context = context
+        return self.waiting is not None
 
     def leave(self) -> None:
         """Say that the body is left for good, and let go of the span."""
-        self._context = None
+        self.inside = None
 
     def end(self) -> None:
         """Say the same, where the task may be watched no longer: in the code of its run."""
-        self._context = None
+        self.inside = None
         if self.task_watch is not None:
             self.task_watch.stop()
             self.task_watch = None
@@ -73,10 +73,10 @@ class Body:
     @property
     def context(self) -> Context | None:
         """What is current here; None where this is not, or no longer, in the body."""
-        context = self._context  # read once: another thread may leave the body
-        if context is None or self._waiting is None:
+        context = self.inside  # read once: another thread may leave the body
+        if context is None or self.waiting is None:
             return context
-        return context if self._waiting() is not current_task() else None
+        return context if self.waiting() is not current_task() else None
 
 
 class RunContext(Context):
@@ -162,13 +162,14 @@ def reserve_body() -> Body:
     return body
 
 
-def attach_body(
+def attach_body(  # noqa: PLR0913 - the last two are what the caller has looked at already
     run_id: int,
     span: Span,
     waiting: ref[asyncio.Task[Any]] | None = None,
     reserved: Body | None = None,
     *,
-    is_leaf: bool = False,
+    beneath: Context | None = None,
+    starter: int | None = None,
 ) -> Body:
     """Make *span* current for the body that the caller is about to run.
 
@@ -177,13 +178,17 @@ def attach_body(
         span: of the run; all else that is current stays visible.
         waiting: see `Body`.
         reserved: the place that was kept for it, if one was.
-        is_leaf: whether LangChain does not pass the run on to what its body calls.
+        beneath: what `current` returns here, where that is known.
+        starter: see `Body`.
     """
-    beneath = current()
-    starter = starting_frame() if is_leaf else None
-    inside = set_span_in_context(span, Context({**beneath.copy(), _RUN_KEY: run_id}))
+    if beneath is None:
+        beneath = current()
+    plain = beneath
+    if isinstance(plain, RunContext):
+        plain = plain.body.inside or plain.resolved()
+    inside = set_span_in_context(span, Context({**plain, _RUN_KEY: run_id}))
     body = reserved if reserved is not None else Body(waiting, starter)
-    body.enter(inside)
+    body.run_id, body.inside = run_id, inside
     if reserved is None:
         attach(RunContext(body, beneath))
     return body
@@ -192,7 +197,13 @@ def attach_body(
 def current() -> Context:
     """Return what is current, without the layers of runs that are over."""
     context = get_current()
-    return context.healed() if isinstance(context, RunContext) else context
+    while isinstance(context, RunContext):
+        body = context.body
+        # What `context` says, in place where nobody waits: each start of a run asks.
+        if body.inside is not None and (body.waiting is None or body.context is not None):
+            break
+        context = context.beneath
+    return context
 
 
 def run_id_in(context: Context) -> int | None:
@@ -200,39 +211,48 @@ def run_id_in(context: Context) -> int | None:
     return cast("int | None", context.get(_RUN_KEY))
 
 
-def run_id_around() -> int | None:
+def run_id_around(context: Context) -> int | None:
     """Return the integer of the id of the run in whose body a run starts, unknown to LangChain.
 
     It does not know of the spans that the application opens, nor of calls that a model makes.
     None where it knows better.
+
+    Args:
+        context: that is current.
     """
-    context = current()
-    if isinstance(context, RunContext) and not _calls_here(context.body):
+    if not isinstance(context, RunContext):
+        return cast("int | None", context.get(_RUN_KEY))
+    body = context.body
+    if body.starter is None or not (body.is_waited_for or is_called_by(body.starter)):
         return None
     return run_id_in(context)
 
 
-def context_of_root() -> Context:
-    """Return the context in which a run without a parent starts."""
-    context = current()
-    if isinstance(context, RunContext) and context.body.starter is not None:
+def context_of_root(context: Context) -> Context:
+    """Return the context in which a run without a parent starts, of that which is current."""
+    if not isinstance(context, RunContext):
+        return context
+    if context.body.starter is not None:
         # One call starts the runs of several prompts, and only then executes their bodies.
         while isinstance(context, RunContext) and context.body.starter == starting_frame():
             context = context.beneath
     return context.healed() if isinstance(context, RunContext) else context
 
 
-def _calls_here(body: Body) -> bool:
-    if body.starter is None:
-        return False
-    return body.is_waited_for or is_called_by(body.starter)
-
-
-def context_beneath(run_id: int, span: Span) -> Context:
+def context_beneath(context: Context, run_id: int, span: Span) -> Context:
     """Return the context in which a child of the run *run_id* starts.
 
     In the run's own body what is current counts: the run's span, or one that the application
     has opened there. Elsewhere it is what is current, with the run's *span* in it.
+
+    Args:
+        context: that is current.
+        run_id: of the run above.
+        span: of the run above.
     """
-    context = current()
-    return context if run_id_in(context) == run_id else set_span_in_context(span, context)
+    if isinstance(context, RunContext):
+        is_inside = context.body.run_id == run_id
+        context = context.body.inside or context.resolved()
+    else:
+        is_inside = context.get(_RUN_KEY) == run_id
+    return context if is_inside else set_span_in_context(span, context)

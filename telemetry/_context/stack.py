@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .._upstream import langchain, langgraph
 from .._upstream.names import frame_names
@@ -27,22 +27,49 @@ _OWN: Final = __package__.partition("telemetry")[0] + "telemetry."
 _CORE: Final = "langchain_core."
 _MANAGERS: Final = f"{_CORE}callbacks."
 _RUNNABLES: Final = f"{_CORE}runnables."
+_BETWEEN: Final = (_OWN, _MANAGERS)
 
 
-def is_reported_by_manager() -> bool:
-    """Say whether it is a callback manager of LangChain that reports a start.
+class Reporter(NamedTuple):
+    """Who reports a start: looked for on the stack once a start.
 
-    It keeps the id of the run for as long as it means to report the end; others may not.
+    Attributes:
+        frame: identity of the frame whose callback manager is calling the handler: the frame in
+            which LangChain starts a run, for as long as it lives.
+        is_manager: whether it is a callback manager of LangChain that calls. It keeps the id of
+            the run for as long as it means to report the end; others may not.
+        graph: whose run LangGraph starts; None for a run of anything else. A graph inside a graph
+            inherits the metadata that would identify it; the stack has the graph.
+        waits_for_body: whether the task in which LangChain reports a start only waits for the
+            run's body.
     """
-    frame = _caller_beyond(_OWN)
-    return frame is not None and _is_in(frame, _MANAGERS)
+
+    frame: int | None
+    is_manager: bool
+    graph: Any
+    waits_for_body: bool
 
 
-def waits_for_body() -> bool:
-    """Say whether the task in which LangChain reports a start only waits for the run's body."""
-    frame = _reporting_frame()
+def reporter() -> Reporter:
+    """Return who is reporting a start."""
+    frame = frame_above(1)
+    is_manager = False
+    # What `_is_in` says, in place: there are ten frames on the way.
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__"))
+        if module.startswith(_MANAGERS):
+            is_manager = True
+        elif not module.startswith(_OWN):
+            break
+        frame = frame.f_back
+    if frame is None:
+        return Reporter(None, is_manager, None, waits_for_body=False)
     # By name: to import the classes takes as long as all of this package.
-    return frame is not None and frame.f_code.co_qualname in _WAITING and _is_in(frame, _CORE)
+    name = frame.f_code.co_qualname
+    is_graph = name in _GRAPHS and module.startswith(_PREGEL)
+    graph = langgraph.graph_in(frame) if is_graph else None
+    waits = name in _WAITING and module.startswith(_CORE)
+    return Reporter(id(frame), is_manager, graph, waits)
 
 
 def starting_frame() -> int | None:
@@ -112,13 +139,8 @@ def chunk_in_events() -> tuple[Any, Any]:
 
 def _reporting_frame() -> FrameType | None:
     """Return the frame whose callback manager is calling the handler."""
-    return _caller_beyond((_OWN, _MANAGERS))
-
-
-def _caller_beyond(modules: str | tuple[str, ...]) -> FrameType | None:
     frame = frame_above(1)
-    # What `_is_in` says, in place: there are ten frames on the way, and several ways a run.
-    while frame is not None and str(frame.f_globals.get("__name__")).startswith(modules):
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith(_BETWEEN):
         frame = frame.f_back
     return frame
 

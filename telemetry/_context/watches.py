@@ -13,7 +13,6 @@ from weakref import ref
 
 from .._upstream.standard_library import running_loop
 from .callers import current_task
-from .stack import is_reported_by_manager
 
 if TYPE_CHECKING:
     import asyncio
@@ -77,10 +76,8 @@ class IdWatch(ref["UUID"]):
                 self.loop.call_soon_threadsafe(settle)
 
 
-def watch_id(run_id: UUID, on_gone: Callable[[IdWatch], None]) -> IdWatch | None:
-    """Watch a run's id, where LangChain's own managers report the run; None elsewhere."""
-    if not is_reported_by_manager():
-        return None
+def watch_id(run_id: UUID, on_gone: Callable[[IdWatch], None]) -> IdWatch:
+    """Watch a run's id, which LangChain's own managers report."""
     watch = IdWatch(run_id, on_gone)
     watch.run_id = run_id.int
     watch.loop = running_loop()

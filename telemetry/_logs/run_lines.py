@@ -83,7 +83,7 @@ class RunLog:
 
     def opened(self, run: Run, _content: Content) -> None:
         """Log that a run has started."""
-        level = _level(run)
+        level = logging.DEBUG if run.kind in _STEPS and run.parent is not None else logging.INFO
         if run.chunks is not None and run.span is not None and _is_heard():
             self._stalls.watch(run, run.chunks.clock)
         if LOGGER.isEnabledFor(level):
@@ -93,10 +93,12 @@ class RunLog:
 
     def closed(self, run: Run, ending: Ending) -> None:
         """Log that a run has ended, how, and in numbers."""
-        self._stalls.let_go(run)
+        if run.chunks is not None:
+            self._stalls.let_go(run)
         outcome = ending.outcome
-        is_failure = outcome in _FAILURES and (run.parent is None or _arose_in(run, ending))
-        level = logging.WARNING if is_failure else _level(run)
+        level = logging.DEBUG if run.kind in _STEPS and run.parent is not None else logging.INFO
+        if outcome in _FAILURES and (run.parent is None or _arose_in(run, ending)):
+            level = logging.WARNING
         if LOGGER.isEnabledFor(level):
             fields = _result(run, ending, outcome)
             if ending.error is not None and self._owes_hint:
@@ -172,8 +174,9 @@ def _is_heard() -> bool:
         return False
     logger: logging.Logger | None = LOGGER
     while logger is not None:
-        if any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers):
-            return True
+        for handler in logger.handlers:
+            if not isinstance(handler, logging.NullHandler):
+                return True
         logger = logger.parent if logger.propagate else None
     return False
 

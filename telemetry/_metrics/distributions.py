@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .._stream.sketch import Sketch
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from .._semconv.metrics import Histogram
 
 
-@dataclass(frozen=True, slots=True)
-class Exemplar:
+class Exemplar(NamedTuple):
     """A value that is exported together with the span in which it was measured."""
 
     value: int
@@ -43,12 +41,21 @@ class Distribution:
         """The values that are exported with their spans; the sketch does not count them."""
         return self._exemplars.values()
 
-    def add(self, value: int, span: SpanContext | None) -> None:
-        """Count a *value*, as an exemplar where its *span* is given."""
-        if span is None:
-            self.sketch.add(value)
-        else:
-            self._exhibit(Exemplar(value, span))
+    def add_all(self, values: Iterable[tuple[int, SpanContext | None]]) -> None:
+        """Count values; of each bucket the last is an exemplar, where its span is given."""
+        boundaries, scale = self._histogram.boundaries, self._histogram.scale
+        exemplars, counted = self._exemplars, []
+        for value, span in values:
+            if span is None:
+                counted.append(value)
+                continue
+            bucket = bisect_left(boundaries, value / scale)
+            displaced = exemplars.get(bucket)
+            if displaced is not None:
+                counted.append(displaced.value)
+            exemplars[bucket] = Exemplar(value, span)
+        counted.sort()
+        self.sketch.add_ordered(counted)
 
     def merge(self, sketch: Sketch, span: SpanContext | None) -> None:
         """Count what a *sketch* has counted, its greatest as an exemplar where *span* is given."""

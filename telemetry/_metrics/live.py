@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NS: Final = 1e9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class LiveRun:
     """A run that is going on.
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from .._semconv import metrics as instruments
 from .._semconv import names as semconv
@@ -51,8 +49,7 @@ _MODALITIES: Final = ("text", "image", "audio")
 _UNKNOWN_MODALITY: Final = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """A value of a histogram, or many, as integers in the histogram's scale."""
 
     measure: Measure
@@ -60,8 +57,7 @@ class Recorded:
     value: int | Sketch
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(NamedTuple):
     """An amount that a counter grows by."""
 
     counter: Counter
@@ -69,13 +65,8 @@ class Counted:
     amount: float
 
 
-def kind_attributes(run: Run) -> MetricAttributes:
-    """Return the attributes that runs of a kind share."""
-    return _of_kind(run.kind.value, run.attributes.get(semconv.OPERATION_NAME))
-
-
-@cache  # of a dozen kinds
-def _of_kind(kind: str, operation: AttributeValue | None) -> MetricAttributes:
+def kind_attributes(kind: str, operation: AttributeValue | None) -> MetricAttributes:
+    """Return the attributes that runs of a kind share, and of what its spans call its operation."""
     attributes = {} if operation is None else {semconv.OPERATION_NAME: operation}
     return {semconv.RUN_KIND: kind, **_picked(attributes, tuple(attributes))}
 
@@ -87,8 +78,8 @@ def request_attributes(run: Run) -> MetricAttributes:
 
 def run_measurements(
     run: Run, ending: Ending, result: SpanAttributes, edition: Edition
-) -> Iterator[Recorded | Counted]:
-    """Give all that is measured of a run.
+) -> list[Recorded | Counted]:
+    """Return all that is measured of a run.
 
     Args:
         run: that has ended.
@@ -98,23 +89,33 @@ def run_measurements(
     """
     answer = _answer_attributes(run, result) if run.kind.is_model else {}
     measure, keys = _DURATIONS.get(run.attributes.get(semconv.OPERATION_NAME), (None, ()))
+    measured: list[Recorded | Counted] = []
     if measure is not None:
         attributes = answer or _picked(run.attributes, keys)
-        took = max(ending.at - run.started_at, 0)
-        yield Recorded(measure, attributes | _how_it_ended(ending), took)
+        if ending.outcome is not None:
+            attributes = attributes | _how_it_ended(ending)
+        measured.append(Recorded(measure, attributes, max(ending.at - run.started_at, 0)))
     if run.kind.is_agent:
         agent = _picked(run.attributes, (semconv.AGENT_NAME,))
-        yield Recorded(Measure.AGENT_INFERENCE_CALLS, agent, run.totals.own_inference_calls)
-        yield Recorded(Measure.AGENT_TOOL_CALLS, agent, run.totals.own_tool_calls)
-    if run.chunks is not None:
-        yield from _of_stream(run.chunks.clock, answer, result, ending.said)
+        calls, tool_calls = 0, 0
+        if run.totals is not None:
+            calls, tool_calls = run.totals.own_inference_calls, run.totals.own_tool_calls
+        measured.append(Recorded(Measure.AGENT_INFERENCE_CALLS, agent, calls))
+        measured.append(Recorded(Measure.AGENT_TOOL_CALLS, agent, tool_calls))
+    if run.chunks is not None and run.chunks.has_anything:
+        measured += _of_stream(run.chunks.clock, answer, result, ending.said)
     if answer:
-        yield from _of_usage(answer, result, edition)
+        measured += _of_usage(answer, result, edition)
+    return measured
 
 
 def _answer_attributes(run: Run, result: SpanAttributes) -> MetricAttributes:
     """Return the attributes of a request, and those that its answer reports."""
-    return request_attributes(run) | _picked(result, (semconv.RESPONSE_MODEL,))
+    attributes = _picked(run.attributes, _REQUEST_KEYS)
+    model = result.get(semconv.RESPONSE_MODEL)
+    if isinstance(model, str | int):
+        attributes[semconv.RESPONSE_MODEL] = model
+    return attributes
 
 
 def _of_stream(
@@ -136,18 +137,23 @@ def _of_stream(
 
 def _of_usage(
     answer: MetricAttributes, result: SpanAttributes, edition: Edition
-) -> Iterator[Recorded | Counted]:
+) -> list[Recorded | Counted]:
+    measured: list[Recorded | Counted] = []
     for side, measure in (("input", Measure.INPUT_TOKENS), ("output", Measure.OUTPUT_TOKENS)):
         tokens = _tokens(result, f"gen_ai.usage.{side}_tokens")
         if tokens is not None:
             kind: MetricAttributes = {} if edition.is_newest else {semconv.TOKEN_TYPE: side}
-            yield Recorded(measure, answer | kind, tokens)
+            measured.append(Recorded(measure, answer | kind, tokens))
     for counter, name in instruments.token_counters(edition):
-        for modality, amount in _by_modality(result, name):
-            yield Counted(counter, answer | {semconv.TOKEN_MODALITY: modality}, amount)
+        if name in result:
+            for modality, amount in _by_modality(result, name):
+                attributes = {**answer, semconv.TOKEN_MODALITY: modality}
+                measured.append(Counted(counter, attributes, amount))
     cost, currency = result.get(semconv.COST), result.get(semconv.CURRENCY)
     if isinstance(cost, float) and isinstance(currency, str):
-        yield Counted(instruments.COST, answer | {semconv.CURRENCY: currency}, cost)
+        attributes = {**answer, semconv.CURRENCY: currency}
+        measured.append(Counted(instruments.COST, attributes, cost))
+    return measured
 
 
 def _by_modality(result: SpanAttributes, name: str) -> Iterator[tuple[str, int]]:

@@ -12,8 +12,8 @@ from .._providers import one_of
 from .._semconv import metrics as instruments
 from .._semconv import names as semconv
 from .._semconv.metrics import histograms_of
-from .live import LiveRun, LiveRuns
-from .recorder import Recorder
+from .live import LiveRuns
+from .recorder import COUNT_EVERY, Recorder
 from .series import SeriesLimit
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from .._semconv.metrics import Counter, Measure
     from .._semconv.names import Edition
-    from .._stream.clock import StreamClock
     from .._stream.sketch import Sketch
+    from .._translation.kinds import RunKind
     from .series import Series, Value
 
     Attributes = Mapping[str, Value]
@@ -41,12 +41,17 @@ class RunMeter:
     Args:
         meter: makes the instruments.
         edition: of the conventions.
+
+    Attributes:
+        live: the runs that are going on.
+        of_kinds: the series of the runs of each kind, and of what its spans call its operation.
     """
 
     def __init__(self, meter: Meter, edition: Edition) -> None:
-        self._live = LiveRuns()
+        self.live = LiveRuns()
         self._recorder = Recorder()
         self._limit = SeriesLimit()
+        self.of_kinds: dict[tuple[RunKind, object], Series] = {}
         self._kinds = histograms_of(edition)
         self._histograms = {
             kind: meter.create_histogram(
@@ -57,30 +62,18 @@ class RunMeter:
             )
             for kind in dict.fromkeys(self._kinds.values())
         }
-        self._observe(meter, instruments.OPEN_RUNS, self._live.by_kind)
-        self._observe(meter, instruments.OLDEST_RUN_AGE, self._live.oldest)
-        self._observe(meter, instruments.STALLED_STREAMS, self._live.stalled)
-        self._observe(meter, instruments.CHUNKS, self._live.chunks)
+        self._observe(meter, instruments.OPEN_RUNS, self.live.by_kind)
+        self._observe(meter, instruments.OLDEST_RUN_AGE, self.live.oldest)
+        self._observe(meter, instruments.STALLED_STREAMS, self.live.stalled)
+        self._observe(meter, instruments.CHUNKS, self.live.chunks)
         for counter in instruments.counters_of(edition):
             self._observe(meter, counter, self._totals_of(counter))
         # Its parent has measured what there is, and reports it itself.
         in_forked_child(self.clear)
 
-    def open(self, run_id: int, kind: Attributes, started_at: int) -> None:
-        """Take note of a run that has started, at *started_at* in ns of the monotonic clock."""
-        self._live.open(run_id, LiveRun(self._limit.series(kind), started_at=started_at))
-
-    def open_stream(
-        self, run_id: int, kind: Attributes, request: Attributes, clock: StreamClock
-    ) -> None:
-        """Take note of a run that has started and may stream."""
-        stream = self._limit.series(request)
-        run = LiveRun(self._limit.series(kind), stream, clock, clock.started_at)
-        self._live.open(run_id, run)
-
-    def close(self, run_id: int) -> bool:
-        """Take note of a run that has ended; return whether it was open until now."""
-        return self._live.close(run_id) is not None
+    def series(self, attributes: Attributes) -> Series:
+        """Return the series that a measurement with these *attributes* belongs to."""
+        return self._limit.known.get(tuple(attributes.items())) or self._limit.series(attributes)
 
     def record(
         self,
@@ -97,8 +90,16 @@ class RunMeter:
             value: in the scale of the measure's histogram.
             span: in which they were measured, where that one is sampled.
         """
-        series = self._limit.series(attributes)
-        self._recorder.record(self._kinds[measure], series, value, span)
+        limit = self._limit
+        series = limit.known.get(tuple(attributes.items())) or limit.series(attributes)
+        if not isinstance(value, int):
+            self._recorder.record(self._kinds[measure], series, value, span)
+            return
+        # Nearly all are single values: what `Recorder.record` does, a call less.
+        waiting = self._recorder.waiting
+        waiting.append((self._kinds[measure], series, value, span))
+        if len(waiting) >= COUNT_EVERY:
+            self._recorder.count_waiting()
 
     def count(self, counter: Counter, attributes: Attributes, amount: float) -> None:
         """Let a counter grow."""
@@ -106,7 +107,7 @@ class RunMeter:
 
     def clear(self) -> None:
         """Forget all that was measured."""
-        self._live.clear()
+        self.live.clear()
         self._recorder.clear()
 
     def _observe(self, meter: Meter, kind: Counter, read: Read) -> None:

@@ -11,6 +11,7 @@ from .._providers import is_stand_in, was_shut_down
 from .._semconv import metrics as instruments
 from .._semconv import names as semconv
 from .._version import VERSION
+from .live import LiveRun
 from .measurements import (
     Recorded,
     kind_attributes,
@@ -20,7 +21,6 @@ from .measurements import (
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import SpanContext
 
     from .._content.door import Content
     from .._diagnostics import Diagnostics
@@ -60,20 +60,31 @@ class Metrics:
         meter = self._meter
         if meter is None:
             return
-        if run.chunks is None:
-            meter.open(run.run_id, kind_attributes(run), run.started_at)
+        operation, chunks = run.attributes.get(semconv.OPERATION_NAME), run.chunks
+        series = meter.of_kinds.get((run.kind, operation))
+        if series is None:
+            series = meter.series(kind_attributes(run.kind.value, operation))
+            meter.of_kinds[run.kind, operation] = series
+        if chunks is None:
+            live = LiveRun(series, started_at=run.started_at)
         else:
-            clock = run.chunks.clock
-            meter.open_stream(run.run_id, kind_attributes(run), request_attributes(run), clock)
+            stream = meter.series(request_attributes(run))
+            live = LiveRun(series, stream, chunks.clock, run.started_at)
+        meter.live.open(run.run_id, live)
 
     def closed(self, run: Run, ending: Ending) -> None:
         """Measure a run that has ended."""
-        if self._meter is not None and self._meter.close(run.run_id):
-            self._measure(self._meter, run, ending)
+        meter = self._meter
+        if meter is None or meter.live.close(run.run_id) is None:
+            return
+        if run.kind.is_operation:  # of a step nothing is measured
+            self._measure(meter, run, ending)
 
     def _measure(self, meter: RunMeter, run: Run, ending: Ending) -> None:
         result = ending.result_attributes(run.start)
-        span = _sampled(run)
+        span = run.span.get_span_context() if run.span is not None else None
+        if span is not None and not span.trace_flags.sampled:
+            span = None  # exemplars are of spans that somebody will find
         for measured in run_measurements(run, ending, result, self._edition):
             if isinstance(measured, Recorded):
                 meter.record(measured.measure, measured.attributes, measured.value, span)
@@ -100,9 +111,3 @@ class Metrics:
         from .meter import run_meter_of  # noqa: PLC0415
 
         return run_meter_of(provider, meter, self._edition)
-
-
-def _sampled(run: Run) -> SpanContext | None:
-    """Return the span context that exemplars of a run carry; None for one not sampled."""
-    context = run.span.get_span_context() if run.span is not None else None
-    return context if context is not None and context.trace_flags.sampled else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from threading import RLock
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from .bulk import record
 from .distributions import Distribution
@@ -23,15 +23,24 @@ if TYPE_CHECKING:
     from .._stream.sketch import Sketch
     from .series import Series
 
+    _Waiting: TypeAlias = tuple[Histogram, Series, int, SpanContext | None]
+
+# So many values wait to be counted together: the end of a run costs an append for each.
+COUNT_EVERY: Final = 32
 # How long a collection may record values one by one, in seconds; the rest waits for the next.
 _BUDGET: Final = 2.0
 
 
 class Recorder:
-    """Keeps the sums of counters and the values of histograms."""
+    """Keeps the sums of counters and the values of histograms.
+
+    Attributes:
+        waiting: values that wait to be counted. A list appends in one step, without the lock.
+    """
 
     def __init__(self) -> None:
         self._lock = RLock()
+        self.waiting: list[_Waiting] = []
         self._distributions: dict[tuple[Histogram, Series], Distribution] = {}
         self._totals: dict[Counter, dict[Series, float]] = {}
 
@@ -46,12 +55,13 @@ class Recorder:
             value: in the histogram's scale.
             span: in which they were measured, where that one is sampled.
         """
+        if isinstance(value, int):
+            self.waiting.append((histogram, series, value, span))
+            if len(self.waiting) >= COUNT_EVERY:
+                self.count_waiting()
+            return
         with self._lock:
-            distribution = self._distribution(histogram, series)
-            if isinstance(value, int):
-                distribution.add(value, span)
-            else:
-                distribution.merge(value, span)
+            self._distribution(histogram, series).merge(value, span)
 
     def add(self, counter: Counter, series: Series, amount: float) -> None:
         """Add an amount to a counter."""
@@ -66,6 +76,7 @@ class Recorder:
 
     def drain(self, histograms: Mapping[Histogram, SdkHistogram]) -> None:
         """Give the histograms all values that were recorded since the last time."""
+        self.count_waiting()
         with self._lock:
             drained, self._distributions = self._distributions, {}
         until = monotonic() + _BUDGET
@@ -77,6 +88,18 @@ class Recorder:
     def clear(self) -> None:
         """Forget all that was measured."""
         self.__init__()  # type: ignore[misc]  # as new
+
+    def count_waiting(self) -> None:
+        """Count the values that wait, all of one distribution together."""
+        with self._lock:
+            # One that another thread appends meanwhile waits for the next time.
+            taken = self.waiting[:]
+            del self.waiting[: len(taken)]
+            together: dict[tuple[Histogram, Series], list[tuple[int, SpanContext | None]]] = {}
+            for histogram, series, value, span in taken:
+                together.setdefault((histogram, series), []).append((value, span))
+            for (histogram, series), values in together.items():
+                self._distribution(histogram, series).add_all(values)
 
     def _distribution(self, histogram: Histogram, series: Series) -> Distribution:
         key = histogram, series

@@ -38,23 +38,26 @@ class SeriesLimit:
 
     Of each attribute the first 100 values are kept; all others are `_OTHER`. Of all series that
     such values can make together, the first 2,000 are kept; in others every name is `_OTHER`.
+
+    Attributes:
+        known: the series that are kept, each by its attributes.
     """
 
     def __init__(self) -> None:
         self._values: dict[str, set[Value]] = {name: set() for name in _BOUNDED}
-        self._series: dict[Series, Series] = {}
+        self.known: dict[Series, Series] = {}
 
     def series(self, attributes: Mapping[str, Value]) -> Series:
         """Return the series that a measurement with these *attributes* belongs to."""
         series = tuple(attributes.items())
         # The one that is known is given, which open runs share, and not another like it.
-        known = self._series.get(series)
+        known = self.known.get(series)
         if known is not None:
             return known
         series = tuple((name, self._bounded(name, value)) for name, value in series)
-        if series not in self._series and len(self._series) >= _MAX_SERIES:
+        if series not in self.known and len(self.known) >= _MAX_SERIES:
             return tuple((name, _other(name, value)) for name, value in series)
-        return self._series.setdefault(series, series)
+        return self.known.setdefault(series, series)
 
     def _bounded(self, name: str, value: Value) -> Value:
         known = self._values.get(name)

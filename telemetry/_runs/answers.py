@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .._semconv import names as semconv
 from .._translation import payload
-from .._translation.ending import Ending
+from .._translation.ending import NO_ATTRIBUTES, Ending
 from .._translation.request import model_name
 from .._translation.response import response_attributes, said_bytes, says_what_was_answered
 
@@ -63,10 +63,14 @@ class AnswerReader:
         return ending if said is None else self.broken(ending, said)
 
     def _joined(
-        self, before: Callable[[Start], Mapping[str, AttributeValue]], said: LLMResult, start: Start
+        self,
+        before: Callable[[Start], Mapping[str, AttributeValue]] | None,
+        said: LLMResult,
+        start: Start,
     ) -> Attributes:
         """Return what was said, beneath what is known of the ending before."""
-        known, told = before(start), self._attributes(said, start)
+        known = before(start) if before is not None else NO_ATTRIBUTES
+        told = self._attributes(said, start)
         named = told.get(semconv.RESPONSE_MODEL)
         # An answer that names no model is taken for one of that which was asked.
         is_guess = known.get(semconv.RESPONSE_MODEL) == model_name(start)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from .._context.stack import is_called_by_function, started_graph
+from .._context.stack import is_called_by_function
 from .._translation.kinds import (
+    HIDDEN_TAG,
     RunKind,
     chain_kind,
     graph_kind,
@@ -19,38 +20,43 @@ if TYPE_CHECKING:
     from .._translation.start import Start
     from .run import Run
 
-# What a run is that nothing has shown yet.
-_UNDECIDED: Final = (RunKind.HIDDEN, RunKind.RUNNABLE)
 # Tags that LangChain gives to what runs in a sequence, a parallel or a branch.
 _OF_STEPS: Final = ("seq:step:", "map:key:", "condition:", "branch:")
 # Any two functions may have this name.
 _ANONYMOUS: Final = "RunnableLambda"
 
 
-def kind_of_chain(start: Start, parent: Run | None, *, shows_all: bool) -> RunKind:
+def kind_of_chain(start: Start, parent: Run | None, graph: Any, *, shows_all: bool) -> RunKind:
     """Decide what a chain run is that starts now.
 
     Args:
         start: what is reported of it.
         parent: the run that it belongs to; None for a root.
+        graph: whose run LangGraph starts; None where it starts none.
         shows_all: whether noise has spans, too.
     """
-    above = parent.start_around if parent is not None else None
+    hides = HIDDEN_TAG in start.tags
+    if not hides and start.name != "__start__" and is_graph_step(start):
+        return RunKind.NODE  # as `chain_kind` would say: most runs are nodes
+    # What it is beneath: a model, and the like, has not what is inherited.
+    above = parent
+    while above is not None and above.kind.is_leaf and above.parent is not None:
+        above = above.parent
+    start_above = above.start if above is not None else None
     # What hides a root hides all of a call, and is inherited: then there is nothing to tell apart.
-    if is_hidden(start) and (parent is None or is_hidden(parent.root.start)):
-        start = shown(start)
-    kind = chain_kind(start, above)
+    if hides and (parent is None or is_hidden(parent.root.start)):
+        start, hides = shown(start), False
+    kind = chain_kind(start, start_above)
     if kind is not RunKind.HIDDEN:
         return kind
-    graph = started_graph() if not is_hidden(start) else None
-    if graph is not None:
-        return nested_graph_kind(graph, start, above)
+    if graph is not None and not hides:
+        return nested_graph_kind(graph, start, start_above)
     return RunKind.RUNNABLE if shows_all else RunKind.HIDDEN
 
 
 def kind_of_shown_graph(run: Run) -> RunKind | None:
     """Say what a run is that has shown itself to be a graph; None where that was known."""
-    if run.kind not in _UNDECIDED:
+    if not run.kind.is_undecided:
         return None
     return graph_kind(run.start, run.parent.start_around if run.parent is not None else None)
 
@@ -80,7 +86,7 @@ def _shows_attempts(child: Run, above: Run) -> bool:
     `with_retry` runs under the name of what it retries, and hands its own input on; so does
     `with_fallbacks` where it was given a name. A function may do so, too, but it is on the stack.
     """
-    if above.kind not in _UNDECIDED or above.started:
+    if not above.kind.is_undecided or above.started:
         return False
     name = child.start.name or (child.start.serialized or {}).get("name")
     if name != above.start.name or name == _ANONYMOUS:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from uuid import uuid4
 
 from .._context.callers import Caller
-from .._context.current import run_id_around
-from .._context.stack import started_graph, waits_for_body
+from .._context.current import current, run_id_around
+from .._context.stack import reporter
 from .._context.watches import watch_current_task, watch_id
 from .._diagnostics import RUN_EVICTED, guarded
 from .._interrupts import INTERRUPTS
@@ -30,19 +30,23 @@ from .run import Run
 from .totals import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from uuid import UUID
 
+    from opentelemetry.context import Context
+
     from .._content.door import Content
+    from .._context.stack import Reporter
     from .._context.watches import IdWatch
     from .._diagnostics import Diagnostics
+    from .._semconv.names import Edition
+    from .._stream.counter import ChunkCounter
     from .._translation.start import Start
-    from .._values.attributes import AttributeValue
+    from .._values.attributes import Attributes, AttributeValue
     from .answers import AnswerReader
     from .registry import OpenRuns
     from .run import Traced
 
-_CALLS: Final = (RunKind.CHAT, RunKind.TEXT_COMPLETION, RunKind.TOOL, RunKind.RETRIEVER)
 SAME_RUN_ID: Final = "two calls at once were given the same run_id; each has a span"
 _MAX_DOUBLES: Final = 1_000
 _AWAITED: Final = (RunKind.CHAT, RunKind.TOOL)
@@ -57,14 +61,26 @@ class SpanWriter(Protocol):
     def wants_content(self) -> bool:
         """Whether content may go anywhere."""
 
-    def open(self, run: Run) -> Traced:
-        """Start the span of a run, and make it current where the run has a body."""
+    def open(self, run: Run, context: Context, frame: int | None = None) -> Traced:
+        """Start the span of a run, and make it current where the run has a body.
 
-    def describe(self, run: Run, content: Content) -> None:
-        """Write to the span of a run that has started what no sampler needs."""
+        Args:
+            run: that starts.
+            context: that is current where it starts.
+            frame: identity of the frame that starts it, where that is known.
+        """
 
-    def rename(self, run: Run) -> Traced:
-        """Write on the span of a run that is open what the run has turned out to be."""
+    def describe(
+        self, run: Run, content: Content, details: Callable[[Edition], Attributes]
+    ) -> None:
+        """Write to the span of a run that has started, and is recorded, what no sampler needs."""
+
+    def rename(self, run: Run) -> Mapping[str, AttributeValue]:
+        """Write on the span of a run that is open what the run has turned out to be.
+
+        Returns:
+            The attributes of its span that a sampler would have decided on.
+        """
 
     def close(self, run: Run, ending: Ending, *, records_exception: bool) -> None:
         """End the span of a run, if it has one."""
@@ -118,7 +134,7 @@ class Lifecycle:
         self._end_gone()
         return len(self._runs)
 
-    def start(
+    def start(  # noqa: C901 - the story of a start: each unusual case is one line
         self,
         run_id: UUID,
         parent_run_id: UUID | None,
@@ -135,35 +151,37 @@ class Lifecycle:
             content: makes the content of what it is given.
             kind: what it is; None for a chain's run, which has to be looked at.
         """
-        self._end_gone()
-        own_id = self._own_id(run_id)
-        if own_id is None:
-            return
-        run_id = own_id
-        parent = self._parent(parent_run_id, start)
+        if self._gone:
+            self._end_gone()
+        if run_id.int in self._runs.by_id:
+            own_id = self._another_id(run_id)
+            if own_id is None:
+                return
+            run_id = own_id
+        told_by, here, context = reporter(), Caller.here(), current()
+        parent = self._parent(parent_run_id, start, context)
         if parent is None:
             look_at_frames()
-        run = self._new_run(run_id, _named(start, parent, kind), parent, kind)
+        run = self._new_run(run_id, start, parent, kind, told_by, here)
         if parent is not None:
-            self._show(parent, kind_shown_by(run, parent))
-            self._number(run, parent)
-            if run.kind is not RunKind.HIDDEN or parent.started:
-                self._open_attempts(parent)
+            self._place(run, parent)
         for evicted in self._runs.add(run):
             self.diagnostics.report(RUN_EVICTED)
             evicted.owner.close(evicted, Ending(run.started_at, Outcome.ABANDONED))
-        if run.kind in _CALLS:
+        if run.kind.is_call:
             claim_call(run)
-        if run.kind is not RunKind.HIDDEN and not _waits_for_attempts(run):
+        waits = run.kind is RunKind.ATTEMPTS and _waits_for_attempts(run)
+        if run.kind is not RunKind.HIDDEN and not waits:
             try:
-                self._open(run, content)
+                self._open(run, content, context, told_by.frame)
             except INTERRUPTS as interrupt:
                 # Its caller never learns that it has started, and reports no end.
                 self.end_run(run, Ending.by(interrupt, perf_counter_ns()))
                 raise
         elif self._writer.wants_content:
             run.keep(content)
-        self._watch(run, run_id)
+        if run.kind in _RUN_IN_TASK_OF_START:
+            self._watch_task(run)
 
     def show_graph(self, run: Run) -> None:
         """Take a run for a graph, as which it has shown itself."""
@@ -183,15 +201,16 @@ class Lifecycle:
 
     def end(self, run_id: UUID, ending: Ending) -> None:
         """End a run of this handler, if it is open."""
-        self._end_gone()
-        run = self._runs.get(run_id)
-        if run_id.int in self._doubles:
+        if self._gone:
+            self._end_gone()
+        run = self._runs.by_id.get(run_id.int)
+        if self._doubles and run_id.int in self._doubles:
             run = self._ended_of_several(run_id, run)
         if run is not None and run.owner is self:
             self.end_run(run, ending)
 
-    def _own_id(self, run_id: UUID) -> UUID | None:
-        """Return the id that a run is known by; None for one whose start is known."""
+    def _another_id(self, run_id: UUID) -> UUID | None:
+        """Return the id of a run whose own is known; None for one whose start is known."""
         known = self._runs.get(run_id)
         if known is None:
             return run_id
@@ -224,16 +243,18 @@ class Lifecycle:
         taken = self._runs.take(run, lambda beneath: outlives_parent(beneath, ending))
         if not taken:
             return
-        beneath = taken[:-1]
-        if ending.outcome is None and was_abandoned(run, beneath):
-            ending = replace(ending, outcome=Outcome.ABANDONED)
-        for left in beneath:
-            left.owner.close(left, ending_of(left, ending, ending.at))
-        decided = self._attempt_ended(run, ending)
+        if len(taken) > 1:
+            ending = _end_beneath(run, taken[:-1], ending)
+        decided: Ending | None = ending
+        if run.kind is RunKind.NODE:
+            decided = self._attempt_ended(run, ending)
         if decided is None:
             run.leave_body()
-        else:
-            self.close(run, _with_interrupt(run, decided))
+            return
+        if run.is_interrupted and decided.outcome is None:
+            # LangGraph reports one that waits for a person as simply ended.
+            decided = replace(decided, outcome=Outcome.INTERRUPTED)
+        self.close(run, decided)
 
     def end_all(self, outcome: Outcome) -> None:
         """End every run of this handler that is open."""
@@ -241,71 +262,122 @@ class Lifecycle:
             if run.owner is self:
                 self.end_run(run, Ending(perf_counter_ns(), outcome))
 
-    def close(self, run: Run, ending: Ending) -> None:
+    def close(  # noqa: C901, PLR0912 - the story of an end: each unusual case is one line
+        self, run: Run, ending: Ending
+    ) -> None:
         """End the span of a run that was taken out of the open ones."""
-        for node, cancelled in self._runs.retries.close(run).items():
-            node.owner.close(node, ending_of(node, ending, cancelled.at))
-        run.leave_body()
+        if run in self._runs.retries.of_graphs:
+            for node, cancelled in self._runs.retries.close(run).items():
+                node.owner.close(node, ending_of(node, ending, cancelled.at))
+        if run.body is not None:
+            run.body.end()
         if run.chunks is not None:
             run.chunks.clock.end(ending.at)
-            with self.diagnostics.contains("a broken answer could not be read"):
-                ending = self._answers.as_far_as_told(ending, run.chunks)
+            if ending.outcome is not None:
+                ending = self._with_what_was_told(ending, run.chunks)
         failure = signature(ending.error) if ending.error is not None else None
         is_known = failure in run.failures
-        with self.diagnostics.contains("span could not be ended"):
-            self._writer.close(run, ending, records_exception=not is_known)
-        if run.span is not None and run.parent is not None:
-            self._add_up(run, ending, has_failed=ending.outcome is Outcome.ERROR and not is_known)
-        self._notify_closed(run, ending)
-        if failure is not None and run.parent is not None and (run.span is not None or is_known):
+        has_failed = ending.outcome is Outcome.ERROR and not is_known
+        if run.span is not None:
+            try:
+                self._writer.close(run, ending, records_exception=not is_known)
+            except INTERRUPTS:
+                raise
+            except BaseException as error:  # noqa: BLE001 - the application goes on
+                self.diagnostics.report("span could not be ended", error)
+            if run.parent is not None and (has_failed or run.kind.is_model or run.kind.is_tool):
+                self._add_up(run, ending, has_failed=has_failed)
+            for observer in self._observers:
+                try:
+                    observer.closed(run, ending)
+                except INTERRUPTS:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - as above, and the others learn of it
+                    self.diagnostics.report(f"{type(observer).__name__} missed an end", error)
+        if run.parent is not None and failure is not None and (run.span is not None or is_known):
             run.parent.add_failure(failure)
-        if ending.outcome is Outcome.ABANDONED and run.parent is not None:
+        if run.parent is not None and ending.outcome is Outcome.ABANDONED:
             run.parent.note_abandoned()
         if run.kind.is_leaf:
             self._runs.remember_leaf(run)
         else:
             self._runs.remember(run)
 
+    def _with_what_was_told(self, ending: Ending, chunks: ChunkCounter) -> Ending:
+        with self.diagnostics.contains("a broken answer could not be read"):
+            return self._answers.as_far_as_told(ending, chunks)
+        return ending
+
     def _add_up(self, run: Run, ending: Ending, *, has_failed: bool) -> None:
-        stalls = run.chunks.clock.stall_count if run.chunks is not None else 0
+        chunks = run.chunks
+        stalls = chunks.clock.stall_count if chunks is not None and chunks.has_anything else 0
         result = self._result(run, ending)
         self._runs.add_up(run, Totals.of(run.kind, result, stalls=stalls, has_failed=has_failed))
 
     def _result(self, run: Run, ending: Ending) -> Mapping[str, AttributeValue]:
-        with self.diagnostics.contains("result could not be read"):
+        try:
             return ending.result_attributes(run.start)
-        return {}
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
+            self.diagnostics.report("result could not be read", error)
+            return {}
 
-    def _parent(self, parent_run_id: UUID | None, start: Start) -> Run | None:
-        reported = self._reported_parent(parent_run_id, start)
-        around = run_id_around()
-        inside = self._runs.find(around) if around is not None else None
+    def _parent(self, parent_run_id: UUID | None, start: Start, context: Context) -> Run | None:
+        """Return the run that a run belongs to, of which LangChain reports one, or none."""
+        config, open_runs = config_around(), self._runs.by_id
+        around_id = getattr(config.get("callbacks") if config else None, "parent_run_id", None)
+        told_id = parent_run_id or around_id
+        reported = open_runs.get(told_id.int) if told_id is not None else None
+        if told_id is not None and around_id is not None and around_id is not told_id:
+            reported = self._parent_beside(told_id, around_id, start)
+        elif reported is None and told_id is not None:
+            reported = self._runs.parent(told_id, self)
+        around = run_id_around(context)
+        inside = open_runs.get(around) if around is not None else None
         return inside if inside is not None and inside.is_beneath(reported) else reported
 
-    def _reported_parent(self, parent_run_id: UUID | None, start: Start) -> Run | None:
-        config = config_around()
-        around_id = getattr(config.get("callbacks") if config else None, "parent_run_id", None)
-        if parent_run_id is None or around_id is None or around_id is parent_run_id:
-            return self._runs.parent(parent_run_id or around_id, self)
+    def _parent_beside(self, told_id: UUID, around_id: UUID, start: Start) -> Run | None:
         # `with_fallbacks` hands its children the outer config: of itself it tells here alone.
         around = self._runs.get(around_id)
-        if around is not None and is_attempt_beside(around, parent_run_id.int, start):
+        if around is not None and is_attempt_beside(around, told_id.int, start):
             return around
-        return self._runs.parent(parent_run_id, self)
+        return self._runs.parent(told_id, self)
 
-    def _new_run(self, run_id: UUID, start: Start, parent: Run | None, kind: RunKind | None) -> Run:
+    def _new_run(  # noqa: PLR0913, PLR0917 - all that is known of a run that starts
+        self,
+        run_id: UUID,
+        start: Start,
+        parent: Run | None,
+        kind: RunKind | None,
+        told_by: Reporter,
+        here: Caller,
+    ) -> Run:
+        """Return a run that starts, with its own name and that of the agent that it belongs to."""
         now = perf_counter_ns()
         epoch = parent.epoch if parent is not None else time_ns() - now
-        kind = kind or kind_of_chain(start, parent, shows_all=self._shows_all)
-        caller = Caller.here()
-        is_awaited = kind in _AWAITED and caller.task is not None and waits_for_body()
-        waiting = caller.task if is_awaited else None
-        return Run(run_id.int, kind, start, self, caller, parent, now, epoch, waiting)
+        if kind is not None:
+            start = _named(start, kind)
+        elif told_by.graph is not None:
+            start = start.called(told_by.graph.get_name())
+        agent = parent
+        while agent is not None and not agent.kind.is_agent:
+            agent = agent.parent
+        if agent is not None:
+            start = replace(start, agent=own_agent_name(agent.start) or "")
+        if kind is None:
+            kind = kind_of_chain(start, parent, told_by.graph, shows_all=self._shows_all)
+        waiting = here.task if told_by.waits_for_body and kind in _AWAITED else None
+        watch = watch_id(run_id, self._note_gone) if told_by.is_manager else None
+        return Run(run_id.int, kind, start, self, here, parent, now, epoch, waiting, watch)
 
-    def _number(self, run: Run, parent: Run) -> None:
+    def _place(self, run: Run, parent: Run) -> None:
         """Say which attempt a run is, and what it shows of runs that have started before."""
-        if run.kind is RunKind.NODE and parent in self._runs:
-            for earlier, ending in self._runs.retries.begin(parent, run):
+        if parent.kind.is_undecided:
+            self._show(parent, kind_shown_by(run, parent))
+        if run.kind is RunKind.NODE and self._runs.by_id.get(parent.run_id) is parent:
+            attempts = self._runs.retries.of_graphs.get(parent) or self._runs.retries.new(parent)
+            for earlier, ending in attempts.begin(run):
                 earlier.owner.close(earlier, ending)
         elif run.kind is RunKind.NODE:
             run.number(1)
@@ -313,13 +385,19 @@ class Lifecycle:
             run.number(parent.started + 1)
         elif parent.span is None:
             run.number(parent.attempt)
+        is_shown = parent.span is not None and (
+            parent.parent is None or parent.parent.span is not None
+        )
+        if not is_shown and (run.kind is not RunKind.HIDDEN or parent.started):
+            self._open_attempts(parent)
 
     def _attempt_ended(self, run: Run, ending: Ending) -> Ending | None:
-        """Return how a run ended; None where only the graph above it can tell why."""
+        """Return how a node's run ended; None where only the graph above it can tell why."""
         graph = run.parent
-        if run.kind is not RunKind.NODE or graph is None or graph not in self._runs:
+        if graph is None or self._runs.by_id.get(graph.run_id) is not graph:
             return ending
-        return self._runs.retries.end(graph, run, ending)
+        attempts = self._runs.retries.of_graphs.get(graph)
+        return attempts.end(run, ending) if attempts is not None else ending
 
     def _show(self, run: Run, kind: RunKind | None) -> None:
         """Take a run for what one beneath it shows it to be."""
@@ -343,12 +421,20 @@ class Lifecycle:
         if run.span is None:
             self._open(run, run.given)
         else:
-            run.trace(self._writer.rename(run))
+            run.rename(self._writer.rename(run))
 
-    def _open(self, run: Run, content: Content) -> None:
+    def _open(
+        self,
+        run: Run,
+        content: Content,
+        context: Context | None = None,
+        frame: int | None = None,
+    ) -> None:
+        traced = self._writer.open(run, current() if context is None else context, frame)
         # Before all that may fail: a span that nobody knows of would never end.
-        run.trace(self._writer.open(run))
-        self._writer.describe(run, content)
+        run.trace(traced)
+        if traced.span.is_recording():
+            self._writer.describe(run, content, traced.details)
         if run.chunks is not None:
             self._runs.count_with(run, run.chunks)
         for observer in self._observers:
@@ -359,21 +445,11 @@ class Lifecycle:
             except BaseException as error:  # noqa: BLE001 - the application goes on, and the others
                 self.diagnostics.report(f"{type(observer).__name__} missed a start", error)
 
-    def _notify_closed(self, run: Run, ending: Ending) -> None:
-        for observer in self._observers if run.span is not None else ():
-            try:
-                observer.closed(run, ending)
-            except INTERRUPTS:
-                raise
-            except BaseException as error:  # noqa: BLE001 - as above
-                self.diagnostics.report(f"{type(observer).__name__} missed an end", error)
-
-    def _watch(self, run: Run, run_id: UUID) -> None:
+    def _watch_task(self, run: Run) -> None:
+        """Watch the task of a root, of whose cancellation nobody else would tell."""
         is_root = run.parent is None or run.parent not in self._runs
-        has_task = is_root and run.kind in _RUN_IN_TASK_OF_START
-        if has_task and run.body is not None:
+        if is_root and run.body is not None:
             run.body.task_watch = watch_current_task(partial(self._end_with_task, run))
-        run.watch(watch_id(run_id, self._note_gone))
 
     @guarded
     def _end_with_task(self, run: Run) -> None:
@@ -400,25 +476,24 @@ class Lifecycle:
             self.end_run(run, ending_of(run, Ending(at), at))
 
 
-def _named(start: Start, parent: Run | None, kind: RunKind | None) -> Start:
-    """Return the start of a run with its own name, and that of the agent that it belongs to."""
-    if kind is None and (graph := started_graph()) is not None:
-        start = start.called(graph.get_name())
-    elif kind is not None and (own := own_name(kind, start)) is not None:
-        start = start.called(own)
-    elif kind is not None and kind.is_model and start.name not in (None, start.class_name):
-        start = replace(start, run_name=start.name)
-    agent = parent if parent is None or parent.kind.is_agent else parent.nearest_agent
-    return start if agent is None else replace(start, agent=own_agent_name(agent.start) or "")
+def _end_beneath(run: Run, beneath: list[Run], ending: Ending) -> Ending:
+    """End what is open beneath a run that has ended; return how that has, by what was open."""
+    if ending.outcome is None and was_abandoned(run, beneath):
+        ending = replace(ending, outcome=Outcome.ABANDONED)
+    for left in beneath:
+        left.owner.close(left, ending_of(left, ending, ending.at))
+    return ending
+
+
+def _named(start: Start, kind: RunKind) -> Start:
+    """Return the start of a model, a tool or a retriever with the name that is its own."""
+    if kind.is_model:
+        is_named = start.name is not None and start.name != start.class_name
+        return replace(start, run_name=start.name) if is_named else start
+    own = own_name(kind, start)
+    return start.called(own) if own is not None else start
 
 
 def _waits_for_attempts(run: Run) -> bool:
     """Say whether a run is of attempts beneath which nothing is to be seen yet."""
     return run.kind is RunKind.ATTEMPTS and run.span is None and run.parent is not None
-
-
-def _with_interrupt(run: Run, ending: Ending) -> Ending:
-    """Return how a run ended; LangGraph reports one that waits for a person as simply ended."""
-    if ending.outcome is None and run.is_interrupted:
-        return replace(ending, outcome=Outcome.INTERRUPTED)
-    return ending

@@ -43,7 +43,7 @@ class Counter(Protocol):
         """Take what `on_stream_event` reports."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Ended:
     """What is remembered of a run that has ended, for children that start later."""
 
@@ -52,14 +52,6 @@ class _Ended:
     metadata: Mapping[str, object]
     epoch: int
     span: SpanContext | None
-
-    @classmethod
-    def of(cls, run: Run) -> _Ended:
-        nearest = run.nearest_with_span
-        span = nearest.span.get_span_context() if nearest and nearest.span else None
-        known = run.start.metadata
-        metadata = {key: known[key] for key in _INHERITED if key in known}
-        return cls(run.kind, run.start.name, metadata, run.epoch, span)
 
     def as_run(self, run_id: int, owner: Owner) -> Run:
         """Return a run that a late child can have as its parent."""
@@ -75,6 +67,7 @@ class OpenRuns:
         limit: how many there may be; beyond it the oldest are handed out to be ended.
 
     Attributes:
+        by_id: the runs, by the integers of their ids, the oldest first.
         counters: of the chunks of each open model, by the integer of its run id: the token path
             spares the hash of a UUID, which Python computes anew each time.
         interrupted: the runs that wait for a person.
@@ -83,7 +76,7 @@ class OpenRuns:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._runs: OrderedDict[int, Run] = OrderedDict()
+        self.by_id: OrderedDict[int, Run] = OrderedDict()
         self._ended: OrderedDict[int, _Ended] = OrderedDict()
         self._leaves: OrderedDict[int, SpanContext] = OrderedDict()
         self.counters: dict[int, Counter] = {}
@@ -95,18 +88,18 @@ class OpenRuns:
         exit_before_others()
 
     def __len__(self) -> int:
-        return len(self._runs)
+        return len(self.by_id)
 
     def __contains__(self, run: Run) -> bool:
-        return self._runs.get(run.run_id) is run
+        return self.by_id.get(run.run_id) is run
 
     def get(self, run_id: UUID | None) -> Run | None:
         """Return an open run by its id."""
-        return self._runs.get(run_id.int) if run_id is not None else None
+        return self.by_id.get(run_id.int) if run_id is not None else None
 
     def find(self, run_id: int) -> Run | None:
         """Return an open run by the integer of its id."""
-        return self._runs.get(run_id)
+        return self.by_id.get(run_id)
 
     def parent(self, run_id: UUID | None, owner: Owner) -> Run | None:
         """Return the run that is to be a parent: an open one, or what is left of one."""
@@ -119,15 +112,15 @@ class OpenRuns:
     def add(self, run: Run) -> list[Run]:
         """Take a run in; return those that had to give way to it, deepest first."""
         with self._lock:
-            self._runs[run.run_id] = run
+            self.by_id[run.run_id] = run
             if run.parent is not None:
                 run.parent.adopt(run)
-            return self._evicted(run)
+            return self._evicted(run) if len(self.by_id) > self._limit else []
 
     def count_with(self, run: Run, counter: Counter) -> None:
         """Have the chunks of a run that is open counted by *counter* from now on."""
         with self._lock:
-            if run in self:
+            if self.by_id.get(run.run_id) is run:
                 self.counters[run.run_id] = counter
 
     def take(self, run: Run, outlives_parent: Callable[[Run], bool]) -> list[Run]:
@@ -140,18 +133,39 @@ class OpenRuns:
             outlives_parent: says of a run beneath whether it stays open, with all beneath it.
         """
         with self._lock:
-            return list(self._taken(run, outlives_parent)) if run in self else []
+            if self.by_id.get(run.run_id) is not run:
+                return []
+            if run.children:
+                return list(self._taken(run, outlives_parent))
+            # Nearly all end so: with nothing open beneath them.
+            self.counters.pop(run.run_id, None)
+            del self.by_id[run.run_id]
+            if run.parent is not None:
+                run.parent.children.pop(run.run_id, None)
+            return [run]
 
     def add_up(self, run: Run, used: Totals) -> None:
         """Add what a run has used to the sums of the agents above it, and of its root."""
         with self._lock:  # an agent calls its tools in threads
-            for above, is_own in _summed_above(run):
-                above.totals.add(used, is_own=is_own)
+            nearest = run.nearest_agent
+            above = run.parent
+            while above is not None:
+                if above.kind.is_agent or above.parent is None:
+                    above.add_up(used, is_own=above is nearest)
+                above = above.parent
 
     def remember(self, run: Run) -> None:
         """Remember a run that has ended; of these the last 1,024."""
+        with_span: Run | None = run
+        while with_span is not None and with_span.span is None:
+            with_span = with_span.parent
+        span = with_span.span.get_span_context() if with_span and with_span.span else None
+        known, metadata = run.start.metadata, {}
+        for key in _INHERITED:
+            if key in known:
+                metadata[key] = known[key]
         with self._lock:
-            self._ended[run.run_id] = _Ended.of(run)
+            self._ended[run.run_id] = _Ended(run.kind, run.start.name, metadata, run.epoch, span)
             if len(self._ended) > _MAX_REMEMBERED:
                 self._ended.popitem(last=False)
 
@@ -166,7 +180,7 @@ class OpenRuns:
 
     def span_of(self, run_id: int) -> SpanContext | None:
         """Return the span of a run that is open, or that is remembered."""
-        run = self._runs.get(run_id)
+        run = self.by_id.get(run_id)
         if run is not None:
             nearest = run.nearest_with_span
             return nearest.span.get_span_context() if nearest and nearest.span else None
@@ -176,7 +190,7 @@ class OpenRuns:
     def clear(self) -> None:
         """Forget every run without ending it."""
         self._lock = RLock()
-        self._runs.clear()
+        self.by_id.clear()
         self._ended.clear()
         self._leaves.clear()
         self.counters.clear()
@@ -184,24 +198,24 @@ class OpenRuns:
 
     def __iter__(self) -> Iterator[Run]:
         with self._lock:
-            return iter(list(self._runs.values()))
+            return iter(list(self.by_id.values()))
 
     def _taken(self, run: Run, outlives_parent: Callable[[Run], bool]) -> Iterator[Run]:
         for child in list(run.children.values()):
             if not outlives_parent(child):
                 yield from self._taken(child, outlives_parent)
         self.counters.pop(run.run_id, None)
-        if self._runs.pop(run.run_id, None) is not None:
+        if self.by_id.pop(run.run_id, None) is not None:
             if run.parent is not None:
-                run.parent.let_go(run)
+                run.parent.children.pop(run.run_id, None)
             yield run
 
     def _evicted(self, newest: Run) -> list[Run]:
-        surplus = len(self._runs) - self._limit
+        surplus = len(self.by_id) - self._limit
         if surplus <= 0:
             return []
         lineage = set(_ancestors(newest))
-        oldest = (run for run in self._runs.values() if run not in lineage)
+        oldest = (run for run in self.by_id.values() if run not in lineage)
         given_way = list(islice(oldest, surplus))
         return [gone for run in given_way for gone in self._taken(run, lambda _: False)]
 
@@ -210,14 +224,6 @@ def _ancestors(run: Run | None) -> Iterator[Run]:
     while run is not None:
         yield run
         run = run.parent
-
-
-def _summed_above(run: Run) -> Iterator[tuple[Run, bool]]:
-    """Give the agents above a run, and its root; each with whether the run is the agent's own."""
-    nearest = run.nearest_agent
-    for above in _ancestors(run.parent):
-        if above.kind.is_agent or above.parent is None:
-            yield above, above is nearest
 
 
 def open_runs_of(provider: object, limit: int) -> OpenRuns:

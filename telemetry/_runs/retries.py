@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _MAX_PLACES: Final = 1_024
 _NS: Final = 1e9
+# What a node's attempts share; an error handler's is beneath its node's.
+_PLACE: Final = "langgraph_checkpoint_ns"
 
 
 class NodeAttempts:
@@ -34,7 +36,7 @@ class NodeAttempts:
 
     def begin(self, node: Run) -> list[tuple[Run, Ending]]:
         """Number an attempt; return earlier ones of which it shows that they have timed out."""
-        place = _place(node)
+        place = str(node.start.metadata.get(_PLACE))
         earlier = self._latest.pop(place, None)
         node.number(1 if earlier is None or earlier.attempt is None else earlier.attempt + 1)
         for failed in (earlier, self._latest.get(place.rpartition("|")[0])):
@@ -43,6 +45,8 @@ class NodeAttempts:
         self._latest[place] = node
         if len(self._latest) > _MAX_PLACES:
             self._latest.popitem(last=False)
+        if not self._undecided:
+            return []
         shown = [cancelled for cancelled in self._undecided if _is_shown_by(node, cancelled)]
         return [(cancelled, _timed_out(self._undecided.pop(cancelled))) for cancelled in shown]
 
@@ -53,7 +57,7 @@ class NodeAttempts:
                 return _timed_out(ending)
             self._undecided[node] = ending
             return None
-        place = _place(node)
+        place = str(node.start.metadata.get(_PLACE))
         if ending.outcome is not Outcome.ERROR and self._latest.get(place) is node:
             del self._latest[place]
         return ending
@@ -66,28 +70,27 @@ class NodeAttempts:
 
 
 class NodeRetries:
-    """The attempts of the nodes of every open graph."""
+    """The attempts of the nodes of every open graph.
+
+    Attributes:
+        of_graphs: those of the nodes of each.
+    """
 
     def __init__(self) -> None:
-        self._of_graphs: dict[Run, NodeAttempts] = {}
+        self.of_graphs: dict[Run, NodeAttempts] = {}
 
-    def begin(self, graph: Run, node: Run) -> list[tuple[Run, Ending]]:
-        """Number an attempt of a node of an open graph; see `NodeAttempts.begin`."""
-        return self._of_graphs.setdefault(graph, NodeAttempts()).begin(node)
-
-    def end(self, graph: Run, node: Run, ending: Ending) -> Ending | None:
-        """Return how an attempt ended; None where it is not known yet."""
-        attempts = self._of_graphs.get(graph)
-        return attempts.end(node, ending) if attempts is not None else ending
+    def new(self, graph: Run) -> NodeAttempts:
+        """Return what keeps the attempts of the nodes of an open graph, from its first node on."""
+        return self.of_graphs.setdefault(graph, NodeAttempts())
 
     def close(self, graph: Run) -> dict[Run, Ending]:
         """Return what is undecided at the end of a graph, and forget all of it."""
-        attempts = self._of_graphs.pop(graph, None)
+        attempts = self.of_graphs.pop(graph, None)
         return attempts.close() if attempts is not None else {}
 
     def clear(self) -> None:
         """Forget every graph."""
-        self._of_graphs.clear()
+        self.of_graphs.clear()
 
 
 def failed_in(node: Run, error: BaseException | None, at: int) -> bool:
@@ -110,11 +113,6 @@ def failed_in(node: Run, error: BaseException | None, at: int) -> bool:
 def _is_shown_by(node: Run, cancelled: Run) -> bool:
     # In a later step the graph has gone on, which it does not where a node was torn down.
     return cancelled.is_given_up or _step(cancelled) < _step(node)
-
-
-def _place(node: Run) -> str:
-    """Return what a node's attempts share; an error handler's is beneath its node's."""
-    return str(node.start.metadata.get("langgraph_checkpoint_ns"))
 
 
 def _step(node: Run) -> int:

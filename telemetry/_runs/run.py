@@ -10,7 +10,7 @@ from .totals import Totals
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from weakref import ref
 
     from opentelemetry.trace import Span
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .._context.callers import Caller
     from .._context.current import Body
     from .._context.watches import IdWatch
+    from .._semconv.names import Edition
     from .._stream.counter import ChunkCounter
     from .._translation.ending import Ending
     from .._translation.exceptions import Signature
@@ -50,12 +51,14 @@ class Traced(NamedTuple):
         attributes: of its span, those that a sampler decides on.
         body: whether the application's code may be executing in it; None where it has none.
         chunks: counts what its stream gives, for models.
+        details: makes the other attributes that the span has from its start.
     """
 
     span: Span
     attributes: Mapping[str, AttributeValue]
     body: Body | None
     chunks: ChunkCounter | None
+    details: Callable[[Edition], Attributes]
 
 
 @dataclass(slots=True, eq=False)
@@ -74,12 +77,12 @@ class Run:
         epoch: what turns the monotonic clock into time since 1970, in ns; one for a trace, so
             that a clock that is set anew in mid-trace does not tear it.
         waiting: the task that only waits for its body, where that is known.
+        id_watch: of its run id, which learns of its end where nobody reports that.
         span: its span; None for a run without one.
         attributes: see `Traced`.
         body: see `Traced`.
         chunks: see `Traced`.
         given: makes the content of what it was given, until it has a span.
-        id_watch: of its run id.
         is_whole: whether its caller gets the whole result at once.
         is_interrupted: whether its graph waits for a person.
         attempt: which attempt it is, from 1, where its like is tried again when it fails.
@@ -89,7 +92,7 @@ class Run:
         had_abandoned: whether a run right beneath it was abandoned.
         is_in_journal: whether its span is written into a journal.
         started: how many runs have started of which it is the parent.
-        totals: what was used beneath it, where it is a root or an agent.
+        totals: what was used beneath it, where it is a root or an agent; None for nothing.
         held: attributes that wait until its span has room for them.
         children: those of the runs beneath it that are open.
     """
@@ -103,12 +106,12 @@ class Run:
     started_at: int
     epoch: int
     waiting: ref[asyncio.Task[Any]] | None = None
+    id_watch: IdWatch | None = None
     span: Span | None = None
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     body: Body | None = None
     chunks: ChunkCounter | None = None
     given: Content = dict
-    id_watch: IdWatch | None = None
     is_whole: bool = False
     is_interrupted: bool = False
     attempt: int | None = None
@@ -118,7 +121,7 @@ class Run:
     had_abandoned: bool = False
     is_in_journal: bool = False
     started: int = 0
-    totals: Totals = field(default_factory=Totals)
+    totals: Totals | None = None
     held: Attributes = field(default_factory=dict)
     children: dict[int, Run] = field(default_factory=dict)
 
@@ -196,13 +199,25 @@ class Run:
         self.children[child.run_id] = child
         self.started += 1
 
-    def let_go(self, child: Run) -> None:
-        """Let go of a run beneath it that is no longer open."""
-        self.children.pop(child.run_id, None)
+    def add_up(self, used: Totals, *, is_own: bool) -> None:
+        """Add what a run beneath it has used; see `Totals.add`."""
+        if self.totals is None:
+            self.totals = Totals()
+        self.totals.add(used, is_own=is_own)
 
     def number(self, attempt: int | None) -> None:
         """Say which attempt it is."""
         self.attempt = attempt
+
+    def trace(self, traced: Traced) -> None:
+        """Take what its span's start has made of it."""
+        self.span, self.attributes, self.body, self.chunks, _ = traced
+        self.given = dict
+
+    def rename(self, attributes: Mapping[str, AttributeValue]) -> None:
+        """Take what a new name of its span has made of it."""
+        self.attributes = attributes
+        self.given = dict
 
     def give_up(self) -> None:
         """Say that its graph has gone on without it."""
@@ -224,15 +239,6 @@ class Run:
         """Take the place that a call has kept for its body."""
         self.body = body
         self.is_whole = is_whole
-
-    def trace(self, traced: Traced) -> None:
-        """Take what its span's start, or a new name of its span, has made of it."""
-        self.span, self.attributes, self.body, self.chunks = traced
-        self.given = dict
-
-    def watch(self, id_watch: IdWatch | None) -> None:
-        """Keep what learns of its end where nobody reports that."""
-        self.id_watch = id_watch
 
     def add_reporter(self) -> None:
         """Say that its start was reported once more: the same handler was given twice."""

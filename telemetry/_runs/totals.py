@@ -80,13 +80,17 @@ class Totals:
 
     def attributes(self) -> Attributes:
         """Return the sums as attributes of a span: those that are more than nothing."""
-        counts = {
-            semconv.TOTAL_INFERENCE_CALLS: self.inference_calls,
-            semconv.TOTAL_TOOL_CALLS: self.tool_calls,
-            semconv.TOTAL_INPUT_TOKENS: self.input_tokens,
-            semconv.TOTAL_OUTPUT_TOKENS: self.output_tokens,
-            semconv.TOTAL_STALLS: self.stalls,
-            semconv.TOTAL_ERRORS: self.errors,
-        }
-        costs = {f"{semconv.TOTAL_COST}.{name}": amount for name, amount in self.cost.items()}
-        return {**{name: count for name, count in counts.items() if count}, **costs}
+        attributes: Attributes = {}
+        for name, count in (
+            (semconv.TOTAL_INFERENCE_CALLS, self.inference_calls),
+            (semconv.TOTAL_TOOL_CALLS, self.tool_calls),
+            (semconv.TOTAL_INPUT_TOKENS, self.input_tokens),
+            (semconv.TOTAL_OUTPUT_TOKENS, self.output_tokens),
+            (semconv.TOTAL_STALLS, self.stalls),
+            (semconv.TOTAL_ERRORS, self.errors),
+        ):
+            if count:
+                attributes[name] = count
+        for currency, amount in self.cost.items():
+            attributes[f"{semconv.TOTAL_COST}.{currency}"] = amount
+        return attributes

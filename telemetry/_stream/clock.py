@@ -65,16 +65,17 @@ class StreamClock:
     Attributes:
         pending: times of chunks that came and are not folded in yet.
         shows_reasoning: whether reasoning is among what came.
+        stalls_noted: how many waits were longer than the threshold, but for what is pending.
     """
 
     __slots__ = (
         "_gaps",
-        "_stall_count",
         "_stalls",
         "_timeline",
         "_waits",
         "pending",
         "shows_reasoning",
+        "stalls_noted",
         "started_at",
     )
 
@@ -91,7 +92,7 @@ class StreamClock:
         self._timeline = Timeline()
         self._gaps = Sketch()
         self._stalls: list[Stall] = []
-        self._stall_count = 0
+        self.stalls_noted = 0
 
     def tick(self, now: int) -> None:
         """Count a chunk that came at *now*, in ns."""
@@ -147,7 +148,7 @@ class StreamClock:
     def stall_count(self) -> int:
         """How many waits were longer than the threshold."""
         self.fold()
-        return self._stall_count
+        return self.stalls_noted
 
     @property
     def stalls(self) -> tuple[Stall, ...]:
@@ -170,7 +171,8 @@ class StreamClock:
 
     def end(self, at: int) -> None:
         """Say that the run has ended: where no chunk has come, it has waited *at* once for all."""
-        if self.first_chunk_at is None and at - self.started_at > self._waits.first:
+        has_come = self.pending or self._timeline.chunks
+        if not has_come and at - self.started_at > self._waits.first:
             self._note_stall(Stall(0, self.started_at, at - self.started_at))
 
     def fold(self) -> None:
@@ -201,7 +203,7 @@ class StreamClock:
                 self._note_stall(Stall(chunk, times[place] - gap, gap))
 
     def _note_stall(self, stall: Stall) -> None:
-        self._stall_count += 1
+        self.stalls_noted += 1
         self._stalls.append(stall)
         if len(self._stalls) > MAX_STALLS:
             self._stalls.remove(min(self._stalls, key=lambda stall: stall.duration))

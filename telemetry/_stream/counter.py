@@ -77,6 +77,11 @@ class ChunkCounter:
         self._chunk: Any = None
         self._deltas_left = 0
 
+    @property
+    def has_anything(self) -> bool:
+        """Whether there is anything to tell of it: chunks, or a wait that was too long."""
+        return self.begun or self.clock.stalls_noted > 0
+
     def add_reporter(self) -> None:
         """Say that one handler more reports each chunk: a handler may be given twice."""
         self._reporters += 1

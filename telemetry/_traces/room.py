@@ -44,6 +44,18 @@ _GIVE_WAY: Final = (
 )
 
 
+def has_plenty(span: Span, attributes: Attributes) -> bool:
+    """Say whether a span has room for *attributes* as they are, and for all that its end may say.
+
+    Nearly each has: only of the others is it looked at what gives way, and what is cut.
+    """
+    most, characters = attribute_limits(span)
+    if most is None or characters is not None:
+        return characters is None
+    known = getattr(span, "attributes", None) or ()
+    return len(known) + len(attributes) + _RESERVED <= most
+
+
 class Room:
     """What a span still has room for.
 
@@ -56,7 +68,9 @@ class Room:
     def __init__(self, span: Span) -> None:
         self._span = span
         most, self.characters = attribute_limits(span)
-        self.left = None if most is None else max(most - len(self._known), 0)
+        self.left: int | None = None
+        if most is not None:
+            self.left = max(most - len(getattr(span, "attributes", None) or ()), 0)
 
     @property
     def _known(self) -> Mapping[str, object]:
@@ -69,7 +83,10 @@ class Room:
         Returns:
             How many there was no room for.
         """
-        fitting = self._fitting(attributes)
+        is_free = self.left is None or len(attributes) <= self.left
+        fitting = attributes
+        if not is_free or self.characters is not None:
+            fitting = self._fitting(attributes)
         if fitting:
             # One call: the SDK locks the span and looks at its clock for each.
             self._span.set_attributes(fitting)

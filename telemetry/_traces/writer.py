@@ -13,6 +13,7 @@ from .._context.graphs import GRAPHS
 from .._context.stack import started_graph
 from .._context.starting import STARTING_RUN
 from .._diagnostics import switch_off
+from .._interrupts import INTERRUPTS
 from .._runs.run import Traced
 from .._semconv import names as semconv
 from .._settings.variables import Signal, is_disabled
@@ -24,16 +25,17 @@ from .._translation.exceptions import exception_attributes
 from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
 from .._translation.spans import (
+    SPAN_STARTS,
+    add_person,
     metadata_attributes,
-    person_attributes,
     span_start,
     tag_attributes,
 )
 from .lazy_events import add_events
-from .room import Room
+from .room import Room, has_plenty
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
@@ -42,9 +44,10 @@ if TYPE_CHECKING:
     from .._context.current import Body
     from .._diagnostics import Diagnostics
     from .._runs.run import Run
+    from .._semconv.names import Edition
     from .._stream.clock import Waits
     from .._translation.ending import Ending
-    from .._values.attributes import Attributes
+    from .._values.attributes import Attributes, AttributeValue
 
     Passages: TypeAlias = dict[str, Passed]
 
@@ -91,23 +94,37 @@ class SpanWriter:
         self._waits = waits
         self._user_ids = user_ids
         self._tags = tags
+        self._wants_content = door.capture is not CaptureContent.NO_CONTENT
 
     @property
     def wants_content(self) -> bool:
         """Whether content may go anywhere."""
-        return self._door.capture is not CaptureContent.NO_CONTENT
+        return self._wants_content
 
-    def open(self, run: Run) -> Traced:
-        """Start the span of a run, and make it current where the run has a body."""
-        start = span_start(run.kind, run.start)
+    def open(self, run: Run, context: Context, frame: int | None = None) -> Traced:
+        """Start the span of a run, and make it current where the run has a body.
+
+        Args:
+            run: that starts.
+            context: that is current where it starts.
+            frame: identity of the frame that starts it, where that is known.
+        """
+        start = SPAN_STARTS[run.kind](run.start)
+        above = run.parent
+        while above is not None and above.span is None:
+            above = above.parent
+        if above is None or above.span is None:
+            around = context_of_root(context)
+        else:
+            around = context_beneath(context, above.run_id, above.span)
         starting = STARTING_RUN.set(run)
         try:
             span = self._tracer.start_span(
                 start.name,
-                context=_context_above(run),
+                context=around,
                 kind=start.kind,
-                attributes=start.attributes,
-                start_time=run.time(run.started_at),
+                attributes=dict(start.attributes),
+                start_time=run.started_at + run.epoch,
                 record_exception=False,
                 set_status_on_exception=False,
             )
@@ -117,41 +134,70 @@ class SpanWriter:
             _say_what_is_missing()
         body = run.body
         if run.kind.has_body:
-            body = attach_body(run.run_id, span, run.waiting, body, is_leaf=run.kind.is_leaf)
+            starter = frame if run.kind.is_leaf else None
+            body = attach_body(
+                run.run_id, span, run.waiting, body, beneath=context, starter=starter
+            )
         chunks = self._counter(run, span, body) if run.kind.is_model else None
-        return Traced(span, start.attributes, body, chunks)
+        return Traced(span, start.attributes, body, chunks, start.details)
 
-    def describe(self, run: Run, content: Content) -> None:
-        """Write to the span of a run that has started what no sampler needs.
+    def describe(
+        self, run: Run, content: Content, details: Callable[[Edition], Attributes]
+    ) -> None:
+        """Write to the span of a run that has started, and is recorded, what no sampler needs.
 
         Args:
             run: that has started.
             content: makes the content of what it is given.
+            details: makes the attributes that its span has from its start.
         """
         span = run.span
-        if span is None or not span.is_recording():
+        if span is None:
             return
-        details = span_start(run.kind, run.start).details(self._edition) | self._details(run)
+        told = details(self._edition)
+        if run.attempt is not None:
+            is_node = run.kind is RunKind.NODE
+            name = semconv.LANGGRAPH_ATTEMPT if is_node else semconv.LANGCHAIN_ATTEMPT
+            told[name] = run.attempt
+        if self._user_ids:
+            add_person(told, run.start)
+        if self._tags:
+            told |= tag_attributes(run.start)
+        if self._metadata_keys:
+            told |= metadata_attributes(run.start, self._metadata_keys)
         if run.kind.is_graph and run.is_in_journal:
-            details |= _shape()
+            told |= _shape()
+        if self._wants_content or not has_plenty(span, told):
+            self._describe_with_care(run, span, content, told)
+        elif told:
+            span.set_attributes(told)
+        if run.kind.is_model:
+            at = run.started_at + run.epoch
+            span.add_event(semconv.EVENT_MODEL_START, timestamp=at)
+
+    def _describe_with_care(self, run: Run, span: Span, content: Content, told: Attributes) -> None:
+        """Write what passes of content, and all else as far as there is room for it."""
         room = Room(span)
-        passages = self._content(content, room)
-        details |= _content_attributes(passages, semconv.INPUT_DROPPED)
-        early, late = room.early(details)
+        if self._wants_content:
+            passages = self._content(content, room)
+            told |= _content_attributes(passages, semconv.INPUT_DROPPED)
+        early, late = room.early(told)
         if late:
             run.hold(late)
         self._write(room, early)
-        if run.kind.is_model:
-            span.add_event(semconv.EVENT_MODEL_START, timestamp=run.time(run.started_at))
 
-    def rename(self, run: Run) -> Traced:
-        """Write on the span of a run that is open what the run has turned out to be."""
+    def rename(self, run: Run) -> Mapping[str, AttributeValue]:
+        """Write on the span of a run that is open what the run has turned out to be.
+
+        Returns:
+            The attributes of its span that a sampler would have decided on.
+        """
         start = span_start(run.kind, run.start)
         span = run.span or INVALID_SPAN
         if span.is_recording():
             span.update_name(start.name)
             span.set_attributes(start.attributes)
-        return Traced(span, start.attributes, run.body, run.chunks)
+        return start.attributes
 
     def close(self, run: Run, ending: Ending, *, records_exception: bool) -> None:
         """End the span of a run.
@@ -166,38 +212,53 @@ class SpanWriter:
             return
         try:
             if span.is_recording():
-                room = Room(span)
-                attributes = self._result(run, span, ending, room)
-                self._write(room, _outcome_attributes(ending) | attributes | run.held)
-                self._write_outcome(run, span, ending, records_exception=records_exception)
+                # That of a step which simply ended says nothing.
+                says_anything = (
+                    ending.attributes is not None
+                    or ending.outcome is not None
+                    or run.chunks is not None
+                    or run.totals is not None
+                    or run.held
+                )
+                if says_anything or self._wants_content:
+                    self._write_result(run, span, ending)
+                if run.kind.is_model or ending.outcome is not None:
+                    self._write_outcome(run, span, ending, records_exception=records_exception)
         finally:
-            span.end(end_time=run.time(ending.at))
+            span.end(end_time=ending.at + run.epoch)
 
-    def _details(self, run: Run) -> Attributes:
-        attempt = {} if run.attempt is None else {_attempt_name(run): run.attempt}
-        people = person_attributes(run.start) if self._user_ids else {}
-        if self._tags:
-            people |= tag_attributes(run.start)
-        return attempt | people | metadata_attributes(run.start, self._metadata_keys)
+    def _write_result(self, run: Run, span: Span, ending: Ending) -> None:
+        room = Room(span)
+        attributes = self._result(run, span, ending, room)
+        if ending.outcome is not None:
+            attributes = _outcome_attributes(ending) | attributes
+        self._write(room, {**attributes, **run.held})
 
     def _write(self, room: Room, attributes: Attributes) -> None:
-        if attributes and room.write(attributes):
+        if room.write(attributes):
             self._diagnostics.report(GAVE_WAY)
 
     def _result(self, run: Run, span: Span, ending: Ending, room: Room) -> Attributes:
         """Return the attributes of a run's result; the events of its stream are added."""
         attributes: Attributes = {}
-        with self._diagnostics.contains("result could not be read"):
-            attributes = {**ending.result_attributes(run.start)}
-        content = self._content(ending.content, room)
-        if run.chunks is not None:
+        if ending.attributes is not None:
+            try:
+                attributes = {**ending.result_attributes(run.start)}
+            except INTERRUPTS:
+                raise
+            except BaseException as error:  # noqa: BLE001 - the span ends without it
+                self._diagnostics.report("result could not be read", error)
+        content = self._content(ending.content, room) if self._wants_content else {}
+        if run.chunks is not None and run.chunks.has_anything:
             clock = run.chunks.clock
             attributes |= stream_attributes(clock, attributes, ending.said)
             events = stream_events(clock, self._passed(run.chunks.text, content))
             add_events(span, ((run.time(at), name, make) for at, name, make in events))
-        if run.parent is None or run.kind.is_agent:
+        if run.totals is not None:
             attributes |= run.totals.attributes()
-        return attributes | _content_attributes(content, semconv.OUTPUT_DROPPED)
+        if content:
+            attributes |= _content_attributes(content, semconv.OUTPUT_DROPPED)
+        return attributes
 
     def _counter(self, run: Run, span: Span, body: Body | None) -> ChunkCounter:
         # With the first chunk its consumer's code executes, unless that gets the whole at once.
@@ -206,7 +267,7 @@ class SpanWriter:
         return ChunkCounter(run.started_at, on_begin, self._waits, self._text_of(span))
 
     def _text_of(self, span: Span) -> StreamText | None:
-        is_wanted = self.wants_content and span.is_recording()
+        is_wanted = self._wants_content and span.is_recording()
         return StreamText(self._door.max_characters, self._door.so_far) if is_wanted else None
 
     def _passed(self, text: StreamText | None, content: Passages) -> StreamText | None:
@@ -224,18 +285,15 @@ class SpanWriter:
         return text if self._door.passes_whole(text.whole) else None
 
     def _content(self, content: Content, room: Room) -> Passages:
-        if not self.wants_content:
-            return {}
         return dict(self._door.all_on_span(content, room.characters))
 
     def _write_outcome(
         self, run: Run, span: Span, ending: Ending, *, records_exception: bool
     ) -> None:
         outcome = ending.outcome
-        at = run.time(ending.at)
+        at = ending.at + run.epoch
         if outcome is None:
-            if run.kind.is_model:
-                span.add_event(semconv.EVENT_MODEL_END, timestamp=at)
+            span.add_event(semconv.EVENT_MODEL_END, timestamp=at)
             return
         if ending.error is not None and records_exception:
             attributes = exception_attributes(ending.error, self._door)
@@ -255,22 +313,11 @@ def _say_what_is_missing() -> None:
         switch_off(NO_PROVIDER)
 
 
-def _context_above(run: Run) -> Context:
-    above = run.parent.nearest_with_span if run.parent is not None else None
-    if above is None or above.span is None:
-        return context_of_root()
-    return context_beneath(above.run_id, above.span)
-
-
 def _shape() -> Attributes:
     """Return which graph it is that LangGraph starts; nothing where the stack does not show it."""
     graph = started_graph()
     identity = GRAPHS.identify(graph) if graph is not None else None
     return {semconv.LANGGRAPH_GRAPH_ID: identity} if identity is not None else {}
-
-
-def _attempt_name(run: Run) -> str:
-    return semconv.LANGGRAPH_ATTEMPT if run.kind is RunKind.NODE else semconv.LANGCHAIN_ATTEMPT
 
 
 def _outcome_attributes(ending: Ending) -> Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Self
 
 from .outcome import Outcome, error_type, outcome_of
 
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
     from .._values.attributes import AttributeValue
     from .start import Start
 
+NO_ATTRIBUTES: Final[Mapping[str, AttributeValue]] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)  # not frozen: one is made for each run, and that takes thrice as long
 class Ending:
     """How a run ended.
 
@@ -26,7 +29,8 @@ class Ending:
         error_type: of that failure; known at times where the exception is not.
         is_torn_down: whether it was cancelled because something beside it failed.
         tells_answer: whether what a model had said by then is among its attributes.
-        attributes: makes the attributes of the run's result from its start; called once.
+        attributes: makes the attributes of the run's result from its start, where it has any;
+            called once.
         content: makes the result's content, by attribute; called only where it may pass.
         said: returns how many bytes of text a model's answer has.
     """
@@ -37,11 +41,11 @@ class Ending:
     error_type: str | None = None
     is_torn_down: bool = False
     tells_answer: bool = False
-    attributes: Callable[[Start], Mapping[str, AttributeValue]] = lambda _start: {}
+    attributes: Callable[[Start], Mapping[str, AttributeValue]] | None = None
     content: Content = dict
     said: Callable[[], int] = int
-    _result: list[Mapping[str, AttributeValue]] = field(
-        default_factory=list, init=False, repr=False, compare=False
+    _result: Mapping[str, AttributeValue] | None = field(
+        default=None, init=False, repr=False, compare=False
     )
 
     @classmethod
@@ -60,7 +64,9 @@ class Ending:
 
         Where it cannot be read, the first who asks gets the exception, and the others nothing.
         """
-        if not self._result:
-            self._result.append({})
-            self._result[0] = self.attributes(start)
-        return self._result[0]
+        if self.attributes is None:
+            return NO_ATTRIBUTES
+        if self._result is None:
+            self._result = NO_ATTRIBUTES
+            self._result = self.attributes(start)
+        return self._result

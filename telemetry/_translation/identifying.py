@@ -70,14 +70,15 @@ def _read(value: object) -> tuple[AttributeValue, int]:
 def _name(key: object) -> str | None:
     """Return the name of a parameter's attribute; None where it is not recorded."""
     if type(key) is str and len(key) <= _MAX_CACHED_CHARACTERS:
-        return _name_of_text(key)
+        return parameter_name(key)
     if isinstance(key, str) and not _is_recorded(key):
         return None
     return f"{semconv.IDENTIFYING_PARAMS}.{short_name(key)}"
 
 
 @lru_cache(maxsize=1_024)
-def _name_of_text(key: str) -> str | None:
+def parameter_name(key: str) -> str | None:
+    """Return the name of a parameter's attribute; None where it is not recorded."""
     return f"{semconv.IDENTIFYING_PARAMS}.{short_name(key)}" if _is_recorded(key) else None
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _NODE_TAG: Final = "graph:step:"
 _PLACE: Final = "langgraph_checkpoint_ns"
 _WITH_FALLBACKS: Final = "RunnableWithFallbacks"
-_HIDDEN_TAG: Final = "langsmith:hidden"
+HIDDEN_TAG: Final = "langsmith:hidden"
 _CREATE_AGENT: Final = "langchain_create_agent"
 _GRAPH_INTEGRATIONS: Final = ("langgraph", _CREATE_AGENT)
 # LangGraph's name for a graph to which nobody has given one.
@@ -31,6 +31,10 @@ class RunKind(StrEnum):
         is_model: whether the run is a model's.
         is_leaf: whether LangChain does not pass it on to what its body calls.
         has_body: whether code of the application's runs in it, so that its spans belong beneath.
+        is_undecided: whether what starts beneath it may show it to be something else.
+        is_tool: whether the run is a tool's.
+        is_call: whether the application may have made a call that is this run.
+        is_operation: whether the conventions have an operation for it.
     """
 
     AGENT = "agent"
@@ -49,6 +53,10 @@ class RunKind(StrEnum):
     is_model: bool
     is_leaf: bool
     has_body: bool
+    is_undecided: bool
+    is_tool: bool
+    is_call: bool
+    is_operation: bool
 
     def __init__(self, name: str) -> None:
         # Plain attributes: every run asks for several of them, some of them often.
@@ -57,6 +65,10 @@ class RunKind(StrEnum):
         self.is_model = name in ("chat", "text_completion")
         self.is_leaf = name in ("chat", "text_completion", "retriever")
         self.has_body = self.is_leaf or name in ("node", "tool")
+        self.is_undecided = name in ("runnable", "hidden")
+        self.is_tool = name == "tool"
+        self.is_call = self.is_leaf or self.is_tool
+        self.is_operation = self.is_call or self.is_graph
 
 
 def chain_kind(start: Start, above: Start | None) -> RunKind:
@@ -68,7 +80,7 @@ def chain_kind(start: Start, above: Start | None) -> RunKind:
         start: of the run.
         above: the start of its parent; None for a root.
     """
-    if is_hidden(start) or start.name == "__start__":
+    if HIDDEN_TAG in start.tags or start.name == "__start__":
         return RunKind.HIDDEN
     if is_graph_step(start) or _is_task(start, above):
         return RunKind.NODE
@@ -81,12 +93,12 @@ def chain_kind(start: Start, above: Start | None) -> RunKind:
 
 def is_hidden(start: Start) -> bool:
     """Say whether a run is marked as one that nobody wants to see."""
-    return _HIDDEN_TAG in start.tags
+    return HIDDEN_TAG in start.tags
 
 
 def shown(start: Start) -> Start:
     """Return the start of a run without the mark that nobody wants to see it."""
-    return replace(start, tags=[tag for tag in start.tags if tag != _HIDDEN_TAG])
+    return replace(start, tags=[tag for tag in start.tags if tag != HIDDEN_TAG])
 
 
 def nested_graph_kind(
@@ -100,8 +112,7 @@ def nested_graph_kind(
 
 def graph_kind(start: Start, above: Start | None) -> RunKind:
     """Say whether a graph is an agent, made or marked as one, or any other graph."""
-    names = (start.metadata.get(key) for key in AGENT_NAME_KEYS)
-    if start.name is not None and start.name in names:
+    if start.name is not None and start.name in map(start.metadata.get, AGENT_NAME_KEYS):
         return RunKind.AGENT
     is_agent = _integration(start) == _CREATE_AGENT and _is_own_integration(start, above)
     return RunKind.AGENT if is_agent else RunKind.WORKFLOW

@@ -28,6 +28,8 @@ _BASE_URL_KEYS: Final = (
     "azure_endpoint",
     "endpoint_url",
 )
+# All that says which model it is, and where.
+PARAMETERS_OF_MODEL: Final = (*_MODEL_KEYS, *_OTHER_MODEL_KEYS, *_BASE_URL_KEYS, "_type")
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 # LangChain's provider names, where the conventions list the provider under another one.
@@ -81,7 +83,7 @@ _OUTPUT_TYPES: Final = {
     "image": "image",
     "audio": "speech",
 }
-_STRUCTURED_OUTPUT: Final = "ls_structured_output_format"
+STRUCTURED_OUTPUT: Final = "ls_structured_output_format"
 
 
 def model_name(start: Start) -> str:
@@ -195,7 +197,7 @@ def _choice_count(asked: Mapping[str, Any], provider: str) -> int | None:
 
 def _output_type(start: Start) -> str | None:
     """Return which type of output was asked for, where a format was."""
-    if start.options.get(_STRUCTURED_OUTPUT) is not None:
+    if start.options.get(STRUCTURED_OUTPUT) is not None:
         return "json"
     for key in _OUTPUT_FORMATS:
         output_format = start.params.get(key)

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from functools import lru_cache, partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 
 from opentelemetry.trace import SpanKind
 
 from .._semconv import names as semconv
-from .._values.attributes import attribute_text, attribute_value, drop_none, short_name
+from .._values.attributes import (
+    MAX_NAME_CHARACTERS,
+    attribute_text,
+    attribute_value,
+    clean_name,
+    drop_none,
+    short_name,
+)
 from .._values.credentials import is_credential_key
 from .._values.numbers import as_int
-from .identifying import identifying_attributes
+from .identifying import identifying_attributes, parameter_name
 from .kinds import AGENT_NAME_KEYS, NAME_OF_NAMELESS, RunKind
-from .request import model_name, provider_name, request_attributes, server_attributes
+from .request import (
+    PARAMETERS_OF_MODEL,
+    STRUCTURED_OUTPUT,
+    model_name,
+    provider_name,
+    request_attributes,
+    server_attributes,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from .._semconv.names import Edition
-    from .._values.attributes import Attributes
+    from .._values.attributes import Attributes, AttributeValue
     from .start import Start
 
 _IN_PROCESS_KEY: Final = "nodespan_in_process"
@@ -28,10 +44,24 @@ _CONVERSATION_KEYS: Final = ("thread_id", "conversation_id", "session_id")
 _CHAIN: Final = "CHAIN"
 _MARKS: Final = ("graph:step:", "seq:step:", "map:key:", "langsmith:")
 _MOST_TAGS: Final = 64
+_MOST_PLANS: Final = 512
+_MOST_STEPS: Final = 2**31
+_MOST_NAME_CHARACTERS: Final = 100
+_MOST_KEPT: Final = 256
+_PLAIN_TYPES: Final = frozenset((str, int, float, bool))
+_TEXTS: Final = frozenset((str, type(None), bool, semconv.Operation))
+_METADATA_OF_MODEL: Final = ("ls_model_name", "ls_provider", _IN_PROCESS_KEY)
+_METADATA_OF_REQUEST: Final = ("ls_temperature", "ls_max_tokens", "ls_stop")
+# These are read though they are no identifying parameters.
+_READ: Final = frozenset(("_type", "stop", "response_format"))
+# How LangGraph calls a task; the id is made anew for each.
+_TASK: Final = re.compile(r"([^:|]{1,128}):[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ANY_TASK: Final = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
+
+Plan: TypeAlias = "tuple[str, SpanKind, Mapping[str, AttributeValue]]"
 
 
-@dataclass(frozen=True, slots=True)
-class SpanStart:
+class SpanStart(NamedTuple):
     """A span to start.
 
     Attributes:
@@ -43,13 +73,13 @@ class SpanStart:
 
     name: str
     kind: SpanKind
-    attributes: Attributes
+    attributes: Mapping[str, AttributeValue]
     details: Callable[[Edition], Attributes]
 
 
 def span_start(kind: RunKind, start: Start) -> SpanStart:
     """Return the span of a run of any kind but `HIDDEN`."""
-    return _BUILDERS[kind](start)
+    return SPAN_STARTS[kind](start)
 
 
 def metadata_attributes(start: Start, keys: Collection[str]) -> Attributes:
@@ -70,22 +100,32 @@ def _agent(start: Start) -> SpanStart:
 
 
 def _workflow(start: Start) -> SpanStart:
-    name = short_name(start.name or "LangGraph")
+    plan = _plan_of_workflow(short_name(start.name or "LangGraph"))
+    return SpanStart(*plan, partial(_position, start))
+
+
+@lru_cache(maxsize=_MOST_PLANS)
+def _plan_of_workflow(name: str) -> Plan:
     attributes: Attributes = {
         semconv.OPERATION_NAME: semconv.Operation.INVOKE_WORKFLOW.value,
         semconv.WORKFLOW_NAME: name,
         semconv.OPENINFERENCE_SPAN_KIND: _CHAIN,
     }
-    return _internal(f"invoke_workflow {name}", start, attributes)
+    return f"invoke_workflow {name}", SpanKind.INTERNAL, MappingProxyType(attributes)
 
 
 def _node(start: Start) -> SpanStart:
-    name = short_name(start.metadata["langgraph_node"])
+    plan = _plan_of_node(short_name(start.metadata["langgraph_node"]))
+    return SpanStart(*plan, partial(_position, start))
+
+
+@lru_cache(maxsize=_MOST_PLANS)
+def _plan_of_node(name: str) -> Plan:
     attributes: Attributes = {
         semconv.LANGGRAPH_NODE: name,
         semconv.OPENINFERENCE_SPAN_KIND: _CHAIN,
     }
-    return _internal(f"node {name}", start, attributes)
+    return f"node {name}", SpanKind.INTERNAL, MappingProxyType(attributes)
 
 
 def _runnable(start: Start) -> SpanStart:
@@ -143,50 +183,103 @@ def _text_completion(start: Start) -> SpanStart:
 
 
 def _inference(operation: semconv.Operation, start: Start) -> SpanStart:
+    plan = _plan_of_request(operation, start)
+    return SpanStart(
+        *plan, partial(_details_of_request, start, str(plan[2][semconv.PROVIDER_NAME]))
+    )
+
+
+def _plan_of_request(operation: semconv.Operation, start: Start) -> Plan:
+    key = (operation, start.class_name, start.name, *map(start.params.get, PARAMETERS_OF_MODEL))
+    key += tuple(map(start.metadata.get, _METADATA_OF_MODEL))
+    is_plain = _TEXTS.issuperset(map(type, key))
+    plan = _plans_of_requests.get(key) if is_plain else None
+    if plan is None:
+        plan = _new_plan_of_request(operation, start)
+        if is_plain:
+            _keep(_plans_of_requests, key, plan)
+    return plan
+
+
+def _new_plan_of_request(operation: semconv.Operation, start: Start) -> Plan:
     model = model_name(start)
-    provider = provider_name(start)
     attributes: Attributes = {
         semconv.OPERATION_NAME: operation.value,
         semconv.REQUEST_MODEL: model,
-        semconv.PROVIDER_NAME: provider,
+        semconv.PROVIDER_NAME: provider_name(start),
         **server_attributes(start.params),
     }
-
-    def details(edition: Edition) -> Attributes:
-        return {
-            **identifying_attributes(start.params),
-            **_position(start),
-            **request_attributes(provider, start, edition),
-        }
-
     in_process = start.metadata.get(_IN_PROCESS_KEY) is True
     kind = SpanKind.INTERNAL if in_process else SpanKind.CLIENT
-    return SpanStart(f"{operation} {short_name(model)}", kind, attributes, details)
+    return f"{operation} {short_name(model)}", kind, MappingProxyType(attributes)
+
+
+def _details_of_request(start: Start, provider: str, edition: Edition) -> Attributes:
+    key = _key_of_parameters(start, provider, edition)
+    known = _told_of_requests.get(key) if key is not None else None
+    if known is None:
+        known = identifying_attributes(start.params), request_attributes(provider, start, edition)
+        if key is not None:
+            _keep(_told_of_requests, key, known)
+    identifying, asked = known
+    return {**identifying, **_position(start), **asked}
+
+
+def _key_of_parameters(start: Start, provider: str, edition: Edition) -> tuple[object, ...] | None:
+    """Return all that is told of a request's parameters; None where not all are plain values.
+
+    Values are told from each other by their types, too: 1 and 1.0 and True are equal. What is
+    content or a credential by its name is not looked at, and not kept.
+    """
+    has_format = start.options.get(STRUCTURED_OUTPUT) is not None
+    key: list[object] = [provider, edition.is_newest, has_format]
+    for name in _METADATA_OF_REQUEST:
+        value = start.metadata.get(name)
+        if value is not None and type(value) not in _PLAIN_TYPES:
+            return None
+        key += (type(value), value)
+    for name, value in start.params.items():
+        if type(name) is not str or len(name) > _MOST_NAME_CHARACTERS:
+            return None
+        if value is None or (parameter_name(name) is None and name not in _READ):
+            continue
+        if type(value) not in _PLAIN_TYPES or (type(value) is str and len(value) > _MOST_KEPT):
+            return None
+        key += (name, type(value), value)
+    return tuple(key)
+
+
+_T = TypeVar("_T")
+# What the spans of requests say that are alike in all that is told of them.
+_plans_of_requests: Final[dict[tuple[object, ...], Plan]] = {}
+_told_of_requests: Final[dict[tuple[object, ...], tuple[Attributes, Attributes]]] = {}
+
+
+def _keep(kept: dict[tuple[object, ...], _T], key: tuple[object, ...], value: _T) -> None:
+    if len(kept) >= _MOST_PLANS:
+        kept.clear()
+    kept[key] = value
 
 
 def _internal(name: str, start: Start, attributes: Attributes) -> SpanStart:
-    return SpanStart(name, SpanKind.INTERNAL, attributes, lambda _edition: _position(start))
+    return SpanStart(name, SpanKind.INTERNAL, attributes, partial(_position, start))
 
 
-def _conversation_id(start: Start) -> object:
-    """Return the conversation that a run belongs to, by the first of the names that people use."""
-    for key in _CONVERSATION_KEYS:
-        value = start.metadata.get(key)
-        if value not in (None, ""):
-            return value
-    return None
-
-
-def person_attributes(start: Start) -> Attributes:
-    """Return the session that a run belongs to, and its user, where the metadata have them."""
-    attributes: Attributes = {}
-    session = start.metadata.get("session_id") or _conversation_id(start)
-    user = start.metadata.get("user_id")
+def add_person(told: Attributes, start: Start) -> None:
+    """Add the session that a run belongs to, and its user, where the metadata have them."""
+    metadata = start.metadata
+    session = metadata.get("session_id")
+    if not session:
+        # By the first of the names that people use for a conversation.
+        for key in _CONVERSATION_KEYS:
+            session = metadata.get(key)
+            if session not in (None, ""):
+                break
+    user = metadata.get("user_id")
     if session not in (None, ""):
-        attributes[semconv.SESSION_ID] = attribute_text(session)
+        told[semconv.SESSION_ID] = attribute_text(session)
     if user not in (None, ""):
-        attributes[semconv.USER_ID] = attribute_text(user)
-    return attributes
+        told[semconv.USER_ID] = attribute_text(user)
 
 
 def tag_attributes(start: Start) -> Attributes:
@@ -196,22 +289,40 @@ def tag_attributes(start: Start) -> Attributes:
     return {semconv.LANGCHAIN_TAGS: tags} if tags else {}
 
 
-def _position(start: Start) -> Attributes:
+def _position(start: Start, _edition: object = None) -> Attributes:
     """Return the attributes that say where in a graph a run is, and in which thread."""
     metadata = start.metadata
     attributes: Attributes = {}
-    for name, value in (
-        (semconv.CONVERSATION_ID, _conversation_id(start)),
-        (semconv.RUN_NAME, start.run_name),
-        (semconv.LANGGRAPH_NODE, metadata.get("langgraph_node")),
-        (semconv.LANGGRAPH_CHECKPOINT_NS, metadata.get("langgraph_checkpoint_ns") or None),
-    ):
-        if value is not None:
-            attributes[name] = attribute_text(value)
-    step = as_int(metadata.get("langgraph_step"))
-    if step is not None:
+    for key in _CONVERSATION_KEYS:
+        conversation = metadata.get(key)
+        if conversation not in (None, ""):
+            attributes[semconv.CONVERSATION_ID] = attribute_text(conversation)
+            break
+    if start.run_name is not None:
+        attributes[semconv.RUN_NAME] = attribute_text(start.run_name)
+    node = metadata.get("langgraph_node")
+    if type(node) is str and len(node) <= MAX_NAME_CHARACTERS and node[:5] != "data:":
+        attributes[semconv.LANGGRAPH_NODE] = clean_name(node)  # as below, a call less
+    elif node is not None:
+        attributes[semconv.LANGGRAPH_NODE] = attribute_text(node)
+    place = metadata.get("langgraph_checkpoint_ns")
+    if place:
+        # Each task of each run has a new one: it is only looked at whether its node is known.
+        task = _TASK.fullmatch(place) if type(place) is str else None
+        is_known = task is not None and _passes_as_task(task[1])
+        attributes[semconv.LANGGRAPH_CHECKPOINT_NS] = place if is_known else attribute_text(place)
+    step = metadata.get("langgraph_step")
+    if type(step) is int and -1 <= step <= _MOST_STEPS:
         attributes[semconv.LANGGRAPH_STEP] = step
+    elif (number := as_int(step)) is not None:
+        attributes[semconv.LANGGRAPH_STEP] = number
     return attributes
+
+
+@lru_cache(maxsize=_MOST_PLANS)
+def _passes_as_task(node: str) -> bool:
+    place = f"{node}:{_ANY_TASK}"
+    return attribute_text(place) == place
 
 
 def own_agent_name(start: Start) -> str | None:
@@ -248,7 +359,8 @@ def _serialized(start: Start, key: str) -> object:
     return start.serialized.get(key) if start.serialized else None
 
 
-_BUILDERS: Final[dict[RunKind, Callable[[Start], SpanStart]]] = {
+# By the kind of a run: where each run asks, a call less.
+SPAN_STARTS: Final[dict[RunKind, Callable[[Start], SpanStart]]] = {
     RunKind.AGENT: _agent,
     RunKind.WORKFLOW: _workflow,
     RunKind.NODE: _node,

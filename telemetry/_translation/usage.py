@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from .._semconv import names as semconv
-from .._values.attributes import drop_none
 from .._values.numbers import as_int
 
 if TYPE_CHECKING:
@@ -20,6 +19,11 @@ if TYPE_CHECKING:
     from .._values.attributes import Attributes
 
 _MODALITIES: Final = ("text", "image", "audio")
+_OF_DETAILS: Final = (
+    semconv.USAGE_CACHE_READ,
+    semconv.USAGE_CACHE_WRITE_1H,
+    semconv.USAGE_REASONING,
+)
 _TIERS: Final = ("", "priority_", "flex_")
 _SHORT_LIVED: Final = "ephemeral_5m_input_tokens"
 _LONG_LIVED: Final = "ephemeral_1h_input_tokens"
@@ -83,7 +87,7 @@ def usage_attributes(
     """
     reported = _of_provider(sources, edition)
     if usages:
-        reported = _of_metadata(usages[0], edition, drop_none(reported))
+        reported = _of_metadata(usages[0], edition, reported)
     kept: Attributes = {}
     dropped = 0
     for name, told in reported.items():
@@ -103,19 +107,23 @@ def _of_metadata(
     """Return LangChain's counts, and the details that a provider's own words alone tell."""
     inputs = _mapping(usage.get("input_token_details"))
     outputs = _mapping(usage.get("output_token_details"))
-    details: dict[str, object] = {
-        semconv.USAGE_CACHE_READ: _of_tiers(inputs, "cache_read"),
-        edition.usage_cache_write: _written(inputs),
-        semconv.USAGE_CACHE_WRITE_1H: inputs.get(_LONG_LIVED) or None,
-        semconv.USAGE_REASONING: _of_tiers(outputs, "reasoning"),
-    }
     given, output = usage.get("input_tokens"), usage.get("output_tokens")
-    thought = details[semconv.USAGE_REASONING]
+    thought = _of_tiers(outputs, "reasoning") if outputs else None
     counts: dict[str, object] = {
         semconv.USAGE_INPUT_TOKENS: given,
-        semconv.USAGE_OUTPUT_TOKENS: _with_thought(given, output, thought, usage),
-        **{name: beside.get(name) if count is None else count for name, count in details.items()},
+        semconv.USAGE_OUTPUT_TOKENS: output,
+        semconv.USAGE_CACHE_READ: _of_tiers(inputs, "cache_read") if inputs else None,
+        edition.usage_cache_write: _written(inputs) if inputs else None,
+        semconv.USAGE_CACHE_WRITE_1H: inputs.get(_LONG_LIVED) or None,
+        semconv.USAGE_REASONING: thought,
     }
+    if thought is not None:
+        counts[semconv.USAGE_OUTPUT_TOKENS] = _with_thought(given, output, thought, usage)
+    for name in _OF_DETAILS if beside else ():
+        if counts.get(name) is None:
+            counts[name] = beside.get(name)
+    if beside and counts[edition.usage_cache_write] is None:
+        counts[edition.usage_cache_write] = beside.get(edition.usage_cache_write)
     if edition.is_newest:
         for kind in _MODALITIES:
             counts[f"gen_ai.usage.{kind}.input_tokens"] = inputs.get(kind)
@@ -125,15 +133,11 @@ def _of_metadata(
 
 def _of_tiers(details: Mapping[str, Any], name: str) -> object:
     """Return a detail, by whichever service tier it was reported."""
-    if not details:
-        return None
     return _sum([details.get(f"{tier}{name}") for tier in _TIERS])
 
 
 def _written(details: Mapping[str, Any]) -> object:
     """Return the tokens that were written to a cache: the whole, or the sum of its parts."""
-    if not details:
-        return None
     parts = _sum([details.get(name) for name in (_SHORT_LIVED, _LONG_LIVED)])
     whole = _of_tiers(details, "cache_creation")
     if not isinstance(parts, int):

@@ -28,7 +28,7 @@ Attributes: TypeAlias = "dict[str, AttributeValue]"
 _V = TypeVar("_V")
 
 MAX_CHARACTERS: Final = 4_096
-_MAX_NAME_CHARACTERS: Final = 256
+MAX_NAME_CHARACTERS: Final = 256
 _ARRAY_TYPES: Final = ({str}, {bool}, {int}, {float})
 _CUT: Final = "…"
 _BOUND: Final = 2**63
@@ -74,7 +74,7 @@ def attribute_value(value: object) -> AttributeValue:
     Content and credentials within it are left out. Text that is cut ends with `…`.
     """
     if type(value) is str and len(value) <= MAX_CHARACTERS and not value.startswith("data:"):
-        return _name(value) if len(value) <= _MAX_NAME_CHARACTERS else _text(value)
+        return clean_name(value) if len(value) <= MAX_NAME_CHARACTERS else _text(value)
     if type(value) is bool or (type(value) is int and -_BOUND <= value < _BOUND):
         return value
     if type(value) is float and isfinite(value):
@@ -89,7 +89,7 @@ def _text(text: str) -> str:
 
 
 # Every run of a node says again what the node, its place and its thread are called.
-_name: Final = lru_cache(maxsize=1_024)(_text)
+clean_name: Final = lru_cache(maxsize=1_024)(_text)
 
 
 def as_attribute(safe: Plain) -> AttributeValue:
@@ -103,17 +103,17 @@ def as_attribute(safe: Plain) -> AttributeValue:
 
 def attribute_text(value: object) -> str:
     """Return *value* as an attribute that must be text."""
-    if type(value) is str and len(value) <= _MAX_NAME_CHARACTERS and value[:5] != "data:":
-        return _name(value)
+    if type(value) is str and len(value) <= MAX_NAME_CHARACTERS and value[:5] != "data:":
+        return clean_name(value)
     attribute = attribute_value(value)
     return attribute if isinstance(attribute, str) else to_json(attribute)  # type: ignore[arg-type]  # plain
 
 
 def short_name(value: object) -> str:
     """Return *value* as a part of a span's or an attribute's name."""
-    if type(value) is str and len(value) <= _MAX_NAME_CHARACTERS and value[:5] != "data:":
-        return _name(value)[:_MAX_NAME_CHARACTERS]
-    return attribute_text(value)[:_MAX_NAME_CHARACTERS]
+    if type(value) is str and len(value) <= MAX_NAME_CHARACTERS and value[:5] != "data:":
+        return clean_name(value)[:MAX_NAME_CHARACTERS]
+    return attribute_text(value)[:MAX_NAME_CHARACTERS]
 
 
 def drop_none(values: Mapping[str, _V | None]) -> dict[str, _V]:
