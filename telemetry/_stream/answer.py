@@ -30,11 +30,14 @@ class PartialAnswer:
         max_chunks: of which what they say is kept; what comes later is not.
     """
 
-    __slots__ = ("_chunks", "_details", "_id", "_room", "_usage")
+    __slots__ = ("_chunks", "_details", "_id", "_room", "_says_more", "_texts", "_usage")
 
     def __init__(self, max_chunks: int = 0) -> None:
         self._room = max_chunks
         self._chunks: list[AIMessageChunk] = []
+        # What is said, for as long as it is text and nothing else.
+        self._texts: list[str] = []
+        self._says_more = False
         self._details: dict[str, Any] = {}
         self._usage: UsageMetadata | None = None
         self._id: str | None = None
@@ -47,10 +50,12 @@ class PartialAnswer:
             says: whether what it says is to be kept: the events of a stream tell it too.
         """
         message = getattr(chunk, "message", None)
-        self._note(getattr(chunk, "generation_info", None))
+        if told := getattr(chunk, "generation_info", None):
+            self._note(told)
         if not isinstance(message, AIMessageChunk):
             return False
-        self._note(message.response_metadata)
+        if message.response_metadata:
+            self._note(message.response_metadata)
         self._id = message.id or self._id
         if says and self._room > 0:
             self._room -= 1
@@ -58,6 +63,35 @@ class PartialAnswer:
         if message.usage_metadata:
             self._usage = add_usage(self._usage, message.usage_metadata)
         return bool(message.usage_metadata)
+
+    def take_text(self, text: str, chunk: Any) -> bool:
+        """Take a chunk that is text and nothing else, as nearly all are; say whether it is one.
+
+        Args:
+            text: of the chunk.
+            chunk: of a chat model.
+        """
+        message = getattr(chunk, "message", None)
+        if (
+            message.__class__ is not AIMessageChunk
+            or message.content is not text
+            or message.id != self._id
+            or message.tool_call_chunks
+            or message.usage_metadata
+            or message.response_metadata
+            or message.additional_kwargs
+            or getattr(message, "chunk_position", None)
+            or chunk.generation_info
+        ):
+            return False
+        if self._room <= 0:
+            return True
+        self._room -= 1
+        if self._says_more:
+            self._keep(message)
+        else:
+            self._texts.append(text)
+        return True
 
     def begin_message(self, event: Mapping[str, Any]) -> None:
         """Take what the start of a message says in a stream of events."""
@@ -71,7 +105,8 @@ class PartialAnswer:
         Args:
             text: that was said, where what the chunks have said was not kept.
         """
-        said = self._said() if self._chunks else AIMessageChunk(content=text)
+        kept = self._chunks or self._texts
+        said = self._said() if kept else AIMessageChunk(content=text)
         if not (said.content or said.tool_call_chunks or said.additional_kwargs):
             if not (self._usage or self._details):
                 return None
@@ -81,12 +116,29 @@ class PartialAnswer:
         return LLMResult(generations=[[ChatGeneration(message=message)]])
 
     def _keep(self, message: AIMessageChunk) -> None:
+        content = message.content
+        if not self._says_more:
+            if isinstance(content, str) and not (
+                message.tool_call_chunks
+                or message.additional_kwargs
+                or getattr(message, "chunk_position", None)
+            ):
+                self._texts.append(content)
+                return
+            self._says_more = True
+            self._join_texts()
         self._chunks.append(message)
         if len(self._chunks) >= _FOLD_EVERY:
             self._chunks = [self._said()]
 
+    def _join_texts(self) -> None:
+        if self._texts:
+            self._chunks.append(AIMessageChunk(content="".join(self._texts)))
+            self._texts.clear()
+
     def _said(self) -> AIMessageChunk:
         """Return the chunks as one, without what is kept beside them."""
+        self._join_texts()
         first, *others = self._chunks
         whole = add_ai_message_chunks(first, *others) if others else first
         return whole.model_copy(update={"response_metadata": {}, "usage_metadata": None})

@@ -50,6 +50,7 @@ class ChunkCounter:
         "_counts_events",
         "_deltas_left",
         "_is_plain",
+        "_keeps_text",
         "_on_begin",
         "_reporters",
         "_reports",
@@ -73,7 +74,7 @@ class ChunkCounter:
         self._reporters = 1
         self._reports = 0
         self._answer = PartialAnswer(text.max_characters if text is not None else 0)
-        self._is_plain = False
+        self._is_plain = self._keeps_text = False
         self._chunk: Any = None
         self._deltas_left = 0
 
@@ -85,7 +86,7 @@ class ChunkCounter:
     def add_reporter(self) -> None:
         """Say that one handler more reports each chunk: a handler may be given twice."""
         self._reporters += 1
-        self._is_plain = False
+        self._is_plain = self._keeps_text = False
 
     def token(self, token: Any, chunk: Any) -> None:
         """Take what `on_llm_new_token` reports.
@@ -100,8 +101,17 @@ class ChunkCounter:
             pending.append(perf_counter_ns())
             if len(pending) >= FOLD_EVERY:
                 self.clock.fold()
+        elif self._keeps_text and token.__class__ is str and self._takes_text(token, chunk):
+            self.clock.tick(perf_counter_ns())
         else:
             self._take_slowly(token, chunk)
+
+    def _takes_text(self, token: str, chunk: Any) -> bool:
+        """Take a token where content is kept, if its chunk says nothing else; return whether."""
+        if not token or self.text is None or not self._answer.take_text(token, chunk):
+            return False
+        self.text.add(token)
+        return True
 
     def _take_slowly(self, token: Any, chunk: Any) -> None:
         """Take any other token: the first, or where its text is empty, kept or reported twice."""
@@ -118,7 +128,9 @@ class ChunkCounter:
                 self.clock.shows_reasoning = shows_reasoning(token, chunk)
         if token and not tells_usage:
             # Of a stream that tells of usage with its text each chunk is looked at.
-            self._is_plain = counts and self._reporters == 1 and self.text is None
+            is_usual = counts and self._reporters == 1
+            self._is_plain = is_usual and self.text is None
+            self._keeps_text = is_usual and self.text is not None
 
     def event(self, event: Mapping[str, Any]) -> None:
         """Take what `on_stream_event` reports.
@@ -131,7 +143,7 @@ class ChunkCounter:
             return
         if not self._counts_events:
             self._counts_events = True
-            self._is_plain = False
+            self._is_plain = self._keeps_text = False
             self.clock.restart()
             if self.text is not None:
                 self.text.clear()

@@ -60,8 +60,8 @@ def shows_reasoning(token: Any, chunk: Any) -> bool:
     """Say whether a chunk of a stream carries a piece of the model's reasoning."""
     if isinstance(token, list) and any(map(_is_reasoning, token)):
         return True
-    extra = getattr(getattr(chunk, "message", None), "additional_kwargs", None) or {}
-    return any(map(extra.get, _REASONING_BESIDE))
+    extra = getattr(getattr(chunk, "message", None), "additional_kwargs", None)
+    return any(map(extra.get, _REASONING_BESIDE)) if extra else False
 
 
 def event_shows_reasoning(event: Mapping[str, Any]) -> bool:
