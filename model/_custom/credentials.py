@@ -32,6 +32,8 @@ _SHORTEST_SHAPE: Final = 12
 _PUNCTUATION: Final = {ord(mark): None for mark in "-_. :/%"}
 _ANYWHERE: Final = tuple(_NAMES["anywhere"])
 _AT_THE_END: Final = tuple(_NAMES["at the end"])
+_NOTHING: Final = re.compile("|".join(_NAMES["nothing of the kind"]))
+_WHOLE_WORD: Final = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(_NAMES['whole words'])})$")
 _ISSUED: Final = re.compile(rf"(?:{'|'.join(_NAMES['issuers'])})key$")
 _PASS: Final = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(_NAMES['accounts of passes'])})_?pass$")
 _AUTH: Final = re.compile(r"(?:^|[^a-z])auth$|^auth[^a-z]", re.IGNORECASE)
@@ -39,6 +41,7 @@ _AUTH: Final = re.compile(r"(?:^|[^a-z])auth$|^auth[^a-z]", re.IGNORECASE)
 _OF_TEXT: Final = re.compile(rf"(?:{'|'.join(_NAMES['tokens of text'])})token$")
 # A key names a field or a place where the word before it says of what; else it opens a door.
 _OF_DATA: Final = frozenset(_NAMES["keys of data"])
+_OF_WORDS: Final = {"token": frozenset(_NAMES["tokens of text"]), "key": _OF_DATA}
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 # Where these two stand side by side in a record, the first names what the second is.
@@ -51,7 +54,7 @@ _URL_PARAMETERS: Final = frozenset({"sig", "key", "code"})
 
 # In these words do the names of credentials end or begin; nothing else is looked at more closely.
 _HINTS: Final = (
-    *("key", "auth", "pass", "pwd", "secret", "cred", "token", "cookie"),
+    *("key", "auth", "pass", "pwd", "pw", "secret", "cred", "token", "cookie"),
     *("sig", "bearer", "jwt", "dsn", "connection", "code"),
 )
 _NAME_CHARACTER: Final = frozenset(
@@ -63,12 +66,16 @@ _MOST_BEFORE_HINT: Final = 64
 _FOLLOWS: Final = r"""(?P<rest>[\w.%-]{0,64}+)(?P<close>\\{0,32}["'])?
     (?:\s{0,8}(?::\s?[A-Za-z][\w.\[\]|\ ]{0,40}=(?!=)|:=|=>|=(?!=)|:(?![:/]))\s{0,8}
       |(?P<pair>\s{0,8},\s{0,8}(?:\\{0,32}["'](?i:value|val|v|content|data)\\{0,32}["']\s{0,8}:\s{0,8})?)
-      |(?P<flag>\ ))
+      |(?P<element>>)|(?P<flag>\ (?:is:?\ )?))
     (?P<quote>\\{0,32}["'])?"""
 _AFTER_HINT: Final = re.compile(_FOLLOWS, re.VERBOSE)
 _AFTER_HINT_OF_NO_OPTION: Final = re.compile(
-    _FOLLOWS.replace(r"(?P<flag>\ )", "(?P<flag>(?!))"), re.VERBOSE
+    _FOLLOWS.replace(r"(?P<flag>\ (?:is:?\ )?)", r"(?P<flag>\ is:?\ )"), re.VERBOSE
 )
+# One of these stands where a name in a text has a value.
+_MARKS: Final = ("=", ":", ",", "--", " is ", "</")
+_IN_ELEMENT: Final = re.compile(r"[^<]+")
+_WORD_BEFORE: Final = re.compile(r"([A-Za-z]{1,20}) {1,2}\Z")
 _COOKIES: Final = re.compile(r"""[^\r\n"']+""")
 _BARE: Final = re.compile(r"""(?:[^\s"'<>\\]|\\(?![nrt"'\\]))+""")
 _IN_URL: Final = re.compile(r"""[^\s&"'<>#;,()\\]+""")
@@ -79,7 +86,7 @@ _TRAILING: Final = ",;.)]}"
 # Types, words without a secret and the places that a template fills in.
 _NO_VALUE: Final = re.compile(
     r"(?:str|string|int|bool|float|bytes|none|null|nil|true|false|optional|any|dict|list|object|"
-    r"secretstr|undefined|required|\*+|redacted|\{\w*\}|\$\{\w+\}|\$[A-Z_]+)(?![\w-])",
+    r"secretstr|undefined|required|\*+|redacted|\{{1,2}\s?\w*\s?\}{1,2}|\$\{\w+\}|\$[A-Z_]+)(?![\w-])",
     re.IGNORECASE,
 )
 # A key in a text is the one of a lock only where it looks like one.
@@ -127,7 +134,7 @@ def without_credentials(text: str) -> str:
     if len(text) >= _SHORTEST_SHAPE:
         for shape in _shapes_in(text):
             text = shape.hidden(text)
-    if "=" in text or ":" in text or "," in text or "--" in text:
+    if any(mark in text for mark in _MARKS):
         text = _without_named(text)
     return text
 
@@ -139,9 +146,10 @@ def _is_credential_key(key: str) -> bool:
 
 def _is_strong(key: str) -> bool:
     name = key.lower().translate(_PUNCTUATION)
+    name = _NOTHING.sub("", name)
     if any(part in name for part in _ANYWHERE) or _AUTH.search(key) or _ISSUED.search(name):
         return True
-    if _PASS.search(key.lower()) or name == "pass":
+    if _PASS.search(key.lower()) or name == "pass" or _WHOLE_WORD.search(key.lower()):
         return True
     return name.endswith(_AT_THE_END) and not _OF_TEXT.search(name)
 
@@ -250,6 +258,8 @@ def _value_at(text: str, hint: int, after: Match[str]) -> tuple[int, int] | None
     """Return from where to where the value of a name goes, if it is a credential's."""
     begin = _begin_of_name(text, hint)
     name = text[begin : after.end("rest")]
+    if after["element"] is not None:
+        return _value_of_element(text, begin, name, after.end("element"))
     if after["quote"] is not None:
         return _quoted_value(text, begin, name, after)
     if after["pair"] is not None or not _is_option(name, after):
@@ -257,12 +267,32 @@ def _value_at(text: str, hint: int, after: Match[str]) -> tuple[int, int] | None
     if text[begin - 1 : begin] in ("?", "&"):
         is_told = name.lower() in _URL_PARAMETERS or is_credential_key(name)
         return _span(_IN_URL.match(text, after.end())) if is_told else None
-    return _bare_value(text, name, after.end())
+    if _is_one_of_text(text, begin, name):
+        return None
+    is_said = (after["flag"] or "").strip() != ""
+    return _bare_value(text, name, after.end(), is_certain=not is_said)
+
+
+def _value_of_element(text: str, begin: int, name: str, end: int) -> tuple[int, int] | None:
+    """Return where the text of an element of XML is, `<password>...</password>`."""
+    if text[begin - 1 : begin] != "<" or not is_credential_key(name):
+        return None
+    is_told = _is_strong(name) or _RANDOM.match(text, end)
+    return _span(_IN_ELEMENT.match(text, end)) if is_told else None
+
+
+def _is_one_of_text(text: str, begin: int, name: str) -> bool:
+    """Say whether the word before it makes a name that of something else: `the first token`."""
+    kind = _OF_WORDS.get(name.lower())
+    before = _WORD_BEFORE.search(text, max(begin - 22, 0), begin) if kind else None
+    return before is not None and before[1].lower() in (kind or ())
 
 
 def _is_option(name: str, after: Match[str]) -> bool:
     """Say whether nothing but a space follows a name only where it is an option's, `--name`."""
-    return after["flag"] is None or (name.startswith("--") and not after["close"])
+    if after["flag"] is None or after["flag"].strip():
+        return True
+    return name.startswith("--") and not after["close"]
 
 
 def _quoted_value(text: str, begin: int, name: str, after: Match[str]) -> tuple[int, int] | None:
@@ -270,10 +300,13 @@ def _quoted_value(text: str, begin: int, name: str, after: Match[str]) -> tuple[
         return None
     if after["pair"] is not None and not (after["close"] and _is_pair(text, begin, after["pair"])):
         return None
-    # A bare key may well be the key to what stands beside it.
-    if name.lower() == "key" and not _RANDOM.match(text, after.end()):
-        return None
-    return after.end(), _end_of_quoted(text, after.end(), after["quote"])
+    end = _end_of_quoted(text, after.end(), after["quote"])
+    # A bare key may well be the key to what stands beside it, or its name.
+    if name.lower() == "key":
+        value = text[after.end() : end]
+        if is_credential_key(value) or not _RANDOM.match(value):
+            return None
+    return after.end(), end
 
 
 def _begin_of_name(text: str, at: int) -> int:
@@ -290,14 +323,14 @@ def _is_pair(text: str, begin: int, between: str) -> bool:
     return text[max(begin - _MOST_BEFORE_HINT, 0) : begin].rstrip("\\\"'")[-1:] in ("(", "[")
 
 
-def _bare_value(text: str, name: str, begin: int) -> tuple[int, int] | None:
+def _bare_value(text: str, name: str, begin: int, *, is_certain: bool) -> tuple[int, int] | None:
     if name.lower().endswith("cookie"):
         return _span(_COOKIES.match(text, begin))
     if scheme := _AFTER_SCHEME.match(text, begin):
         begin = scheme.end()
     if not is_credential_key(name) or _NO_VALUE.match(text, begin):
         return None
-    is_certain = _is_strong(name) or name[:2].lower() == "x-"
+    is_certain = is_certain and (_is_strong(name) or name[:2].lower() == "x-")
     value = _BARE.match(text, begin) if is_certain or _RANDOM.match(text, begin) else None
     return (begin, begin + len(value[0].rstrip(_TRAILING))) if value else None
 

@@ -68,10 +68,11 @@ def configurable_secrets(runnable: Any) -> dict[str, tuple[type[SecretKeeping], 
 def hidden_config(runnable: Any, config: Any) -> Any:
     """Wrap the secrets of our models that a config gives them."""
     given = config.get("configurable") if isinstance(config, dict) else None
-    secrets = configurable_secrets(runnable) if isinstance(given, dict) and given else {}
+    if not isinstance(given, dict) or not given:
+        return config
     wrapped = {
         key: hidden_in_call(model, {name: given[key]})[name]
-        for key, (model, name) in secrets.items()
+        for key, (model, name) in configurable_secrets(runnable).items()
         if key in given
     }
     return {**config, "configurable": {**given, **wrapped}} if wrapped else config

@@ -14,7 +14,7 @@ from .._generators.owned import owned
 from .._generators.turns import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from httpx_sse import ServerSentEvent
 
@@ -59,7 +59,7 @@ async def bounded(response: httpx.Response, limit: int) -> AsyncGenerator[bytes]
         EventTooLongError: If more than *limit* bytes come.
         httpx.TransportError: If the connection breaks.
     """
-    async with owned(aiter(_Bounded(response.stream, limit))) as parts:
+    async with owned(_Bounded(response.stream, limit).__aiter__()) as parts:
         async for part in parts:
             yield part
 
@@ -73,7 +73,7 @@ class _Bounded(httpx.AsyncByteStream):
         self._limit = limit
         self.pending = 0
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def __aiter__(self) -> AsyncGenerator[bytes]:
         # Parts that have come already are handed out without a turn of the loop.
         turn = Turn()
         async for part in self._stream:

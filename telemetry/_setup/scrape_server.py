@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from contextlib import suppress
 from socketserver import ThreadingMixIn
@@ -22,6 +23,8 @@ MAX_CONNECTIONS: Final = 32
 # Seconds for a whole connection: a scrape takes milliseconds.
 MAX_SECONDS: Final = 10.0
 _ANY: Final = "*"
+# https://www.rfc-editor.org/rfc/rfc9110#field.host
+_HOST: Final = re.compile(r"(?:\[(?P<address>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::[0-9]*)?")
 _LOCAL: Final = frozenset({"localhost", "localhost.localdomain"})
 
 
@@ -111,7 +114,10 @@ def _for_own_names(app: Callable[..., Any], names: frozenset[str]) -> Callable[.
 def _is_own(host: str | None, names: frozenset[str]) -> bool:
     if host is None:  # no browser leaves it out
         return True
-    name = host.rpartition("]")[0].lstrip("[") or host.partition(":")[0]
+    found = _HOST.fullmatch(host)
+    if found is None:
+        return False
+    name = found["address"] or found["name"]
     if name.lower().rstrip(".") in names:
         return True
     # An address is where the request has come to; only names can be led elsewhere.

@@ -41,3 +41,170 @@ def test_each_shape_is_compiled_and_has_its_hint() -> None:
         letters = [mark for mark in shape["hint"] if mark.isalnum()]
         assert all(mark in shape["pattern"] for mark in letters), shape["id"]
         assert shape.get("mark", "") in shape["pattern"], shape["id"]
+
+
+NAMES = (
+    *(
+        "password",
+        "db_pwd",
+        "pw",
+        "smtp_pass",
+        "x-api-key",
+        "X-Goog-Api-Key",
+        "my_key",
+        "privateKey",
+        "service_key",
+    ),
+    *(
+        "GITHUB_PAT",
+        "conn_str",
+        "hmackey",
+        "sslkey",
+        "PHPSESSID",
+        "Cookie",
+        "Set-Cookie",
+        "Proxy-Authorization",
+        "jwt",
+    ),
+    *(
+        "SENTRY_DSN",
+        "auth_token",
+        "clientSecret",
+        "connectionString",
+        "passphrase",
+        "sessionToken",
+        "signature",
+    ),
+)
+NO_NAMES = (
+    *(
+        "eos_token",
+        "pad_token",
+        "max_tokens",
+        "token_count",
+        "tokenizer",
+        "keyboard",
+        "monkey",
+        "keyword",
+        "primary_key",
+    ),
+    *(
+        "cache_key",
+        "public_key",
+        "arrow_key",
+        "shortcut_key",
+        "s3_key",
+        "secretary",
+        "secretariat",
+        "cookiecutter",
+        "author",
+    ),
+    *(
+        "oauth_enabled",
+        "passage",
+        "compass",
+        "passed",
+        "designer",
+        "zip_code",
+        "status_code",
+        "connections",
+        "credits",
+    ),
+    *("pattern", "path", "spawn", "token_type"),
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_a_credential(name: str) -> None:
+    """In whatever spelling."""
+    assert of_telemetry.is_credential_key(name)
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_name_that_sounds_like_one(name: str) -> None:
+    """Of a tokenizer, of data or of people."""
+    assert not of_telemetry.is_credential_key(name)
+
+
+TEXTS = [
+    *(
+        "password: %s",
+        "the password is %s",
+        "API key is: %s",
+        "pw=%s",
+        "token = %s",
+        "Cookie: a=%s",
+    ),
+    *("<password>%s</password>", "<apiKey>%s</apiKey>", "export OPENAI_API_KEY=%s", "--api-key %s"),
+    *('{"key":"DB_PASSWORD","value":"%s"}', '{"key":"DB_PASSWORD2","value":"%s"}'),
+    *('("Authorization", "%s")', "postgres://u:a#%s@h", "redis://:%s@h:6379/0", "x = %s&key=%s"),
+    *("Server=h;User Id=u;Password=%s;", "https://h/?api_key=%s&a=1", "password := %s"),
+]
+NO_TEXTS = [
+    *("time to first token: 0.123s", "primary key: user_id1", "Secretary: Ms Smith2020"),
+    *("the password is required", "the token is invalid", "password={{password}}", "key: value"),
+    *(
+        "max_tokens: 100",
+        "eos_token: </s>",
+        "keyboard: qwerty123",
+        "author: Jane1811",
+        "<key>a</key>",
+    ),
+    *("http://127.0.0.1:8080/v1", "git@github.com:a/b.git", "api_key: str", "<code>x</code>"),
+    *("sk-learn is a library", "hf_hub_download(repo)", "status code: 404", "connection: close"),
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_with_a_credential(text: str) -> None:
+    """It is hidden, and nothing else."""
+    secret = "planted7x9planted"  # noqa: S105 - planted
+    hidden = of_telemetry.without_credentials(text.replace("%s", secret))
+    assert secret not in hidden.replace("x = planted7x9planted", "")
+    assert "REDACTED" in hidden
+
+
+@pytest.mark.parametrize("text", NO_TEXTS)
+def test_a_text_that_sounds_like_one(text: str) -> None:
+    """It stays as it is."""
+    assert of_telemetry.without_credentials(text) == text
+
+
+_RANDOM = "A1b2C3d4E5f6G7h8J9k0L1m2N3p4Q5r6S7t8U9v0"
+_HEX = "a1b2c3d4" * 8
+TOKENS = [
+    *(f"glpat-{_RANDOM[:20]}", f"sk_live_{_RANDOM[:24]}", f"gsk_{_RANDOM}", f"npm_{_RANDOM[:36]}"),
+    *(
+        f"xai-{_RANDOM}",
+        f"xoxb-123456789012-1234567890123-{_RANDOM[:24]}",
+        f"SG.{_RANDOM[:22]}.{_RANDOM}",
+    ),
+    *(
+        f"AIzaSy{_RANDOM[:33]}",
+        f"dop_v1_{_HEX}",
+        f"figd_{_RANDOM}",
+        f"PMAK-{_HEX[:24]}-{_HEX[:34]}",
+    ),
+    *(f"sbp_{_HEX[:40]}", f"pscale_tkn_{_RANDOM}", f"dp.pt.{_RANDOM}", f"pul-{_HEX[:40]}"),
+    *(
+        f"csk-{_RANDOM}",
+        f"jina_{_RANDOM}",
+        f"e2b_{_HEX[:40]}",
+        f"sk_{_HEX[:48]}",
+        f"CFPAT-{_RANDOM}",
+    ),
+    *(
+        f"https://hooks.slack.com/services/T00000000/B00000000/{_RANDOM[:24]}",
+        f"secret_{_RANDOM}abc",
+    ),
+    f"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{_RANDOM}\n-----END PGP PRIVATE KEY BLOCK-----",
+]
+
+
+@pytest.mark.parametrize("token", TOKENS, ids=lambda token: token[:12])
+@pytest.mark.parametrize("around", ["%s", "use %s.", "a='%s'", "(%s)", '["%s"]', "a\n%s\nb"])
+def test_a_token_is_known_by_its_shape(token: str, around: str) -> None:
+    """Whatever it stands in."""
+    hidden = of_telemetry.without_credentials(around.replace("%s", token))
+    middle = len(token) // 2
+    assert token[middle : middle + 8] not in hidden
