@@ -17,7 +17,7 @@ from .processor import Ended, Logged, Mark, Queue, Started
 from .recording import count, forget_texts, put_graphs, put_logs, put_progress, record
 from .recovery import end_lost_runs
 from .retention import Retention, make_room
-from .rows import Encoder
+from .rows import Encoder, encoded_rows, load_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from .._context.starting import Progress, StartingRun
     from .._diagnostics import Diagnostics
-    from .destinations import Destination
     from .processor import Entry
+    from .recording import Destination
     from .rows import SpanRow
     from .store import Store
 
@@ -111,6 +111,12 @@ class Writer:
             self._start()
         self._woken.set()
 
+    def prepare(self) -> None:
+        """Be ready for a span; nobody waits for that."""
+        thread = Thread(target=load_encoder, name="nodespan-import", daemon=True)
+        thread.start()
+        self._preparing: Thread | None = thread
+
     def flush(self, timeout: float) -> bool:
         """Write what waits; return whether that was done within *timeout* seconds."""
         if self.has_failed:
@@ -131,8 +137,9 @@ class Writer:
         self._is_urgent.set()
         self._woken.set()
         thread = self._thread
-        if thread is not None:
-            thread.join(max(deadline - monotonic(), 0))
+        for each in (self._preparing, thread):
+            if each is not None:
+                each.join(max(deadline - monotonic(), 0))
         if thread is None or not thread.is_alive():
             self.store.close()
         return done
@@ -154,6 +161,7 @@ class Writer:
         self._dropped_told = 0
         self._graphs = (0, 0)
         self._thread: Thread | None = None
+        self._preparing = None
         self._lock = Lock()
         self._woken = Event()
         self._is_urgent = Event()
@@ -231,7 +239,7 @@ class Writer:
             for name in (*starts, *batch.ended)
             if (run := self._run_of(name)) is not None
         }
-        rows, batch.spoiled = _encoded(self._encoder, [*ends, *begun], run_ids)
+        rows, batch.spoiled = encoded_rows(self._encoder, [*ends, *begun], run_ids)
         # What has ended since comes with the next entries, as a whole.
         batch.rows = [row for row in rows if row.ended_at is None or row.span_id in batch.ended]
         if self.destination is not None:
@@ -351,32 +359,6 @@ class Writer:
 def _span_id(span: ReadableSpan) -> bytes:
     context = span.context
     return context.span_id.to_bytes(8, "big") if context is not None else b""
-
-
-def _encoded(
-    encoder: Encoder, spans: Sequence[ReadableSpan], run_ids: dict[bytes, bytes]
-) -> tuple[list[SpanRow], int]:
-    """Return the rows of spans, and how many have what cannot be encoded."""
-    try:
-        return list(encoder.rows(spans, run_ids)), 0
-    except Exception:  # noqa: BLE001 - one span's attribute of any kind, or one that changes now
-        rows: list[SpanRow] = []
-        for span in spans:
-            rows += _encoded_alone(encoder, span, run_ids)
-        return rows, len(spans) - len(rows)
-
-
-def _encoded_alone(
-    encoder: Encoder, span: ReadableSpan, run_ids: dict[bytes, bytes]
-) -> list[SpanRow]:
-    for _ in range(3):
-        try:
-            return list(encoder.rows([span], run_ids))
-        except RuntimeError:  # an open span's attributes have changed meanwhile
-            continue
-        except Exception:  # noqa: BLE001 - as above
-            break
-    return []
 
 
 def _encoded_logs(records: Sequence[ReadableLogRecord]) -> list[tuple[bytes, bytes, bytes, int]]:

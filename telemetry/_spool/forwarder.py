@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .._diagnostics import Diagnostics
-    from .._journal.destinations import Destination
     from .._journal.store import Store
     from .answers import Answer
+    from .destinations import Destination
     from .endpoint import Endpoint
 
 _FIRST_WAIT: Final = 0.5
