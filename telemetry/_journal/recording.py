@@ -75,7 +75,8 @@ _GRAPHS_TABLE: Final = (
 )
 _MOST_GRAPHS: Final = 1_000
 _PUT_PROGRESS: Final = """
-UPDATE spans SET chunks = ?, first_chunk_at = ?, last_chunk_at = ?
+UPDATE spans SET chunks = nullif(?, 0), first_chunk_at = ?, last_chunk_at = ?,
+    stalls = max(ifnull(stalls, 0), ?)
 WHERE span_id = ? AND trace = (SELECT id FROM traces WHERE trace_id = ?)
 """
 # It comes with the first text, as above.
@@ -268,7 +269,10 @@ def put_progress(
     reports = list(reports)
     connection.executemany(
         _PUT_PROGRESS,
-        [(each.chunks, each.first_chunk_at, each.last_chunk_at, *ids) for each, *ids in reports],
+        [
+            (each.chunks, each.first_chunk_at, each.last_chunk_at, each.stalls, *ids)
+            for each, *ids in reports
+        ],
     )
     texts = [(each.text, *ids) for each, *ids in reports if each.text is not None]
     if texts:

@@ -59,7 +59,7 @@ class _Batch:
     rows: list[SpanRow] = field(default_factory=list)
     logs: list[tuple[bytes, bytes, bytes, int]] = field(default_factory=list)
     ended: set[bytes] = field(default_factory=set)
-    chunks: dict[bytes, int] = field(default_factory=dict)
+    told: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     spoiled: int = 0
 
 
@@ -155,7 +155,7 @@ class Writer:
         self._encoder = Encoder()
         self._open: dict[bytes, Started] = {}
         self._known: set[bytes] = set()
-        self._chunks: dict[bytes, int] = {}
+        self._told: dict[bytes, tuple[int, int]] = {}
         self._batch: _Batch | None = None
         self._mean_bytes = 0.0
         self._dropped_told = 0
@@ -282,7 +282,7 @@ class Writer:
             self._put_progress(connection, batch)
         if now >= self._housekeeping_at:
             end_lost_runs(connection)
-        if now >= self._housekeeping_at or self._chunks.keys() & batch.ended:
+        if now >= self._housekeeping_at or self._told.keys() & batch.ended:
             forget_texts(connection)
         dropped = self.queue.dropped
         count(connection, "dropped", dropped - self._dropped_told + batch.spoiled)
@@ -306,16 +306,16 @@ class Writer:
             self.on_written()
 
     def _take_note(self, batch: _Batch) -> None:
-        self._chunks |= batch.chunks
+        self._told |= batch.told
         for name in batch.ended:
             self._open.pop(name, None)
-            self._chunks.pop(name, None)
+            self._told.pop(name, None)
         self._known -= batch.ended
         self._known.update(row.span_id for row in batch.rows if row.ended_at is None)
         while len(self._open) > _MOST_OPEN:
             oldest = next(iter(self._open))
             del self._open[oldest]
-            self._chunks.pop(oldest, None)
+            self._told.pop(oldest, None)
         self.spoiled += batch.spoiled
         for _ in range(batch.spoiled):
             self._diagnostics.report(NOT_ENCODED)
@@ -335,11 +335,11 @@ class Writer:
             context = entry.span.get_span_context()
             if entry.run is None or context is None or name not in self._known:
                 continue
-            progress = entry.run.progress(self._chunks.get(name, 0))
+            progress = entry.run.progress(*self._told.get(name, (0, 0)))
             if progress is not None:
                 reports.append((progress, name, context.trace_id.to_bytes(16, "big")))
         put_progress(connection, reports)
-        batch.chunks = {name: progress.chunks for progress, name, _ in reports}
+        batch.told = {name: (each.chunks, each.stalls) for each, name, _ in reports}
 
     def _discard(self, error: Exception) -> None:
         self._failures += 1
