@@ -132,7 +132,10 @@ def record(  # noqa: PLR0913 - what is written, and from where
         return row.span_id in known if id(row) in own else is_open
 
     changed = told.changed | _only_judged(connection, {row.trace_id for row in told.news})
-    _put_rows(connection, [*mine, *told.news], owner, destination, is_known)
+    news = own.union(map(id, told.news))
+    # In their order: it is that in which they are sent.
+    some = [row for row in rows if id(row) in news]
+    _put_rows(connection, some, owner, destination, is_known)
     judged = {row.trace_id for row in told.news if is_judgement(row)}
     changed |= _only_judged(connection, judged)
     sum_up(connection, [_trace(connection, trace_id) for trace_id in changed])

@@ -222,5 +222,3 @@ def _first_text(keys: tuple[str, ...], sources: list[Mapping[str, Any]]) -> str 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-

@@ -122,6 +122,17 @@ def test_a_long_trace_costs_by_what_comes(tmp_path: Path) -> None:
         assert [trace.spans for trace in journal.traces()] == [2_000]
 
 
+def test_spans_keep_their_order(tmp_path: Path) -> None:
+    """It is that in which they are sent on, whichever of them the journal may know already."""
+    store = Store(tmp_path / "journal.db", Diagnostics())
+    with store.transaction() as connection:
+        some = [row(number) for number in (3, 9, 2, 8, 1)]
+        record(connection, some, owner=None, destination=None, known=(), since=5)
+        found = connection.execute("SELECT span_id FROM spans ORDER BY id").fetchall()
+    store.close()
+    assert [int.from_bytes(span_id) for (span_id,) in found] == [3, 9, 2, 8, 1]
+
+
 def test_what_is_sent_again_as_it_was_is_not_written(tmp_path: Path) -> None:
     """An answer was lost: the whole request comes once more."""
     store = Store(tmp_path / "journal.db", Diagnostics())
