@@ -123,6 +123,12 @@ class ProcessJournal:
         return self._owed()[0] if self._forwarder is not None else 0
 
     @property
+    def unrecorded(self) -> int:
+        """How many ended spans wait to be written, where the journal is the end of their way."""
+        is_end = self._forwarder is None and self.is_used
+        return self.queue.waiting(Ended) if is_end else 0
+
+    @property
     def unsent_log_records(self) -> int:
         """How many log records no endpoint has taken."""
         if self._forwarder is None:

@@ -436,3 +436,23 @@ print(encoder in sys.modules)
 """
     result = run_program(START + code, NODESPAN_JOURNAL=str(tmp_path / "journal.db"))
     assert (result.stdout, result.stderr) == ("True\n", "")
+
+
+def test_an_exit_says_what_the_journal_could_not_take(
+    run_program: RunProgram, tmp_path: Path
+) -> None:
+    """Another process has kept it all the while: what waits in memory goes with the program."""
+    path = tmp_path / "journal.db"
+    code = f"""
+import sqlite3
+telemetry.flush()
+other = sqlite3.connect({str(path)!r}, isolation_level=None)
+other.execute("BEGIN IMMEDIATE")
+make(7)
+"""
+    result = run_program(START + "make(1)" + code, NODESPAN_JOURNAL=str(path))
+    assert (result.returncode, result.stdout) == (0, "")
+    told = (
+        "nodespan telemetry: 7 spans could not be written into the journal: the program has ended"
+    )
+    assert lines(result.stderr) == [told]
