@@ -10,14 +10,14 @@ import atexit
 import os
 import signal
 import threading
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from weakref import WeakMethod
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 _T = TypeVar("_T")
 
@@ -58,6 +58,45 @@ _in_forked_child: Final = _Hook()
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_forked_child.call)
+
+
+# How long a fork waits for what a thread of ours imports.
+_FORK_WAITS: Final = 10.0
+
+
+class _Imports:
+    """Keeps forks and imports on threads of ours apart.
+
+    In a child whose parent was importing a module on another thread, that module is never there,
+    and whoever imports it waits for ever.
+    """
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._is_held = False
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=self._hold, after_in_parent=self._let_go, after_in_child=self._let_go
+            )
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Import something; no fork comes meanwhile."""
+        with self._lock:
+            yield
+
+    def _hold(self) -> None:
+        self._is_held = self._lock.acquire(timeout=_FORK_WAITS)
+
+    def _let_go(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._lock.release()
+        else:
+            self._lock = RLock()
+
+
+importing: Final = _Imports()
 
 
 def at_exit(method: Callable[[], None]) -> None:

@@ -63,7 +63,9 @@ ROOMS: Final[Mapping[str, str]] = {
         "_content _context _diagnostics _errors _interrupts _logs _metrics _process _runs"
         " _semconv _settings _stream _traces _translation _upstream _version"
     ),
-    "telemetry/_journal": ("_context _diagnostics _errors _semconv _settings _upstream _values"),
+    "telemetry/_journal": (
+        "_context _diagnostics _errors _process _semconv _settings _upstream _values"
+    ),
     "telemetry/_reading": "_errors _journal _settings",
     "telemetry/_details": "_reading _semconv",
     "telemetry/_views": "_details _errors _journal _reading _semconv",
@@ -71,7 +73,9 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/_receiving": "_diagnostics _errors _journal _reading _semconv",
     "telemetry/_viewer": "_details _errors _exports _journal _reading _receiving _version _views",
     "telemetry/viewer": "_errors _journal _settings _viewer",
-    "telemetry/_spool": ("_diagnostics _errors _journal _semconv _settings _upstream _version"),
+    "telemetry/_spool": (
+        "_diagnostics _errors _journal _process _semconv _settings _upstream _version"
+    ),
     "telemetry/journal": "_errors _reading _settings",
     "telemetry/_checkup": "_content _errors _settings _spool _values",
     "telemetry/checkup": "_checkup",

@@ -12,6 +12,7 @@ import typer
 from ._chat.command import chat
 from ._doctor.command import doctor
 from ._terminal.exit import ExitCode, report_bad_usage
+from ._terminal.options import Command, Group
 from ._terminal.usage_error import CommandLineError
 from ._traces.trace import trace
 from ._traces.traces import traces
@@ -26,11 +27,12 @@ _app: Final = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    cls=Group,
 )
 # Of a prompt without quotes the command says itself what to do.
-_app.command(context_settings={"allow_extra_args": True})(chat)
+_app.command(context_settings={"allow_extra_args": True}, cls=Command)(chat)
 for _command in (traces, trace, watch, ui, doctor):
-    _app.command()(_command)
+    _app.command(cls=Command)(_command)
 
 
 def run() -> int:
@@ -74,7 +76,11 @@ def _nodespan(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version",
+            metavar="",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version.",
         ),
     ] = False,
 ) -> None:

@@ -45,7 +45,8 @@ class SettingInForce:
 
     Attributes:
         name: of the setting of `TelemetryConfig`, or of a variable that is none of these.
-        value: as people read it; an empty text where nothing is said.
+        value: as people read it, the default's where nobody says anything; an empty text where
+            there is none then.
         source: `argument`, `default`, or the name of the variable that says it.
         trouble: why it cannot work; None where it can.
     """
@@ -103,8 +104,8 @@ def _setting(
         return SettingInForce(name, shown, source, without_credentials(str(error)))
     if not is_given and variable is not None and (about.variable is None or value is None):
         return SettingInForce(name, _variable_text(variable, environ[variable]), source)
-    is_silent = given is None and variable is None and about.variable is None
-    return SettingInForce(name, "" if is_silent else _text(name, value), source)
+    shown = _text(name, value) if is_given or variable is not None or about.variable else ""
+    return SettingInForce(name, shown or about.unset, source)
 
 
 def _variable(name: str, about: Setting, environ: Mapping[str, str]) -> str | None:

@@ -93,7 +93,11 @@ def _stall(event: EventRecord, at: str, time: Callable[[float], str]) -> Text:
 
 def _attributes(attributes: Mapping[str, object]) -> Iterator[Text]:
     for name, value in sorted(attributes.items()):
-        yield Text.assemble((visible(name), "dim"), "  ", visible(_written(value)))
+        if name == _STACKTRACE:
+            yield Text(visible(name), style="dim")
+            yield from (Text(f"  {visible(line)}") for line in _written(value).splitlines())
+        else:
+            yield Text.assemble((visible(name), "dim"), "  ", visible(_written(value)))
 
 
 def _written(value: object) -> str:

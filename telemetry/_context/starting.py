@@ -11,15 +11,17 @@ class Progress(NamedTuple):
 
     Attributes:
         chunks: how many have come.
-        first_chunk_at: when the first came.
-        last_chunk_at: when the last came.
+        first_chunk_at: when the first came; None before it.
+        last_chunk_at: when the last came; as above.
         text: the end of what they said, as far as others may see; None for none.
+        stalls: how often a chunk was waited for too long, that of now among them.
     """
 
     chunks: int
-    first_chunk_at: int
-    last_chunk_at: int
+    first_chunk_at: int | None
+    last_chunk_at: int | None
     text: str | None = None
+    stalls: int = 0
 
 
 class StartingRun(Protocol):
@@ -32,11 +34,12 @@ class StartingRun(Protocol):
     def enter_journal(self) -> None:
         """Say that its span is written into a journal."""
 
-    def progress(self, known: int = 0) -> Progress | None:
-        """Return how far its stream has come; None where it has none, or before its first chunk.
+    def progress(self, known: int = 0, known_stalls: int = 0) -> Progress | None:
+        """Return how far its stream has come; None where it has none, or has not begun.
 
         Args:
             known: how many chunks are known already: None where there are no more.
+            known_stalls: as above; of which there may be more while no chunk comes.
         """
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .._errors import JournalError, JournalMissingError
-from .place import HEADER, looks_foreign, network_filesystem
+from .._settings.place import HEADER, looks_foreign, network_filesystem
 from .schema import APPLICATION_ID, VERSION, is_foreign, migrate, version_of
 
 # How long one statement waits for another process: short, since what waits can be asked to stop.

@@ -1,7 +1,9 @@
 """Who writes into a journal, and whether it still lives.
 
-A process id is used again; with the time at which its process started, it is not. Where the
-process cannot be seen, in another container or on another machine, only its heartbeat tells.
+A process id is used again; with the time at which its process started, it is not. A process that
+has put another program in its place by `exec` has both still, but another stack, whose place Linux
+chooses anew each time. Where the process cannot be seen, in another container or on another
+machine, only its heartbeat tells.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ _PROC: Final = Path("/proc")
 # A process that cannot be seen, and has not been heard of for so long, is taken for dead.
 _SILENCE: Final = 600 * 10**9
 _ZOMBIE: Final = ("Z", "X")
+# What Linux tells of the stack of a process that one may not look into.
+_HIDDEN: Final = "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class Owner:
     Attributes:
         namespace: in which the process id holds: a machine since its start, or a container.
         pid: its process id.
-        started: when it started, in the words of its operating system.
+        started: when it started, in the words of its operating system; on Linux, and where its
+            stack begins, after a blank.
     """
 
     namespace: str
@@ -52,7 +57,7 @@ class Owner:
         if self.namespace != _namespace():
             return time_ns() - heartbeat > _SILENCE
         started = _started(self.pid)
-        return started is None or bool(self.started and started and started != self.started)
+        return started is None or not _may_be_one(self.started, started)
 
     def register(self, connection: sqlite3.Connection) -> int:
         """Take the process down as one that writes, and return its number in the journal."""
@@ -61,6 +66,14 @@ class Owner:
             (self.namespace, self.pid, self.started, time_ns()),
         )
         return int(added.lastrowid or 0)
+
+
+def _may_be_one(started: str, other: str) -> bool:
+    """Say whether two processes of one id may be one; what is not known of either tells nothing."""
+    if sys.platform != "linux":
+        return not (started and other) or started == other
+    pairs = zip(started.split(), other.split(), strict=False)
+    return all(here == there or _HIDDEN in (here, there) for here, there in pairs)
 
 
 def dead_owners(connection: sqlite3.Connection) -> list[tuple[int, int]]:
@@ -99,8 +112,8 @@ def _started_on_linux(pid: int) -> str | None:
         return None
     except OSError:
         return ""
-    state, started = fields[0], fields[19]
-    return None if state in _ZOMBIE else started
+    state, started, stack = fields[0], fields[19], fields[25]
+    return None if state in _ZOMBIE else f"{started} {stack}"
 
 
 if sys.platform == "win32":  # pragma: no cover - another system's

@@ -4,50 +4,20 @@ from __future__ import annotations
 
 from itertools import chain
 from time import time_ns
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from .._context.graphs import GRAPHS
-from .rows import ERROR, LOST
+from .sums import PUT_TRACES, TRACE, is_judgement, sums_of
+from .told_before import told_before
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from .._context.starting import Progress
     from .rows import Origin, SpanRow
 
-_FAILURES: Final = (ERROR, LOST)
 
-_PUT_TRACES: Final = """
-INSERT INTO traces (
-    trace_id, started_at, ended_at, root_id, name, agent, conversation, outcome, error,
-    spans, open, errors, stalls, input_tokens, output_tokens, cost, currency, first_chunk_at
-) VALUES {rows}
-ON CONFLICT (trace_id) DO UPDATE SET
-    started_at = min(started_at, excluded.started_at),
-    ended_at = nullif(max(ifnull(ended_at, 0), ifnull(excluded.ended_at, 0)), 0),
-    root_id = ifnull(root_id, excluded.root_id),
-    name = CASE WHEN ifnull(root_id, excluded.root_id) = excluded.root_id
-        THEN excluded.name ELSE ifnull(name, excluded.name) END,
-    agent = ifnull(agent, excluded.agent),
-    conversation = ifnull(conversation, excluded.conversation),
-    outcome = CASE WHEN ifnull(root_id, excluded.root_id) = excluded.root_id
-        THEN excluded.outcome ELSE outcome END,
-    error = CASE WHEN ifnull(root_id, excluded.root_id) = excluded.root_id
-        THEN excluded.error ELSE error END,
-    spans = spans + excluded.spans,
-    open = max(0, open + excluded.open),
-    errors = errors + excluded.errors,
-    stalls = stalls + excluded.stalls,
-    input_tokens =
-        ifnull(input_tokens + ifnull(excluded.input_tokens, 0), excluded.input_tokens),
-    output_tokens =
-        ifnull(output_tokens + ifnull(excluded.output_tokens, 0), excluded.output_tokens),
-    cost = ifnull(cost + ifnull(excluded.cost, 0), excluded.cost),
-    currency = ifnull(currency, excluded.currency),
-    first_chunk_at = ifnull(min(first_chunk_at, excluded.first_chunk_at),
-        ifnull(first_chunk_at, excluded.first_chunk_at))
-"""
 _PUT_SPANS: Final = """
 INSERT INTO spans (
     trace, span_id, parent_id, run_id, name, operation, started_at, ended_at, outcome, error,
@@ -66,13 +36,16 @@ ON CONFLICT (trace, span_id) DO UPDATE SET
 WHERE ended_at IS NULL OR excluded.ended_at IS NOT NULL
 """
 _SPAN: Final = f"((SELECT id FROM traces WHERE trace_id = ?){', ?' * 21})"  # noqa: S608 - ours
-_TRACE: Final = f"(?{', ?' * 17})"
 _PUT_MODELS: Final = "INSERT OR IGNORE INTO models (model, started_at, trace) VALUES {rows}"
 _MODEL: Final = (
     "(?, (SELECT started_at FROM traces WHERE trace_id = ?), "
     "(SELECT id FROM traces WHERE trace_id = ?))"
 )
-_JUDGEMENT: Final = "evaluation "
+_ONLY_JUDGED: Final = """
+SELECT 1 FROM traces AS t WHERE trace_id = ? AND NOT EXISTS (
+    SELECT 1 FROM spans WHERE trace = t.id AND name NOT GLOB 'evaluation *'
+)
+"""
 # So many rows a statement: of that SQLite takes 999 arguments everywhere.
 _AT_ONCE: Final = 40
 _SUM_UP: Final = """
@@ -81,11 +54,15 @@ UPDATE traces SET (
     first_chunk_at
 ) = (
     SELECT min(started_at),
-        ifnull(max(ended_at) FILTER (WHERE name NOT GLOB 'evaluation *'), max(ended_at)),
+        CASE WHEN min(name GLOB 'evaluation *') THEN max(ended_at)
+            ELSE max(ended_at) FILTER (WHERE name NOT GLOB 'evaluation *') END,
         count(*), sum(ended_at IS NULL),
-        ifnull(sum(outcome IN ('error', 'lost')), 0), ifnull(sum(stalls), 0), sum(input_tokens),
-        sum(output_tokens),
-        sum(cost), min(first_chunk_at)
+        ifnull(sum(outcome IN ('error', 'lost')), 0),
+        ifnull(sum(stalls) FILTER (WHERE ended_at IS NOT NULL), 0),
+        sum(input_tokens) FILTER (WHERE ended_at IS NOT NULL),
+        sum(output_tokens) FILTER (WHERE ended_at IS NOT NULL),
+        sum(cost) FILTER (WHERE ended_at IS NOT NULL),
+        min(first_chunk_at)
     FROM spans WHERE trace = traces.id
 ), (outcome, error) = (
     SELECT outcome, error FROM spans WHERE trace = traces.id AND span_id = root_id
@@ -98,7 +75,8 @@ _GRAPHS_TABLE: Final = (
 )
 _MOST_GRAPHS: Final = 1_000
 _PUT_PROGRESS: Final = """
-UPDATE spans SET chunks = ?, first_chunk_at = ?, last_chunk_at = ?
+UPDATE spans SET chunks = nullif(?, 0), first_chunk_at = ?, last_chunk_at = ?,
+    stalls = max(ifnull(stalls, 0), ?)
 WHERE span_id = ? AND trace = (SELECT id FROM traces WHERE trace_id = ?)
 """
 # It comes with the first text, as above.
@@ -113,6 +91,13 @@ SELECT id, ? FROM spans WHERE span_id = ? AND ended_at IS NULL
 _FORGET_TEXTS: Final = (
     "DELETE FROM stream_texts WHERE span NOT IN (SELECT id FROM spans WHERE ended_at IS NULL)"
 )
+
+
+class Destination(Protocol):
+    """Whom spans are owed to."""
+
+    def number(self, connection: sqlite3.Connection) -> int:
+        """Return its number in a journal, within a transaction."""
 
 
 def record(  # noqa: PLR0913 - what is written, and from where
@@ -132,10 +117,45 @@ def record(  # noqa: PLR0913 - what is written, and from where
         owner: number of the process that they are from.
         destination: number of the endpoint that they are owed to; None where to none.
         known: ids of the open spans that the process has written before.
-        since: when the process began to write, in ns since 1970: of spans that started before,
-            the journal may know from elsewhere.
+        since: when the process began to write, in ns since 1970: spans that started before, the
+            journal may know from elsewhere, and what it knows as it is stays as it is.
     """
-    _put_traces(connection, rows, known)
+    mine = [row for row in rows if row.started_at >= since and not is_judgement(row)]
+    if len(mine) == len(rows):
+        _put_rows(connection, rows, owner, destination, lambda row: row.span_id in known)
+        return
+    own = set(map(id, mine))
+    told = told_before(connection, [row for row in rows if id(row) not in own])
+
+    def is_known(row: SpanRow) -> bool:
+        is_open = (row.trace_id, row.span_id) in told.opened
+        return row.span_id in known if id(row) in own else is_open
+
+    changed = told.changed | _only_judged(connection, {row.trace_id for row in told.news})
+    news = own.union(map(id, told.news))
+    # In their order: it is that in which they are sent.
+    some = [row for row in rows if id(row) in news]
+    _put_rows(connection, some, owner, destination, is_known)
+    judged = {row.trace_id for row in told.news if is_judgement(row)}
+    changed |= _only_judged(connection, judged)
+    sum_up(connection, [_trace(connection, trace_id) for trace_id in changed])
+
+
+def _only_judged(connection: sqlite3.Connection, traces: Iterable[bytes]) -> set[bytes]:
+    """Return those of traces, by id, that are known by judgements alone: theirs is the end then."""
+    return {
+        trace_id for trace_id in traces if connection.execute(_ONLY_JUDGED, (trace_id,)).fetchone()
+    }
+
+
+def _put_rows(
+    connection: sqlite3.Connection,
+    rows: Sequence[SpanRow],
+    owner: int | None,
+    destination: int | None,
+    is_known: Callable[[SpanRow], bool],
+) -> None:
+    put(connection, PUT_TRACES, TRACE, sums_of(rows, is_known))
     origins = {origin: _origin(connection, origin) for origin in {row.origin for row in rows}}
     put(
         connection,
@@ -171,8 +191,6 @@ def record(  # noqa: PLR0913 - what is written, and from where
     )
     models = dict.fromkeys((row.model, row.trace_id, row.trace_id) for row in rows if row.model)
     put(connection, _PUT_MODELS, _MODEL, list(models))
-    earlier = {row.trace_id for row in rows if row.started_at < since}
-    sum_up(connection, [_trace(connection, trace_id) for trace_id in earlier])
 
 
 def put(
@@ -211,111 +229,6 @@ def count(connection: sqlite3.Connection, name: str, more: int) -> None:
             "ON CONFLICT (name) DO UPDATE SET count = count + excluded.count",
             (name, more),
         )
-
-
-class _Sum:
-    """What rows add to the sum of one trace."""
-
-    __slots__ = (
-        "agent",
-        "conversation",
-        "cost",
-        "currency",
-        "ended_at",
-        "error",
-        "errors",
-        "first_chunk_at",
-        "input_tokens",
-        "name",
-        "open",
-        "outcome",
-        "output_tokens",
-        "root_id",
-        "spans",
-        "stalls",
-        "started_at",
-    )
-
-    def __init__(self, first: SpanRow) -> None:
-        self.started_at = first.started_at
-        self.name = first.name
-        self.ended_at: int | None = None
-        self.root_id: bytes | None = None
-        self.outcome: str | None = None
-        self.error: str | None = None
-        self.agent: str | None = None
-        self.conversation: str | None = None
-        self.currency: str | None = None
-        self.input_tokens: int | None = None
-        self.output_tokens: int | None = None
-        self.cost: float | None = None
-        self.first_chunk_at: int | None = None
-        self.spans = self.open = self.errors = self.stalls = 0
-
-    def add(self, row: SpanRow, *, is_known: bool) -> None:
-        self.started_at = min(self.started_at, row.started_at)
-        self.conversation = self.conversation or row.conversation
-        self.spans += not is_known
-        self.open += (row.ended_at is None) - is_known
-        if row.is_root and self.root_id in (None, row.span_id):
-            self.root_id, self.name = row.span_id, row.name
-            self.outcome, self.error = row.outcome, row.error
-            self.agent = row.agent or self.agent
-        self.agent = self.agent or row.agent
-        if row.ended_at is not None:
-            self._add_ended(row, row.ended_at)
-
-    def _add_ended(self, row: SpanRow, ended_at: int) -> None:
-        # A judgement may come days later: the trace is over when what is judged is.
-        if row.parent_id is None or not row.name.startswith(_JUDGEMENT):
-            self.ended_at = max(self.ended_at or 0, ended_at)
-        self.errors += row.outcome in _FAILURES
-        self.stalls += row.stalls or 0
-        self.currency = self.currency or row.currency
-        if row.input_tokens is not None:
-            self.input_tokens = (self.input_tokens or 0) + row.input_tokens
-        if row.output_tokens is not None:
-            self.output_tokens = (self.output_tokens or 0) + row.output_tokens
-        if row.cost is not None:
-            self.cost = (self.cost or 0) + row.cost
-        if row.first_chunk_at is not None:
-            first = self.first_chunk_at or row.first_chunk_at
-            self.first_chunk_at = min(first, row.first_chunk_at)
-
-    def values(self, trace_id: bytes) -> tuple[object, ...]:
-        return (
-            trace_id,
-            self.started_at,
-            self.ended_at,
-            self.root_id,
-            self.name,
-            self.agent,
-            self.conversation,
-            self.outcome,
-            self.error,
-            self.spans,
-            self.open,
-            self.errors,
-            self.stalls,
-            self.input_tokens,
-            self.output_tokens,
-            self.cost,
-            self.currency,
-            self.first_chunk_at,
-        )
-
-
-def _put_traces(
-    connection: sqlite3.Connection, rows: Sequence[SpanRow], known: Collection[bytes]
-) -> None:
-    """Add rows to the sums of their traces."""
-    sums: dict[bytes, _Sum] = {}
-    for row in rows:
-        total = sums.get(row.trace_id)
-        if total is None:
-            total = sums[row.trace_id] = _Sum(row)
-        total.add(row, is_known=row.span_id in known)
-    put(connection, _PUT_TRACES, _TRACE, [total.values(name) for name, total in sums.items()])
 
 
 def _trace(connection: sqlite3.Connection, trace_id: bytes) -> int:
@@ -359,7 +272,10 @@ def put_progress(
     reports = list(reports)
     connection.executemany(
         _PUT_PROGRESS,
-        [(each.chunks, each.first_chunk_at, each.last_chunk_at, *ids) for each, *ids in reports],
+        [
+            (each.chunks, each.first_chunk_at, each.last_chunk_at, each.stalls, *ids)
+            for each, *ids in reports
+        ],
     )
     texts = [(each.text, *ids) for each, *ids in reports if each.text is not None]
     if texts:

@@ -1,14 +1,18 @@
 """Spans as rows: the official OTLP encoding, and beside it what lists and trees show.
 
-The encoder is imported where spans are encoded first, on the writer's thread: it takes longer than
-all else that a start does.
+The encoder is imported on the writer's thread, before there is a span: it takes longer than all
+else that a start does.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from opentelemetry.trace import StatusCode
+
+from .._process import importing
 from .._semconv import names as semconv
 from .._upstream.opentelemetry import span_encoder
 
@@ -35,6 +39,8 @@ _FAILED: Final = 2
 _MOST_ORIGINS: Final = 1_000
 # SQLite's largest integer is beyond: sums of many must fit, too.
 _MOST: Final = 1 << 53
+# In seconds: what is said to be longer, or less than nothing, is no time to a first chunk.
+_LONGEST_WAIT: Final = 1e8
 
 
 class Origin(NamedTuple):
@@ -59,17 +65,23 @@ class SpanRow(NamedTuple):
     outcome: str | None
     error: str | None
     agent: str | None
-    model: str | None
     conversation: str | None
-    input_tokens: int | None
-    output_tokens: int | None
-    cost: float | None
-    currency: str | None
-    first_chunk_at: int | None
-    chunks: int | None
-    stalls: int | None
     origin: Origin
     span: bytes
+    model: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: float | None = None
+    currency: str | None = None
+    first_chunk_at: int | None = None
+    chunks: int | None = None
+    stalls: int | None = None
+
+
+def load_encoder() -> None:
+    """Import the encoder, which takes long."""
+    with suppress(Exception), importing():  # who encodes raises it again
+        _encode()
 
 
 class Encoder:
@@ -91,11 +103,8 @@ class Encoder:
         Raises:
             Exception: a span has what the official encoder does not take.
         """
-        encode = _encode()
         for span in spans:
-            encoded = encode(span)
-            run_id = run_ids.get(encoded.span_id)
-            yield _row(encoded, span.attributes or _NOTHING, self._origin(span), run_id)
+            yield _row_of_sdk(span, self._origin(span), run_ids)
 
     def _origin(self, span: ReadableSpan) -> Origin:
         key = (id(span.resource), span.instrumentation_scope)
@@ -105,6 +114,32 @@ class Encoder:
                 self._origins.clear()
             known = self._origins[key] = (span.resource, _origin(span))
         return known[1]
+
+
+def encoded_rows(
+    encoder: Encoder, spans: Sequence[ReadableSpan], run_ids: dict[bytes, bytes]
+) -> tuple[list[SpanRow], int]:
+    """Return the rows of spans, and how many have what cannot be encoded."""
+    try:
+        return list(encoder.rows(spans, run_ids)), 0
+    except Exception:  # noqa: BLE001 - one span's attribute of any kind, or one that changes now
+        rows: list[SpanRow] = []
+        for span in spans:
+            rows += _encoded_alone(encoder, span, run_ids)
+        return rows, len(spans) - len(rows)
+
+
+def _encoded_alone(
+    encoder: Encoder, span: ReadableSpan, run_ids: dict[bytes, bytes]
+) -> list[SpanRow]:
+    for _ in range(3):
+        try:
+            return list(encoder.rows([span], run_ids))
+        except RuntimeError:  # an open span's attributes have changed meanwhile
+            continue
+        except Exception:  # noqa: BLE001 - as above
+            break
+    return []
 
 
 def _origin(span: ReadableSpan) -> Origin:
@@ -134,78 +169,93 @@ def _public_encoder() -> Callable[[Sequence[ReadableSpan]], ExportTraceServiceRe
     return encode_spans
 
 
+def _row_of_sdk(span: ReadableSpan, origin: Origin, run_ids: Mapping[bytes, bytes]) -> SpanRow:
+    encoded = _encode()(span)
+    # A copy, since each look into the SDK's own mapping costs as much as all else here.
+    values = span.attributes.copy() if span.attributes else _NOTHING  # type: ignore[attr-defined]  # as it says
+    span_id = encoded.span_id
+    parent = span.parent
+    return _row(
+        (
+            encoded.trace_id,
+            span_id,
+            encoded.parent_span_id or None,
+            run_ids.get(span_id),
+            parent is None or parent.is_remote,
+            span.name,
+        ),
+        (encoded.start_time_unix_nano, encoded.end_time_unix_nano or None),
+        values,
+        origin,
+        encoded.SerializeToString(),
+        has_failed=span.status.status_code is StatusCode.ERROR,
+    )
+
+
 def row_of(span: Span, origin: Origin, run_id: bytes | None = None) -> SpanRow:
     """Return the row of a span that is encoded already."""
     values = {item.key: _value(item.value) for item in span.attributes if item.key in _READ}
-    return _row(span, values, origin, run_id)
+    return _row(
+        (
+            span.trace_id,
+            span.span_id,
+            span.parent_span_id or None,
+            run_id,
+            not span.parent_span_id or bool(span.flags & _REMOTE),
+            span.name,
+        ),
+        (span.start_time_unix_nano, span.end_time_unix_nano or None),
+        values,
+        origin,
+        span.SerializeToString(),
+        has_failed=span.status.code == _FAILED,
+    )
 
 
-def _row(span: Span, values: Mapping[str, Any], origin: Origin, run_id: bytes | None) -> SpanRow:
+def _row(  # noqa: PLR0913 - what a span is, and what it says
+    named: tuple[bytes, bytes, bytes | None, bytes | None, bool, str],
+    times: tuple[int, int | None],
+    values: Mapping[str, Any],
+    origin: Origin,
+    encoded_span: bytes,
+    *,
+    has_failed: bool,
+) -> SpanRow:
     operation = _text(values.get(semconv.OPERATION_NAME))
-    # Each look into the attributes of the SDK's spans costs as much as all else here.
-    model = _model(span, values) if operation in _MODELS else _NO_MODEL
     return SpanRow(
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        parent_id=span.parent_span_id or None,
-        run_id=run_id,
-        is_root=not span.parent_span_id or bool(span.flags & _REMOTE),
-        name=span.name,
-        operation=operation,
-        started_at=span.start_time_unix_nano,
-        ended_at=span.end_time_unix_nano or None,
-        outcome=_outcome(span, values),
-        error=_error(span, values),
-        agent=_text(values.get(semconv.AGENT_NAME)) if operation else None,
-        conversation=_text(values.get(semconv.CONVERSATION_ID)),
-        origin=origin,
-        span=span.SerializeToString(),
-        **model,
+        *named,
+        operation,
+        *times,
+        _outcome(values, has_failed=has_failed) if times[1] is not None else None,
+        # Not the status's text: what others write there is content.
+        (_text(values.get(semconv.ERROR_TYPE)) or "_OTHER") if has_failed else None,
+        _text(values.get(semconv.AGENT_NAME)) if operation else None,
+        _text(values.get(semconv.CONVERSATION_ID)),
+        origin,
+        encoded_span,
+        *(_of_model(times[0], values) if operation in _MODELS else ()),
     )
 
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
-class _OfModel(TypedDict):
-    """What the row of a model's span has beside that of any other."""
-
-    model: str | None
-    input_tokens: int | None
-    output_tokens: int | None
-    cost: float | None
-    currency: str | None
-    first_chunk_at: int | None
-    chunks: int | None
-    stalls: int | None
-
-
-_NO_MODEL: Final[_OfModel] = {
-    "model": None,
-    "input_tokens": None,
-    "output_tokens": None,
-    "cost": None,
-    "currency": None,
-    "first_chunk_at": None,
-    "chunks": None,
-    "stalls": None,
-}
-
-
-def _model(span: Span, values: Mapping[str, Any]) -> _OfModel:
+def _of_model(started_at: int, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what the row of a model's span has beside that of any other."""
     first = _number(values.get(semconv.RESPONSE_TIME_TO_FIRST_CHUNK))
-    at = span.start_time_unix_nano + int(first * 1e9) if first is not None else None
+    if first is not None and not 0 <= first < _LONGEST_WAIT:
+        first = None
     cost = _number(values.get(semconv.COST))
-    return {
-        "model": _text(values.get(semconv.RESPONSE_MODEL) or values.get(semconv.REQUEST_MODEL)),
-        "input_tokens": _count(values.get(semconv.USAGE_INPUT_TOKENS)),
-        "output_tokens": _count(values.get(semconv.USAGE_OUTPUT_TOKENS)),
-        "cost": cost,
-        "currency": _text(values.get(semconv.CURRENCY)) if cost is not None else None,
-        "first_chunk_at": at,
-        "chunks": _count(values.get(semconv.STREAM_CHUNKS)),
-        "stalls": _count(values.get(semconv.STREAM_STALLS)),
-    }
+    return (
+        _text(values.get(semconv.RESPONSE_MODEL) or values.get(semconv.REQUEST_MODEL)),
+        _count(values.get(semconv.USAGE_INPUT_TOKENS)),
+        _count(values.get(semconv.USAGE_OUTPUT_TOKENS)),
+        cost,
+        _text(values.get(semconv.CURRENCY)) if cost is not None else None,
+        started_at + int(first * 1e9) if first is not None else None,
+        _count(values.get(semconv.STREAM_CHUNKS)),
+        _count(values.get(semconv.STREAM_STALLS)),
+    )
 
 
 def lost(span: bytes, ended_at: int, chunks: int | None) -> Span:
@@ -248,18 +298,8 @@ _READ: Final = frozenset(
 )
 
 
-def _outcome(span: Span, values: Mapping[str, Any]) -> str | None:
-    if not span.end_time_unix_nano:
-        return None
-    outcome = _text(values.get(semconv.OUTCOME))
-    return outcome or (ERROR if span.status.code == _FAILED else OK)
-
-
-def _error(span: Span, values: Mapping[str, Any]) -> str | None:
-    if span.status.code != _FAILED:
-        return None
-    # Not the status's text: what others write there is content.
-    return _text(values.get(semconv.ERROR_TYPE)) or "_OTHER"
+def _outcome(values: Mapping[str, Any], *, has_failed: bool) -> str:
+    return _text(values.get(semconv.OUTCOME)) or (ERROR if has_failed else OK)
 
 
 def _value(value: Any) -> Any:

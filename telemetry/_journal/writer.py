@@ -17,7 +17,7 @@ from .processor import Ended, Logged, Mark, Queue, Started
 from .recording import count, forget_texts, put_graphs, put_logs, put_progress, record
 from .recovery import end_lost_runs
 from .retention import Retention, make_room
-from .rows import Encoder
+from .rows import Encoder, encoded_rows, load_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from .._context.starting import Progress, StartingRun
     from .._diagnostics import Diagnostics
-    from .destinations import Destination
     from .processor import Entry
+    from .recording import Destination
     from .rows import SpanRow
     from .store import Store
 
@@ -59,7 +59,7 @@ class _Batch:
     rows: list[SpanRow] = field(default_factory=list)
     logs: list[tuple[bytes, bytes, bytes, int]] = field(default_factory=list)
     ended: set[bytes] = field(default_factory=set)
-    chunks: dict[bytes, int] = field(default_factory=dict)
+    told: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     spoiled: int = 0
 
 
@@ -111,6 +111,12 @@ class Writer:
             self._start()
         self._woken.set()
 
+    def prepare(self) -> None:
+        """Be ready for a span; nobody waits for that."""
+        thread = Thread(target=load_encoder, name="nodespan-import", daemon=True)
+        thread.start()
+        self._preparing: Thread | None = thread
+
     def flush(self, timeout: float) -> bool:
         """Write what waits; return whether that was done within *timeout* seconds."""
         if self.has_failed:
@@ -131,8 +137,9 @@ class Writer:
         self._is_urgent.set()
         self._woken.set()
         thread = self._thread
-        if thread is not None:
-            thread.join(max(deadline - monotonic(), 0))
+        for each in (self._preparing, thread):
+            if each is not None:
+                each.join(max(deadline - monotonic(), 0))
         if thread is None or not thread.is_alive():
             self.store.close()
         return done
@@ -148,12 +155,13 @@ class Writer:
         self._encoder = Encoder()
         self._open: dict[bytes, Started] = {}
         self._known: set[bytes] = set()
-        self._chunks: dict[bytes, int] = {}
+        self._told: dict[bytes, tuple[int, int]] = {}
         self._batch: _Batch | None = None
         self._mean_bytes = 0.0
         self._dropped_told = 0
         self._graphs = (0, 0)
         self._thread: Thread | None = None
+        self._preparing = None
         self._lock = Lock()
         self._woken = Event()
         self._is_urgent = Event()
@@ -231,7 +239,7 @@ class Writer:
             for name in (*starts, *batch.ended)
             if (run := self._run_of(name)) is not None
         }
-        rows, batch.spoiled = _encoded(self._encoder, [*ends, *begun], run_ids)
+        rows, batch.spoiled = encoded_rows(self._encoder, [*ends, *begun], run_ids)
         # What has ended since comes with the next entries, as a whole.
         batch.rows = [row for row in rows if row.ended_at is None or row.span_id in batch.ended]
         if self.destination is not None:
@@ -274,7 +282,7 @@ class Writer:
             self._put_progress(connection, batch)
         if now >= self._housekeeping_at:
             end_lost_runs(connection)
-        if now >= self._housekeeping_at or self._chunks.keys() & batch.ended:
+        if now >= self._housekeeping_at or self._told.keys() & batch.ended:
             forget_texts(connection)
         dropped = self.queue.dropped
         count(connection, "dropped", dropped - self._dropped_told + batch.spoiled)
@@ -298,16 +306,16 @@ class Writer:
             self.on_written()
 
     def _take_note(self, batch: _Batch) -> None:
-        self._chunks |= batch.chunks
+        self._told |= batch.told
         for name in batch.ended:
             self._open.pop(name, None)
-            self._chunks.pop(name, None)
+            self._told.pop(name, None)
         self._known -= batch.ended
         self._known.update(row.span_id for row in batch.rows if row.ended_at is None)
         while len(self._open) > _MOST_OPEN:
             oldest = next(iter(self._open))
             del self._open[oldest]
-            self._chunks.pop(oldest, None)
+            self._told.pop(oldest, None)
         self.spoiled += batch.spoiled
         for _ in range(batch.spoiled):
             self._diagnostics.report(NOT_ENCODED)
@@ -327,11 +335,11 @@ class Writer:
             context = entry.span.get_span_context()
             if entry.run is None or context is None or name not in self._known:
                 continue
-            progress = entry.run.progress(self._chunks.get(name, 0))
+            progress = entry.run.progress(*self._told.get(name, (0, 0)))
             if progress is not None:
                 reports.append((progress, name, context.trace_id.to_bytes(16, "big")))
         put_progress(connection, reports)
-        batch.chunks = {name: progress.chunks for progress, name, _ in reports}
+        batch.told = {name: (each.chunks, each.stalls) for each, name, _ in reports}
 
     def _discard(self, error: Exception) -> None:
         self._failures += 1
@@ -351,32 +359,6 @@ class Writer:
 def _span_id(span: ReadableSpan) -> bytes:
     context = span.context
     return context.span_id.to_bytes(8, "big") if context is not None else b""
-
-
-def _encoded(
-    encoder: Encoder, spans: Sequence[ReadableSpan], run_ids: dict[bytes, bytes]
-) -> tuple[list[SpanRow], int]:
-    """Return the rows of spans, and how many have what cannot be encoded."""
-    try:
-        return list(encoder.rows(spans, run_ids)), 0
-    except Exception:  # noqa: BLE001 - one span's attribute of any kind, or one that changes now
-        rows: list[SpanRow] = []
-        for span in spans:
-            rows += _encoded_alone(encoder, span, run_ids)
-        return rows, len(spans) - len(rows)
-
-
-def _encoded_alone(
-    encoder: Encoder, span: ReadableSpan, run_ids: dict[bytes, bytes]
-) -> list[SpanRow]:
-    for _ in range(3):
-        try:
-            return list(encoder.rows([span], run_ids))
-        except RuntimeError:  # an open span's attributes have changed meanwhile
-            continue
-        except Exception:  # noqa: BLE001 - as above
-            break
-    return []
 
 
 def _encoded_logs(records: Sequence[ReadableLogRecord]) -> list[tuple[bytes, bytes, bytes, int]]:

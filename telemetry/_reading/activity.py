@@ -79,7 +79,7 @@ class Activity:
             taken to come evenly, and a chunk of a stream that is open to be one.
         mean_time_to_first_chunk: of the streams among the calls, in seconds; None without any.
         slowest_first_chunk: as above, the longest.
-        stalls: of ended calls.
+        stalls: of the calls, that of a call that is waited for too long just now among them.
         longest_wait: how long an open call has waited for its next chunk, in seconds, or for its
             first, or for its whole answer; None where none is open.
     """
@@ -190,6 +190,6 @@ def _of_calls(calls: Iterable[_Call], now: int) -> dict[str, Any]:
         / (_SPEED_OVER / 1e9),
         "mean_time_to_first_chunk": sum(first) / len(first) if first else None,
         "slowest_first_chunk": max(first, default=None),
-        "stalls": sum(each.stalls or 0 for each in ended),
+        "stalls": sum(each.stalls or 0 for each in calls),
         "longest_wait": max(waits, default=None),
     }

@@ -13,6 +13,24 @@ if TYPE_CHECKING:
 _LATEST: Final = 2**63 - 1
 
 
+# What there is of each, in the order of the alphabet, by the index alone: a look each.
+_NEXT: Final = """
+WITH RECURSIVE found (value, number) AS (
+    SELECT (SELECT min({column}) FROM {table}), 1
+    UNION ALL
+    SELECT (SELECT min({column}) FROM {table} WHERE {column} > value), number + 1
+    FROM found WHERE value IS NOT NULL AND number <= ?
+)
+SELECT value FROM found WHERE value IS NOT NULL LIMIT ?
+"""
+KNOWN: Final = {
+    "agent": _NEXT.format(table="traces", column="agent"),
+    "conversation": _NEXT.format(table="traces", column="conversation"),
+    "model": _NEXT.format(table="models", column="model"),
+    "outcome": _NEXT.format(table="traces", column="outcome"),
+}
+
+
 def conditions(asked: TraceFilter, now: int) -> tuple[str, list[object]]:
     """Return what stands after WHERE, for traces as `t`, and its arguments.
 
@@ -32,6 +50,8 @@ def _clauses(asked: TraceFilter, now: int) -> list[tuple[str, list[object]]]:
     if asked.agent is not None:
         clauses.append(("t.agent = ?", [asked.agent]))
     if asked.model is not None:
+        # Of a model that nobody knows, no trace is looked at.
+        clauses.append(("EXISTS (SELECT 1 FROM models WHERE model = ?)", [asked.model]))
         clauses.append(
             ("EXISTS (SELECT 1 FROM models WHERE trace = t.id AND model = ?)", [asked.model])
         )

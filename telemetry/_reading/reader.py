@@ -19,7 +19,7 @@ from .._settings.journal import path_in_use
 from .activity import activity_of
 from .decoding import as_json, request_of, says
 from .doctor import status_of_journal
-from .filters import conditions
+from .filters import KNOWN, conditions
 from .records import JournalStatus, JournalTrace, OpenRunRecord, Totals, TraceFilter, TraceRecord
 from .rows import (
     OPEN_RUN_COLUMNS,
@@ -122,6 +122,15 @@ class Journal:
         if asked.text is not None:
             return self._with_text(asked, asked.text.casefold(), limit)
         return [record for _, record in self._traces(asked, limit)]
+
+    def known(self, what: str, limit: int = 20) -> list[str]:
+        """Return which agents, conversations, models or outcomes there are, sorted.
+
+        Args:
+            what: `agent`, `conversation`, `model` or `outcome`.
+            limit: how many at most.
+        """
+        return [value for (value,) in self._all(KNOWN[what], limit, limit)]
 
     def trace(self, name: str, most_spans: int = DEFAULT_MOST_SPANS) -> JournalTrace:
         """Return a trace with its spans.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from .._context.starting import Progress
@@ -180,19 +181,28 @@ class Run:
         """Return a time of the monotonic clock as nanoseconds since 1970."""
         return at + self.epoch
 
-    def progress(self, known: int = 0) -> Progress | None:
+    def progress(self, known: int = 0, known_stalls: int = 0) -> Progress | None:
         """Return how far its stream has come, for others to see; in any thread.
 
         Args:
             known: how many chunks are known already: None where there are no more.
+            known_stalls: as above; of which there may be more while no chunk comes.
         """
-        if self.chunks is None or (count := self.chunks.clock.chunks) <= known:
+        if self.chunks is None:
             return None
-        first, last = self.chunks.clock.first_chunk_at, self.chunks.clock.last_chunk_at
-        if first is None or last is None:
+        clock = self.chunks.clock
+        count, stalls = clock.chunks, clock.stalls_until(perf_counter_ns())
+        if count <= known and stalls <= known_stalls:
             return None
+        first, last = clock.first_chunk_at, clock.last_chunk_at
         text = self.chunks.text.so_far() if self.chunks.text is not None else None
-        return Progress(count, self.time(first), self.time(last), text)
+        return Progress(
+            count,
+            self.time(first) if first is not None else None,
+            self.time(last) if last is not None else None,
+            text,
+            stalls,
+        )
 
     def adopt(self, child: Run) -> None:
         """Take in a run that starts beneath it."""

@@ -45,6 +45,7 @@ class TelemetryConfig(Settings):
         None,
         "of the resource; by default what `OTEL_SERVICE_NAME` says",
         partial(of_kind, kind=str, what="a text"),
+        unset="unknown_service:python",
     )
     endpoint: str | None = setting(
         None,
@@ -65,6 +66,7 @@ class TelemetryConfig(Settings):
         None,
         "of traces; by default what `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG` say",
         partial(capable_of, method="should_sample", what="a Sampler of the SDK's"),
+        unset="parentbased_always_on",
     )
     _: KW_ONLY
     print_traces: bool | None = setting(
@@ -73,6 +75,7 @@ class TelemetryConfig(Settings):
         "`OTEL_TRACES_EXPORTER=console`",
         switch,
         variable=Variable("NODESPAN_PRINT_TRACES", parse=switch_named),
+        unset="False, but True with OTEL_TRACES_EXPORTER=console",
     )
     # Of these two the address is checked as a whole, with what the variables say, where it is used.
     prometheus_port: int | None = setting(
@@ -81,11 +84,13 @@ class TelemetryConfig(Settings):
         "there is one with `OTEL_METRICS_EXPORTER=prometheus` alone, on "
         "`OTEL_EXPORTER_PROMETHEUS_PORT` or 9464. It needs the extra `prometheus`",
         as_given,
+        unset="none, but 9464 with OTEL_METRICS_EXPORTER=prometheus",
     )
     prometheus_host: str | None = setting(
         None,
         "to listen on; by default what `OTEL_EXPORTER_PROMETHEUS_HOST` says, or else 127.0.0.1",
         as_given,
+        unset="127.0.0.1",
     )
     prometheus_names: Collection[str] | None = setting(
         None,

@@ -132,4 +132,4 @@ def described(record: type[Record], name: str) -> str:
         return setting.text
     otherwise = setting.variable.otherwise
     without = f", or else {otherwise}" if otherwise not in (None, ()) else ""
-    return f"{setting.text}; by default what `{setting.variable.name}` says{without}"
+    return f"{setting.text}; where it is not given, what `{setting.variable.name}` says{without}"

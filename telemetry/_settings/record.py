@@ -88,11 +88,13 @@ class Setting:
         text: what it is for, as it stands in docstrings and in README.
         check: what a value must be.
         variable: says it where no argument does.
+        unset: what holds where nobody says anything, where its default does not tell.
     """
 
     text: str
     check: Check
     variable: Variable | None = None
+    unset: str = ""
 
     def value(self, name: str, given: Any, environ: Mapping[str, str]) -> Any:
         """Return the value of an argument, or without one the variable's, checked."""
@@ -101,12 +103,13 @@ class Setting:
         return self.check(name, given)
 
 
-def setting(
+def setting(  # noqa: PLR0913 - what there is to know of it
     default: _T,
     text: str,
     check: Check,
     *,
     variable: Variable | None = None,
+    unset: str = "",
     is_secret: bool = False,
 ) -> _T:
     """Return the field of a setting, which type checkers take for its default.
@@ -116,11 +119,12 @@ def setting(
         text: what it is for.
         check: what a value must be.
         variable: says it where no argument does.
+        unset: what holds where nobody says anything, where the default does not tell.
         is_secret: whether `repr` leaves it out.
     """
     if variable is not None and default is not None:
         raise TypeError(f"{variable.name} would never be read: the default is {default!r}")
-    about = {_ABOUT: Setting(text, check, variable)}
+    about = {_ABOUT: Setting(text, check, variable, unset)}
     made: _T = field(default=default, metadata=about, repr=not is_secret)
     return made
 
@@ -190,6 +194,7 @@ class Settings(Record):
         "how long a chunk may be waited for, in seconds, before it counts as stalled; 2 by default",
         seconds,
         variable=Variable("NODESPAN_STALL_THRESHOLD", parse=float),
+        unset=str(DEFAULT_STALL_THRESHOLD),
     )
     first_chunk_threshold: float | None = setting(
         None,
@@ -197,6 +202,7 @@ class Settings(Record):
         "`stall_threshold` that was set, or else 30",
         seconds,
         variable=Variable("NODESPAN_FIRST_CHUNK_THRESHOLD", parse=float),
+        unset=f"{DEFAULT_FIRST_CHUNK_THRESHOLD}, or the stall_threshold that was set",
     )
     prices: Prices | None = setting(
         None,

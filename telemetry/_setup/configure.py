@@ -53,6 +53,7 @@ _DEFAULT_TIMEOUT = 10.0
 _SECONDS_AT_EXIT = 1.6
 # Of the time of a shutdown the journal sends in this part; in the rest it lets go of its file.
 _SENT_IN = 0.9
+_UNRECORDED = "could not be written into the journal"
 
 
 @runtime_checkable
@@ -267,6 +268,7 @@ class Telemetry(Locked):
         fates = (
             (_counted(owed, owed_records), "wait in the journal for the next program"),
             (_counted(spans - owed, records - owed_records), "were not sent"),
+            (_counted(journal.unrecorded if journal is not None else 0, 0), _UNRECORDED),
         )
         left = [f"{what} {fate}" for what, fate in fates if what]
         if left:

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from .._settings.config import TelemetryConfig
     from .._spool.endpoint import Endpoint
 
-# What a process that is told to go gives its last spans, at most: on a busy machine the encoder
-# alone may take a second to be imported.
+# What a process that is told to go gives its last spans, at most: the machine may be busy.
 _LAST_SECONDS: Final = 5.0
 _LOOKED_EVERY: Final = 0.02
 _TRIES: Final = 4
@@ -89,6 +88,7 @@ class ProcessJournal:
             self._writer.on_written = self._forwarder.wake
             # What an earlier process left is owed, whether this one has spans or not.
             self._forwarder.start()
+        self._writer.prepare()
         self._is_stopped = False
         in_forked_child(self._after_fork)
         at_sigterm(self._write)
@@ -121,6 +121,12 @@ class ProcessJournal:
     def owed(self) -> int:
         """How many ended spans wait in the journal for the endpoint."""
         return self._owed()[0] if self._forwarder is not None else 0
+
+    @property
+    def unrecorded(self) -> int:
+        """How many ended spans wait to be written, where the journal is the end of their way."""
+        is_end = self._forwarder is None and self.is_used
+        return self.queue.waiting(Ended) if is_end else 0
 
     @property
     def unsent_log_records(self) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
@@ -64,8 +65,28 @@ class Batch:
         return Batch(self.signal, self.items[:middle]), Batch(self.signal, self.items[middle:])
 
     def request(self) -> bytes:
-        """Return it as a request of OTLP, encoded."""
+        """Return it as a request of OTLP, encoded.
+
+        Raises:
+            DecodeError: an item is damaged.
+        """
         return _of_spans(self.items) if self.signal is Signal.TRACES else _of_logs(self.items)
+
+    def readable(self) -> tuple[Batch, Batch]:
+        """Return two batches of it: what can be decoded, and what is damaged."""
+        damaged = [item for item in self.items if not Batch(self.signal, [item]).is_readable]
+        numbers = {item.number for item in damaged}
+        sound = [item for item in self.items if item.number not in numbers]
+        return Batch(self.signal, sound), Batch(self.signal, damaged)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether all of it can be decoded."""
+        try:
+            self.request()
+        except DecodeError:
+            return False
+        return True
 
     def without_content(self) -> Batch:
         """Return it with nothing of what people wrote or a model said, nor any long text."""

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from opentelemetry.util.re import parse_env_headers
 
-from .._journal.destinations import Destination
+from .._process import importing
 from .._version import VERSION
 from .answers import Answer, Fate, answer_of
+from .destinations import Destination
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,8 +116,9 @@ class Connection:
 
     def send(self, body: bytes) -> Answer:
         """Send an encoded request, and return the endpoint's answer."""
-        # Imported late: it is needed where something is sent.
-        import requests  # noqa: PLC0415
+        with importing():
+            # Imported late: it is needed where something is sent.
+            import requests  # noqa: PLC0415
 
         if self._session is None:
             self._session = requests.Session()

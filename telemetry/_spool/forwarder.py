@@ -12,6 +12,7 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from google.protobuf.message import DecodeError
 from opentelemetry.context import attach, set_value
 
 from .._errors import JournalError
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .._diagnostics import Diagnostics
-    from .._journal.destinations import Destination
     from .._journal.store import Store
     from .answers import Answer
+    from .destinations import Destination
     from .endpoint import Endpoint
 
 _FIRST_WAIT: Final = 0.5
-_LONGEST_WAIT: Final = 15.0
+# An endpoint that is back is noticed within this time.
+_LONGEST_WAIT: Final = 5.0
 _LOOKED_FOR_EVERY: Final = 5.0
 # Of one batch that is refused so many requests look for what is at fault.
 _MOST_REQUESTS: Final = 64
@@ -41,6 +43,8 @@ _TRIES: Final = 50
 
 AWAY: Final = "the endpoint does not take spans; they wait in the journal"
 REFUSED: Final = "the endpoint has refused spans for good; they are set aside in the journal"
+DAMAGED: Final = "what is damaged in the journal cannot be sent"
+FAILED: Final = "what the journal owes could not be sent; it is tried again"
 REJECTED: Final = "the endpoint has rejected a part of what it was sent"
 STRIPPED: Final = "a span was too large for the endpoint; it was sent without its content"
 
@@ -128,6 +132,10 @@ class Forwarder:
                 is_idle = True
             except JournalError:
                 return
+            except Exception as error:  # noqa: BLE001 - whatever it is, what comes next is sent
+                self._diagnostics.report(FAILED, error)
+                self._not_before = monotonic() + _LONGEST_WAIT
+                is_idle = True
             if is_idle:
                 self._woken.wait(self._pause())
         self._give_back()
@@ -169,7 +177,11 @@ class Forwarder:
         if self._is_stopping:
             return False
         budget[0] -= 1
-        answer = self._connections[batch.signal].send(batch.request())
+        try:
+            body = batch.request()
+        except DecodeError:
+            return self._deliver_readable(batch, budget)
+        answer = self._connections[batch.signal].send(body)
         is_one = len(batch.items) == 1
         if answer.fate is Fate.TAKEN:
             self._settle(batch, answer)
@@ -184,6 +196,14 @@ class Forwarder:
         else:
             self._set_aside(batch, answer)
         return answer.fate is not Fate.LATER
+
+    def _deliver_readable(self, batch: Batch, budget: list[int]) -> bool:
+        """Send what can be read of a batch; the rest holds up nothing."""
+        sound, damaged = batch.readable()
+        self._change(lambda connection: _note_refused(connection, damaged, DAMAGED))
+        for _ in damaged.items:
+            self._diagnostics.report(DAMAGED)
+        return not sound.items or self._deliver(sound, budget)
 
     def _deliver_stripped(self, batch: Batch, refusal: Answer) -> bool:
         answer = self._connections[batch.signal].send(batch.without_content().request())

@@ -150,6 +150,20 @@ class StreamClock:
         self.fold()
         return self.stalls_noted
 
+    def stalls_until(self, now: int) -> int:
+        """How many waits were too long, that of *now* among them. In any thread, as above.
+
+        While chunks are folded in on another thread, some may not be counted yet.
+        """
+        count, times, last = self._stall_count, self.pending[:], self._timeline.last
+        if times and last is None:
+            count += times[0] - self.started_at > self._waits.first
+        elif times and last is not None:
+            count += times[0] - last > self._waits.next
+        longest = self._waits.next
+        count += sum(gap > longest for gap in map(sub, times[1:], times))
+        return int(count) + self.is_stalled(now)
+
     @property
     def stalls(self) -> tuple[Stall, ...]:
         """The longest of the waits above the threshold, at most `MAX_STALLS`, in order."""

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.trace import Tracer
 
-    from nodespan.telemetry._journal.destinations import Destination
+    from nodespan.telemetry._spool.destinations import Destination
 
 MADE: Final = "made"
 BATCHED: Final = "batch processor"

@@ -56,6 +56,41 @@ for number in range(200):
 stays_open = tracer.start_span(f"open {sys.argv[1]}")
 time.sleep(600)
 """
+# Puts another program in its place, which has its id and its start.
+REPLACED = """
+import os, sys
+from nodespan.telemetry import configure
+
+telemetry = configure()
+tracer = telemetry.tracer_provider.get_tracer("application")
+tracer.start_span("ended").end()
+stays_open = tracer.start_span("open")
+telemetry.flush()
+if len(sys.argv) == 1:
+    os.execv(sys.executable, [sys.executable, "-c", os.environ["PROGRAM"], "again"])
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.end_to_end
+def test_a_program_that_another_has_replaced_is_dead(tmp_path: Path) -> None:
+    """What it left open is lost, and what the other has open is not; both are one process."""
+    path = tmp_path / "journal.db"
+    with subprocess.Popen(
+        [sys.executable, "-c", REPLACED],
+        env=os.environ | {"NODESPAN_JOURNAL": str(path), "PROGRAM": REPLACED},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        with Journal(path) as journal:
+            found = sorted((trace.name, trace.outcome) for trace in journal.traces())
+            assert journal.status().writers == (process.pid,)
+        process.kill()
+    assert found == [("ended", "ok"), ("ended", "ok"), ("open", "lost"), ("open", "running")]
 
 
 @pytest.mark.end_to_end

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
 
-    from nodespan.telemetry._journal.destinations import Destination
+    from nodespan.telemetry._spool.destinations import Destination
 
 
 @dataclass

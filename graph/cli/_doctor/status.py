@@ -77,7 +77,7 @@ def _settings(settings: tuple[SettingInForce, ...]) -> Iterator[str]:
         if each.trouble:
             yield f"          WRONG: {plain(each.trouble)}"
     for each in silent:
-        yield f"default   {each.name} = {plain(each.value) or '(not set)'}"
+        yield f"default   {each.name} = {plain(each.value) or '(none)'}"
 
 
 def _source(setting: SettingInForce) -> str:

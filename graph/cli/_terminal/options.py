@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar, get_type_hints
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,28 @@ JournalFile = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+class Command(TyperCommand):
+    """A command whose help shows no type of its switches: there is nothing to be given."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option that shows the help."""
+        return _as_switch(super().get_help_option(ctx))
+
+
+class Group(TyperGroup):
+    """Commands, as above."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option that shows the help."""
+        return _as_switch(super().get_help_option(ctx))
+
+
+def _as_switch(option: Any) -> Any:
+    if option is not None:
+        option.metavar = ""
+    return option
 
 
 def takes(
@@ -46,6 +69,9 @@ def takes(
 def _show(call: Any, record: Any) -> None:
     """Give a function the signature that typer reads its options from."""
     hints = get_type_hints(record, include_extras=True)
+    for hint in hints.values():
+        if getattr(hint, "__origin__", None) is bool:
+            _as_switch(hint.__metadata__[0])
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [
         parameter.replace(annotation=hints[name], kind=keyword)

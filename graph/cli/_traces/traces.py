@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from .._terminal.exit import reporting
 from .._terminal.options import AsJson, JournalFile, takes
 from .._terminal.output import Output
+from .._terminal.plain_text import plain
 from .asked import since as since_when
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ....telemetry.journal import TraceFilter, TraceRecord
+    from ....telemetry.journal import Journal, TraceFilter, TraceRecord
+
+_KINDS: Final = ("agent", "model", "outcome")
+_MOST_KNOWN: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +91,10 @@ def traces(options: _Options) -> None:
 
         with Journal(options.journal) as opened:
             found = opened.traces(options.filter(when), options.limit)
-        _show(output, found, as_json=options.as_json)
+            if found or options.as_json:
+                _show(output, found, as_json=options.as_json)
+            else:
+                output.write(_none(opened, options))
 
 
 def _show(output: Output, found: list[TraceRecord], *, as_json: bool) -> None:
@@ -97,7 +104,25 @@ def _show(output: Output, found: list[TraceRecord], *, as_json: bool) -> None:
     if as_json:
         for one in found:
             output.write_json(summary(one))
-    elif found:
-        output.show(TraceList(found))
     else:
-        output.write("no traces\n")
+        output.show(TraceList(found))
+
+
+def _none(journal: Journal, options: _Options) -> str:
+    """Say that there is no such trace: what was asked for, and what there is of that."""
+    asked = {
+        name: value
+        for name in ("conversation", "agent", "model", "outcome", "slow", "since", "text")
+        if (value := getattr(options, name)) is not None
+    }
+    given = [f"--{name} {plain(str(value))}" for name, value in asked.items()]
+    given += ["--stalled"] if options.stalled else []
+    lines = [f"no traces{' with ' if given else ''}{' '.join(given)}"]
+    for name in _KINDS:
+        known = journal.known(name, _MOST_KNOWN + 1) if name in asked else []
+        # None of a journal's has `running` for an outcome: that is told of it while it goes on.
+        if asked.get(name) not in (None, "running", *known):
+            shown = ", ".join(plain(each) for each in known[:_MOST_KNOWN]) or "none"
+            more = " and more" if len(known) > _MOST_KNOWN else ""
+            lines.append(f"the {name}s there are: {shown}{more}")
+    return "".join(f"{line}\n" for line in lines)

@@ -97,7 +97,7 @@ def summary(activity: Activity) -> str:
 
 
 def _figures(activity: Activity, *, ascii_only: bool) -> list[tuple[str, str]]:
-    """Return the figures of a state, each with its style."""
+    """Return the figures of a state, each with its style: those of now, then those of a time."""
 
     def time(seconds: float) -> str:
         return duration(seconds * 1e9, ascii_only=ascii_only)
@@ -107,15 +107,18 @@ def _figures(activity: Activity, *, ascii_only: bool) -> list[tuple[str, str]]:
     failed, mended = activity.failed_traces, activity.traces_with_errors
     shown = [
         (f"{activity.running:,} open", "bold cyan" if activity.running else ""),
-        (f"{failed:,} failed", "bold red" if failed else ""),
-        *([(f"{mended:,} with errors", "red")] if mended else []),
-        (_count(activity.stalls, "stall"), "yellow" if activity.stalls else ""),
         (f"{activity.tokens_per_second:.1f} tokens/s", ""),
-        *([(f"first chunk {time(first)}", "")] if first is not None else []),
     ]
     if wait is not None:
         shown.append((f"waits {time(wait)}", "yellow" if wait > _LONG_WAIT else ""))
-    return shown
+    return [
+        *shown,
+        (f"in the last {time(activity.seconds)}:", "dim"),
+        (f"{failed:,} failed", "bold red" if failed else ""),
+        *([(f"{mended:,} with errors", "red")] if mended else []),
+        (_count(activity.stalls, "stall"), "yellow" if activity.stalls else ""),
+        *([(f"first chunk {time(first)}", "")] if first is not None else []),
+    ]
 
 
 def _count(number: int, what: str) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry.trace import set_span_in_context
 
-from nodespan.telemetry._journal.destinations import Destination
 from nodespan.telemetry._journal.retention import Retention, make_room
+from nodespan.telemetry._spool.destinations import Destination
 from nodespan.telemetry.journal import Journal
 
 if TYPE_CHECKING:

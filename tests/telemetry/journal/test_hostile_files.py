@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodespan.telemetry._journal.place import network_filesystem
 from nodespan.telemetry._journal.schema import (
     APPLICATION_ID,
     MIGRATIONS,
@@ -21,6 +20,7 @@ from nodespan.telemetry._journal.schema import (
     is_foreign,
     migrate,
 )
+from nodespan.telemetry._settings.place import network_filesystem
 from nodespan.telemetry.journal import Journal, JournalError, repair
 from support.receiving import PlayingReceiver
 
@@ -362,7 +362,7 @@ def test_a_network_file_system_is_refused(run_program: RunProgram, tmp_path: Pat
     """With the reason, and the way out."""
     code = f"""
 from pathlib import Path
-from nodespan.telemetry._journal import place
+from nodespan.telemetry._settings import place
 place._MOUNTS = Path({str(tmp_path / "mounts")!r})
 """
     (tmp_path / "mounts").write_text("22 1 8:1 / / rw - nfs4 server:/ rw\n")

@@ -402,3 +402,57 @@ def test_what_was_refused_does_not_wait(
     )
     told = [line for line in lines(result.stderr) if "the program has ended" in line]
     assert told == ["nodespan telemetry: 2 spans were not sent: the program has ended"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_fork_waits_for_what_is_imported(run_program: RunProgram, tmp_path: Path) -> None:
+    """A child of a fork right after `configure()` encodes its spans, and imports what it wants."""
+    code = """
+import os
+child = os.fork()
+if child == 0:
+    make(3)
+    import google.protobuf.text_format
+    os._exit(0 if telemetry.flush(60) else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    path = tmp_path / "journal.db"
+    result = run_program(START + code, NODESPAN_JOURNAL=str(path))
+    assert result.stdout == "0\n", result.stderr
+    with Journal(path) as read:
+        assert {trace.name for trace in read.traces()} == {"span 0", "span 1", "span 2"}
+
+
+def test_the_encoder_is_there_before_the_first_span(
+    run_program: RunProgram, tmp_path: Path
+) -> None:
+    """It takes long to be imported: what has ended until then would go with a process's death."""
+    code = """
+deadline = time.monotonic() + 60
+encoder = "opentelemetry.proto.trace.v1.trace_pb2"
+while encoder not in sys.modules and time.monotonic() < deadline:
+    time.sleep(0.01)
+print(encoder in sys.modules)
+"""
+    result = run_program(START + code, NODESPAN_JOURNAL=str(tmp_path / "journal.db"))
+    assert (result.stdout, result.stderr) == ("True\n", "")
+
+
+def test_an_exit_says_what_the_journal_could_not_take(
+    run_program: RunProgram, tmp_path: Path
+) -> None:
+    """Another process has kept it all the while: what waits in memory goes with the program."""
+    path = tmp_path / "journal.db"
+    code = f"""
+import sqlite3
+telemetry.flush()
+other = sqlite3.connect({str(path)!r}, isolation_level=None)
+other.execute("BEGIN IMMEDIATE")
+make(7)
+"""
+    result = run_program(START + "make(1)" + code, NODESPAN_JOURNAL=str(path))
+    assert (result.returncode, result.stdout) == (0, "")
+    told = (
+        "nodespan telemetry: 7 spans could not be written into the journal: the program has ended"
+    )
+    assert lines(result.stderr) == [told]

@@ -115,6 +115,12 @@ def test_a_process_id_that_is_used_again_is_another_process() -> None:
     assert not here.is_dead(0)
     assert Owner(here.namespace, here.pid, "1").is_dead(now)
     assert Owner(here.namespace, 2**22 + 1, here.started).is_dead(now)
+    if sys.platform == "linux":
+        start, stack = here.started.split()
+        assert Owner(here.namespace, here.pid, f"{start} {int(stack) + 1}").is_dead(now)
+        # Of a process that one may not look into, and to older versions, the stack is not known.
+        assert not Owner(here.namespace, here.pid, f"{start} 0").is_dead(0)
+        assert not Owner(here.namespace, here.pid, start).is_dead(0)
     elsewhere = Owner("another machine", here.pid, here.started)
     assert elsewhere.is_dead(0)
     assert not elsewhere.is_dead(now)

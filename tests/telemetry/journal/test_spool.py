@@ -229,6 +229,23 @@ def test_what_is_refused_for_good_is_set_aside(
     assert (status.refused, status.backlogs[0].spans, refused) == (1, 0, ["HTTP 400"])
 
 
+def test_what_is_damaged_holds_up_nothing(
+    spool: Callable[..., Spooling], receiver: PlayingReceiver, eventually: Callable[..., None]
+) -> None:
+    """A span whose record in the journal is broken is set aside, and counted as not sent."""
+    receiver.go_away()
+    spooling = spool()
+    names = spooling.make(5)
+    assert not spooling.journal.flush(0.3)
+    with sqlite3.connect(spooling.path) as connection:
+        connection.execute("UPDATE spans SET span = x'ff' WHERE name = 'span 2'")
+    connection.close()
+    receiver.come_back()
+    eventually(lambda: spooling.journal.unsent == 1)
+    assert receiver.names == [name for name in names if name != "span 2"]
+    assert spooling.journal.counts["what is damaged in the journal cannot be sent"] == 1
+
+
 def test_a_receiver_that_refuses_all_is_not_asked_for_ever(
     spool: Callable[..., Spooling], receiver: PlayingReceiver, eventually: Callable[..., None]
 ) -> None:

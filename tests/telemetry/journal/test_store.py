@@ -152,6 +152,10 @@ def test_a_stream_tells_how_far_it_has_come(
         eventually(lambda: journal.open_runs()[0].chunks == 5)
         (run,) = journal.open_runs()
         assert (run.first_chunk_at, run.last_chunk_at) == (10, 99)
+        # It stalls: no chunk comes, and that is told while it is so.
+        told[0] = Progress(5, 10, 99, stalls=1)
+        span_of = journal.open_runs()[0].trace_id
+        eventually(lambda: journal.trace(span_of).spans[0].stalls == 1)
         span.end()
         recording.flush()
         assert journal.open_runs() == []

@@ -37,8 +37,12 @@ def stalls_of(first: int, waits: list[int]) -> list[Stall]:
 def test_stalls_are_found_where_they_were(first: int, waits: list[int]) -> None:
     """Each is told with its chunk, when it began and how long it took; the longest are kept."""
     clock, true = clock_of(first, waits), stalls_of(first, waits)
+    assert clock.stalls_until(first + sum(waits)) == len(true)  # none is folded in
     assert len(clock.stalls) == min(len(true), MAX_STALLS)
-    assert clock.stall_count == len(true)
+    now = first + sum(waits)
+    assert clock.stalls_until(now) == clock.stall_count == len(true)
+    # The wait of now counts once it is too long, and not twice when it ends.
+    assert clock.stalls_until(now + THRESHOLD + 1) == len(true) + 1
     assert set(clock.stalls) <= set(true)
     assert [stall.chunk for stall in clock.stalls] == sorted(stall.chunk for stall in clock.stalls)
     longest = sorted((stall.duration for stall in true), reverse=True)[:MAX_STALLS]

@@ -62,7 +62,11 @@ def test_an_error_stands_beneath_its_span(
     assert "exception.message=gone␊away" in mark
     assert "Traceback" not in mark
     whole = shown(command, recording, "last", "--all")
-    assert any(line.strip().startswith("exception.stacktrace  Traceback") for line in whole)
+    stripped = [line.strip() for line in whole]
+    begun = stripped.index("exception.stacktrace")
+    # Each of its lines is one.
+    assert stripped[begun + 1].startswith("Traceback")
+    assert "ConnectionError" in "".join(stripped[begun + 2 :])
 
 
 def test_all_attributes_and_events_on_demand(

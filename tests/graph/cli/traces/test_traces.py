@@ -77,7 +77,24 @@ def test_options_leave_traces_out(
     """Each option says which traces are listed; where none is, that is said."""
     assert len(listed(nodespan, journal, *options)) == count
     if not count:
-        assert nodespan("traces", "--journal", str(journal), *options).out == "no traces\n"
+        told = nodespan("traces", "--journal", str(journal), *options).out
+        assert told.splitlines()[0].startswith(f"no traces with {options[0]}")
+
+
+def test_where_none_is_found_there_is_what_could_be(nodespan: Nodespan, journal: Path) -> None:
+    """The filters that were given, and the agents, models and outcomes that there are."""
+    options = ("--agent", "nobody\x1b", "--model", "another", "--outcome", "lost", "--stalled")
+    lines = nodespan("traces", "--journal", str(journal), *options).out.splitlines()
+    assert lines == [
+        "no traces with --agent nobody\u241b --model another --outcome lost --stalled",
+        "the agents there are: assistant",
+        "the models there are: echo",
+        "the outcomes there are: ok",
+    ]
+    # What is there, and has no trace of the other, is no slip.
+    options = ("--model", "echo", "--outcome", "running")
+    told = nodespan("traces", "--journal", str(journal), *options).out
+    assert told == "no traces with --model echo --outcome running\n"
 
 
 def test_a_trace_is_shown_as_the_command_showed_it(nodespan: Nodespan, journal: Path) -> None:

@@ -53,7 +53,9 @@ def test_a_look_is_a_line(command: Command, recording: Recording) -> None:
     assert len(lines) == 2
     for line in lines:
         assert re.fullmatch(
-            r"\d\d:\d\d:\d\d  1 open  0 failed  1 stall  5\.0 tokens/s  first chunk 250 ms", line
+            r"\d\d:\d\d:\d\d  1 open  5\.0 tokens/s  in the last 5 min 00 s:  0 failed  1 stall"
+            r"  first chunk 250 ms",
+            line,
         )
 
 
@@ -69,7 +71,7 @@ def test_a_failure_is_a_line_once(
 
     monkeypatch.setattr(watching, "sleep", fail_meanwhile)
     lines = watched(command, recording, "--count", "3")
-    assert [line.split("  ")[2] for line in lines if "failed" in line] == [
+    assert [line.split("  ")[4] for line in lines if "failed" in line] == [
         "1 failed",
         "2 failed",
         "2 failed",
