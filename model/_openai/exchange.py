@@ -24,6 +24,7 @@ from .._errors import (
 )
 from .._generators.owned import owned
 from .._generators.turns import Turn
+from .._generators.unpaused import unpaused
 from .chunks import DONE, ChunkReader, ExcessError, parse_chunk
 from .errors import BODY_LIMIT, ServerAnswer, hide, without_frames
 from .sse import EVENT_STREAM, EventTooLongError, bounded, server_sent_events
@@ -133,7 +134,7 @@ class Exchange:
                 yield piece
         finally:
             # Closes the connection too, unless the answer has been read to its end.
-            await response.aclose()
+            await unpaused(response.aclose())
 
     def _take_room(self, event: ServerSentEvent, answer: ServerAnswer) -> None:
         """Count what an event takes up, here and in what LangChain makes of it."""
@@ -160,7 +161,7 @@ class Exchange:
         )
         self._allow("first_chunk_timeout", limits.first_chunk)
         async with asyncio.timeout_at(self._when):
-            return await http.send(request, stream=True)
+            return await unpaused(http.send(request, stream=True))
 
     async def _begun(self, response: httpx.Response) -> tuple[ServerAnswer, bool]:
         """Tell what is known of an answer, and whether it comes as a stream."""

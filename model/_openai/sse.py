@@ -12,6 +12,7 @@ from httpx_sse import EventSource
 
 from .._generators.owned import owned
 from .._generators.turns import Turn
+from .._generators.unpaused import unpaused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -76,7 +77,8 @@ class _Bounded(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncGenerator[bytes]:
         # Parts that have come already are handed out without a turn of the loop.
         turn = Turn()
-        async for part in self._stream:
+        parts = self._stream.__aiter__()
+        while part := await unpaused(anext(parts, b"")):
             await turn.share()
             self.pending += max(len(part), _LEAST_PART)
             if self.pending > self._limit:
@@ -84,4 +86,4 @@ class _Bounded(httpx.AsyncByteStream):
             yield part
 
     async def aclose(self) -> None:
-        await self._stream.aclose()
+        await unpaused(self._stream.aclose())

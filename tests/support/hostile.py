@@ -155,6 +155,11 @@ class HostileServer:
             assert time.monotonic() < deadline, f"{self.open_connections} connections are open"
             time.sleep(0.005)
 
+    def disconnect(self) -> None:
+        """Close all connections, soon."""
+        for writer in list(self._writers):
+            self.loop.call_soon_threadsafe(writer.close)
+
     def __enter__(self) -> Self:
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="hostile")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import pickle
@@ -159,6 +160,27 @@ async def test_closing_may_be_cancelled(server: HostileServer) -> None:
     with pytest.raises(asyncio.CancelledError):
         await closing
     await asyncio.to_thread(server.until_connections_are, 0)
+
+
+async def test_whoever_closes_what_is_of_no_use_any_more_may_be_cancelled(
+    server: HostileServer,
+) -> None:
+    """A call that finds connections gone, and is given up while it closes them, leaves none."""
+    for turns in range(40):
+        server.replies = [says("Hel", "lo", pause=0.01)]
+        model = _model(server)
+        await model.abatch(["Hi"] * 5)
+        server.disconnect()
+        await asyncio.to_thread(server.until_connections_are, 0)
+        call = asyncio.create_task(model.ainvoke("Hi"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        call.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await call
+        await model.aclose()
+        del model, call
+    gc.collect()
 
 
 async def test_a_closed_model_says_so(server: HostileServer) -> None:
