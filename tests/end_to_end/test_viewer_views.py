@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -288,6 +289,9 @@ def test_a_saved_trace_is_a_page_of_its_own(visit: Visit, tmp_path: Path) -> Non
     saving.value.save_as(saved)
     page.goto(saved.as_uri())
     page.wait_for_selector(ROW)
+    tops = [row.bounding_box() or {} for row in page.locator(ROW).all()]
+    apart = {round(below["y"] - above["y"]) for above, below in pairwise(tops)}
+    assert apart == {28}, "the rows do not stand beside their bars"
     page.click("button.badge.error")
     assert "no connection to orders-db:5432" in page.inner_text(".failure")
 

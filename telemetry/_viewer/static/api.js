@@ -56,7 +56,8 @@ export async function trace(id) {
   return { summary: told.summary, t0: told.origin, dropped: told.dropped, cursor: told.cursor, links: told.links ?? [], spans: spansOf(told) };
 }
 
-function spansOf(told) {
+/** The spans of a skeleton, or of a message about a trace that has changed. */
+export function spansOf(told) {
   const { spans: columns, names, kinds, outcomes, errors, models } = told;
   const ids = columns.span_id;
   return ids.map((id, index) => {
@@ -93,13 +94,6 @@ function spansOf(told) {
 export function kindOf(name) {
   const known = KINDS[name] ?? name;
   return SPAN_KINDS.has(known) ? known : "other";
-}
-
-const FALLBACK_KINDS = ["agent", "workflow", "node", "chat", "completion", "embeddings", "tool", "retrieval", "chain", "other"];
-
-/** The spans of a message about a trace that has changed. */
-export function changedSpans(message, kinds) {
-  return spansOf({ ...message, kinds: message.kinds ?? kinds ?? FALLBACK_KINDS });
 }
 
 /** Write onto spans what their rows show beyond the skeleton. */

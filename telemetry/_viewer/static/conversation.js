@@ -24,7 +24,7 @@ class ConversationsView {
     this.more = el("button", { type: "button", text: "Show more", hidden: true, onclick: () => this.load() });
     this.count = el("span.dim");
     const head = ["Conversation", "Last", "Runs", "Agent", "Tokens", "Cost", "Errors"];
-    const table = el("table.plain", {}, el("thead", {}, el("tr", {}, ...head.map((text, at) => el("th", { text, scope: "col", class: at === 2 || at > 3 ? "number" : null })))), this.body);
+    const table = el("table.plain.talks", {}, el("thead", {}, el("tr", {}, ...head.map((text, at) => el("th", { text, scope: "col", class: at === 2 || at > 3 ? "number" : null })))), this.body);
     show(root, el("div.bar.view-head", {}, el("h1", { text: "Conversations" }), this.count), el("div.page", { tabindex: "0", role: "region", "aria-label": "Conversations" }, table, this.more));
     document.title = "Conversations · nodespan";
     this.reload = atMostEvery(() => this.restart(), 800);

@@ -1,7 +1,6 @@
 // The graph that LangGraph compiled, with the visits that a trace made to its nodes.
 
 import * as api from "./api.js";
-import { layout, Graph } from "./dagre.js";
 import { atMostEvery, el, show, svg } from "./dom.js";
 import { count, duration, some } from "./format.js";
 import { go } from "./router.js";
@@ -32,10 +31,11 @@ class GraphView {
 
   async load() {
     try {
-      const [told, skeleton] = await Promise.all([api.graph({ trace: this.id }), this.summary ? null : api.trace(this.id)]);
+      const [told, skeleton, dagre] = await Promise.all([api.graph({ trace: this.id }), this.summary ? null : api.trace(this.id), import("./dagre.js")]);
       if (this.isClosed) return;
       this.summary ??= skeleton.summary;
       this.told = told;
+      this.dagre = dagre;
       this.unwatch ??= api.follow({ trace: this.summary.trace_id, cursor: skeleton?.cursor }, { spans: () => this.reload(), reset: () => this.reload() });
       this.show();
     } catch (error) {
@@ -67,13 +67,14 @@ class GraphView {
   }
 
   drawing(graph, byNode) {
-    const plan = new Graph({ multigraph: true }).setGraph({ rankdir: "TB", nodesep: 34, ranksep: 46, marginx: PADDING, marginy: PADDING }).setDefaultEdgeLabel(() => ({}));
+    const { dagre } = this;
+    const plan = new dagre.Graph({ multigraph: true }).setGraph({ rankdir: "TB", nodesep: 34, ranksep: 46, marginx: PADDING, marginy: PADDING }).setDefaultEdgeLabel(() => ({}));
     for (const node of graph.nodes) {
       const isEdge = node.type === "start" || node.type === "end";
       plan.setNode(node.id, { node, width: isEdge ? 62 : Math.max(104, Math.min(node.name.length, LONGEST) * 7.6 + 32, factOf(byNode.get(node.id)).length * 6.2 + 24), height: isEdge ? 26 : HEIGHT });
     }
     graph.edges.forEach((edge, at) => plan.hasNode(edge.source) && plan.hasNode(edge.target) && plan.setEdge(edge.source, edge.target, { edge }, String(at)));
-    layout(plan);
+    dagre.layout(plan);
     const { width, height } = plan.graph();
     const most = [...byNode.values()].reduce((a, visit) => Math.max(a, visit.total_ms), 0) || 1;
     const arrow = `arrow-${(marker += 1)}`;

@@ -30,6 +30,7 @@ class ListView {
     this.total = 0;
     this.version = 0;
     this.chosen = -1;
+    this.clockOffset = 0;
     this.order = Object.values(ORDERS).includes(query.get("order")) ? query.get("order") : "started";
     this.filters = new Filters(query, () => this.restart());
     this.find = this.filters.text;
@@ -38,6 +39,7 @@ class ListView {
     this.build();
     this.restart();
     this.unwatch = api.follow({ traces: 1 }, {
+      hello: ({ now }) => (this.clockOffset = now - Date.now()),
       traces: (message) => this.merge(message),
       reset: () => this.restart(),
       up: () => this.say(""),
@@ -269,7 +271,7 @@ class ListView {
     if (trace.outcome === "ok" && trace.errors) badge.className = "badge error";
     stalls.hidden = !trace.stalls;
     write(stalls, trace.stalls === 1 ? "stall" : `${trace.stalls} stalls`);
-    write(cells.time, duration((trace.ended_at ?? Date.now()) - trace.started_at));
+    write(cells.time, duration((trace.ended_at ?? this.now) - trace.started_at));
     write(cells.chunk, trace.first_chunk_ms !== null ? duration(trace.first_chunk_ms) : "");
     write(cells.tokens, trace.input_tokens !== null ? tokens(trace.input_tokens, trace.output_tokens, trace.is_estimated) : "");
     cells.tokens.title = trace.is_estimated ? ESTIMATED : "";
@@ -280,10 +282,15 @@ class ListView {
     cells.conversation.title = trace.conversation ?? "";
   }
 
+  /** The server's time. */
+  get now() {
+    return Date.now() + this.clockOffset;
+  }
+
   /** Let running traces grow. */
   tick() {
     for (const row of this.virtual.pool.values()) {
-      if (row.isRunning) write(row.parts.cells.time, duration(Date.now() - row.startedAt));
+      if (row.isRunning) write(row.parts.cells.time, duration(this.now - row.startedAt));
     }
   }
 

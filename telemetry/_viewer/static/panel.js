@@ -1,8 +1,9 @@
 // All that one span says, beside the tree.
 
-import { el, show, themeColour } from "./dom.js";
+import { el, show } from "./dom.js";
 import { count, duration, ESTIMATED, fullMoment, money, some } from "./format.js";
 import { asText, jsonView, messageView, valueView } from "./messages.js";
+import { streamChart } from "./stream-chart.js";
 import { hasFailed } from "./trace-tree.js";
 import { linkAddress } from "./trace-rows.js";
 
@@ -21,7 +22,7 @@ export function showPanel(box, span, detail, about) {
     facts(span, detail, about),
     failure(span, detail),
     links(detail, about),
-    streamChart(span),
+    streamSection(span),
     section("Evaluations", evaluations(detail.evaluations ?? [])),
     ...content(span, detail),
     section("Identifying parameters", table(Object.entries(detail.parameters ?? {}))),
@@ -99,58 +100,9 @@ function links(detail, about) {
   }));
 }
 
-/** The stream of a model's call: how many chunks came when, with its gaps and stalls. */
-function streamChart(span) {
-  if (span.first === null || !span.windows?.length) return null;
-  const canvas = el("canvas.stream-chart", {
-    role: "img",
-    "aria-label": `Stream of ${count(span.chunks)} chunks, first after ${duration(span.first - span.start)}`
-      + (span.stalls ? `, ${count(span.stalls)} stalls` : ""),
-  });
-  requestAnimationFrame(() => drawStream(canvas, span));
-  return section("Stream", canvas);
-}
-
-function drawStream(canvas, span) {
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  if (!width) return;
-  const scale = window.devicePixelRatio || 1;
-  canvas.width = width * scale;
-  canvas.height = height * scale;
-  const pen = canvas.getContext("2d");
-  pen.scale(scale, scale);
-  const base = height - 16;
-  const last = span.windows.at(-1);
-  const end = Math.max(span.end ?? 0, last[0] + last[1], span.last ?? 0);
-  const x = (at) => ((at - span.start) / (end - span.start || 1)) * (width - 2) + 1;
-  const rates = span.windows.map(([, took, chunks], place) => chunks / Math.max(took, span.usualGap || 1, place ? 0 : 1));
-  const most = rates.reduce((a, b) => Math.max(a, b), 0) || 1;
-  pen.fillStyle = themeColour("--line");
-  pen.fillRect(0, base, width, 1);
-  pen.fillStyle = themeColour("--chat");
-  span.windows.forEach(([at, took], place) => {
-    const next = span.windows[place + 1]?.[0];
-    const right = next !== undefined && next - at - took < (span.usualGap ?? 0) * 3 ? next : at + Math.max(took, span.usualGap ?? 0);
-    const tall = 6 + (base - 10) * (rates[place] / most);
-    pen.fillRect(x(at), base - tall, Math.max(x(right) - x(at) - 0.5, 1.5), tall);
-  });
-  for (const [at, wait] of span.stallsAt ?? []) {
-    pen.fillStyle = themeColour("--warn");
-    pen.globalAlpha = 0.18;
-    pen.fillRect(x(at), 0, x(at + wait) - x(at), base);
-    pen.globalAlpha = 1;
-    pen.font = "600 11px system-ui, sans-serif";
-    const text = `stall ${duration(wait)}`;
-    const room = pen.measureText(text).width;
-    pen.fillText(text, Math.min(Math.max(x(at + wait / 2) - room / 2, 2), width - room - 2), 14);
-  }
-  pen.fillStyle = themeColour("--dim");
-  pen.font = "10px system-ui, sans-serif";
-  pen.fillText(`first ${duration(span.first - span.start)}`, Math.min(x(span.first), width - 80), height - 3);
-  const text = duration(end - span.start);
-  pen.fillText(text, width - pen.measureText(text).width - 1, height - 3);
-  pen.fillStyle = themeColour("--text");
-  pen.fillRect(x(span.first) - 0.75, 0, 1.5, base);
+function streamSection(span) {
+  const chart = streamChart(span);
+  return chart && section("Stream", chart);
 }
 
 function content(span, { messages, io, documents }) {

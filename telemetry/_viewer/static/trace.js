@@ -125,7 +125,7 @@ class TraceView {
   /** Take spans that are new or have changed. */
   merge({ summary, ...message }) {
     const byId = new Map(this.tree.spans.map((span) => [span.id, span]));
-    for (const span of api.changedSpans(message)) {
+    for (const span of api.spansOf(message)) {
       const known = byId.get(span.id);
       if (known) Object.assign(known, span, { index: known.index, attempt: known.attempt, judged: known.judged, parent: span.parent ?? known.parent, isMarked: false, askedAt: undefined });
       else byId.set(span.id, span);
@@ -217,7 +217,7 @@ class TraceView {
       el("h1.cut", { text: shortName(summary.name), title: summary.name }),
       summary.outcome === "ok" ? null : el(`span.badge.${summary.outcome}`, { text: summary.error && summary.error !== summary.outcome ? `${summary.outcome} · ${summary.error}` : summary.outcome }),
       summary.stalls ? el("button.badge.stalled", { type: "button", text: some(summary.stalls, "stall"), title: "Go to the stall", onclick: () => this.goTo((span) => span.stalls > 0 && span.kind === "chat") }) : null,
-      summary.errors ? el("button.badge.error", { type: "button", text: summary.outcome === "lost" ? "where it was" : some(summary.errors, "error"), title: summary.outcome === "lost" ? "Go to what its process was doing when it died" : "Go to where it failed first", onclick: () => this.goTo(hasFailed, true) }) : null,
+      summary.errors ? el("button.badge.error", { type: "button", text: summary.outcome === "lost" ? "where it stopped" : some(summary.errors, "error"), title: summary.outcome === "lost" ? "Go to what its process was doing when it died" : "Go to where it failed first", onclick: () => this.goTo(hasFailed, true) }) : null,
       el("div.head-facts", {}, ...facts.filter(([text]) => text).map(([text, title]) => el("span.fact.dim", { text, title }))),
       summary.conversation && !api.isFile ? el("a.button", { href: `/conversation?id=${encodeURIComponent(summary.conversation)}`, title: summary.conversation, text: "Conversation" }) : null,
       api.isFile ? null : el("a.button", { href: `/graph?trace=${this.id}`, text: "Graph" }),

@@ -42,6 +42,17 @@ def test_a_saved_page_is_whole() -> None:
         used = set(re.findall(r"= (in_\w+);$", script.split(f"const {name} = ")[0], re.MULTILINE))
         assert used <= set(made[:at])
     assert saved_style().count("{") == saved_style().count("}") > 50
+    assert ".row { position: absolute;" in saved_style()
+
+
+def test_the_page_asks_for_all_its_modules_at_once() -> None:
+    """Each module is announced in the markup, so that none waits for what imports it."""
+    announced = re.findall(
+        r'rel="modulepreload" href="/static/([^"]+)"', (PAGE / "index.html").read_text()
+    )
+    assert announced == [
+        path.name for path in MODULES if path.name not in ("main.js", "file-page.js")
+    ]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
