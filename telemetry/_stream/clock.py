@@ -155,7 +155,7 @@ class StreamClock:
 
         While chunks are folded in on another thread, some may not be counted yet.
         """
-        count, times, last = self._stall_count, self.pending[:], self._timeline.last
+        count, times, last = self.stalls_noted, self.pending[:], self._timeline.last
         if times and last is None:
             count += times[0] - self.started_at > self._waits.first
         elif times and last is not None:
