@@ -6,7 +6,16 @@ import inspect
 from dataclasses import fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ParamSpec,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -70,8 +79,8 @@ def _show(call: Any, record: Any) -> None:
     """Give a function the signature that typer reads its options from."""
     hints = get_type_hints(record, include_extras=True)
     for hint in hints.values():
-        if getattr(hint, "__origin__", None) is bool:
-            _as_switch(hint.__metadata__[0])
+        if get_origin(hint) is Annotated and get_args(hint)[0] is bool:
+            _as_switch(get_args(hint)[1])
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [
         parameter.replace(annotation=hints[name], kind=keyword)
