@@ -312,7 +312,9 @@ def live(handler: OpenTelemetryCallbackHandler, seconds: float) -> None:
     """Stream answers for so many seconds."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        words = [step for word in _ANSWER.split() for step in (Pause(0.06), f"{word} ")]
+        # Long enough for a page that is slow to come to see it run.
+        said = 3 * _ANSWER.split()
+        words = [step for word in said for step in (Pause(0.06), f"{word} ")]
         agent = build_agent(_model("writer-small", [words]), name="narrator")
         _stream(agent, "Go on.", handler, "endless-story")
 
