@@ -125,6 +125,8 @@ class Writer:
             return not self.queue.entries
         mark = Mark(Event())
         self.queue.entries.append(mark)
+        if self.has_failed:  # meanwhile: nobody looks at the queue any more
+            return False
         self._is_urgent.set()
         self.wake()
         return mark.is_passed.wait(max(timeout, 0))
@@ -349,11 +351,15 @@ class Writer:
             self._batch.rows, self._batch.logs = [], []
 
     def _fail(self, error: JournalError) -> None:
-        self.has_failed = True
-        marks = [entry for entry in self.queue.entries.copy() if type(entry) is Mark]
-        self.on_failed(error)
-        for mark in marks:
-            mark.is_passed.set()
+        waiting = self.queue.entries.copy()
+        try:
+            self.on_failed(error)
+        finally:
+            # Only now: who waits until all is written waits for what takes the spans instead.
+            self.has_failed = True
+            for entry in (*waiting, *self.queue.entries.copy()):
+                if type(entry) is Mark:
+                    entry.is_passed.set()
 
 
 def _span_id(span: ReadableSpan) -> bytes:

@@ -6,6 +6,7 @@ import atexit
 import os
 import sys
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from .._content.door import CaptureContent
@@ -188,7 +189,11 @@ class Telemetry(Locked):
             flushes.append(self._metrics.flush)
         if self._journal is not None:
             flushes.append(partial(self._journal.flush, timeout))
+        deadline, had_journal = monotonic() + timeout, self.journal_path is not None
         is_flushed = flushed(flushes, timeout)
+        if had_journal and self.journal_path is None:
+            # What takes the spans instead was perhaps flushed before it had them.
+            is_flushed = flushed(flushes, max(deadline - monotonic(), 0))
         return is_flushed and not self.unsent and not self.unsent_log_records
 
     def shutdown(self, timeout: float = _DEFAULT_TIMEOUT) -> None:

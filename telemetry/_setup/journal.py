@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 from .._diagnostics import Diagnostics
 from .._errors import JournalError
 from .._journal.file import check_place
-from .._journal.processor import Ended, JournalProcessor, Logged, Queue
+from .._journal.processor import Ended, JournalProcessor, Logged, Mark, Queue
 from .._journal.retention import Retention
 from .._journal.store import Store
 from .._journal.writer import Writer
@@ -151,7 +151,10 @@ class ProcessJournal:
         deadline = monotonic() + timeout
         if not self.is_used:
             return True  # what takes the spans instead is flushed by itself
-        if not self._writer.flush(timeout):
+        is_written = self._writer.flush(timeout)
+        if not self.is_used:
+            return True  # there can be none, as has just been found
+        if not is_written:
             return False
         if self._forwarder is None:
             return True
@@ -195,6 +198,8 @@ class ProcessJournal:
         for entry in (*entries, *self.queue.taken()):
             if isinstance(entry, Ended):
                 instead.on_end(entry.span)
+            elif isinstance(entry, Mark):
+                entry.is_passed.set()
 
     def _owed(self) -> tuple[int, int | None]:
         return self._asked(_OWED)
