@@ -125,8 +125,8 @@ class Writer:
             return not self.queue.entries
         mark = Mark(Event())
         self.queue.entries.append(mark)
-        if self.has_failed:  # meanwhile: nobody looks at the queue any more
-            return False
+        if self.has_failed:  # by now: nobody looks at the queue any more
+            return False  # type: ignore[unreachable]  # the writer's thread has set it
         self._is_urgent.set()
         self.wake()
         return mark.is_passed.wait(max(timeout, 0))

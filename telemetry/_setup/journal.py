@@ -152,8 +152,8 @@ class ProcessJournal:
         if not self.is_used:
             return True  # what takes the spans instead is flushed by itself
         is_written = self._writer.flush(timeout)
-        if not self.is_used:
-            return True  # there can be none, as has just been found
+        if not self.is_used:  # by now: there can be none
+            return True  # type: ignore[unreachable]  # the writer's thread has found that
         if not is_written:
             return False
         if self._forwarder is None:

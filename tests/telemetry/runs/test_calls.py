@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import Counter
 from pathlib import Path
@@ -59,6 +60,8 @@ def calls_of(run: Callable[[], object]) -> Counter[str]:
             counted[frame.f_code.co_qualname] += 1
 
     run()  # what is made once is made
+    gc.collect()  # what others have left is none of these calls
+    gc.disable()
     before = sys.getprofile()
     sys.setprofile(note)
     try:
@@ -66,6 +69,7 @@ def calls_of(run: Callable[[], object]) -> Counter[str]:
             run()
     finally:
         sys.setprofile(before)
+        gc.enable()
     return counted
 
 
