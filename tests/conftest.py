@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 # environment says that nothing is to be written: half of the time until the first test.
 sys.dont_write_bytecode = False
 
+# What no test has set up yet, such as a program that a whole module shares, leaves nothing in the
+# state folder of who runs the tests either.
+os.environ["NODESPAN_JOURNAL"] = "off"
+
 # The same examples in every run, however slow the machine: a red run can be had again.
 _EXAMPLES = int(os.environ.get("NODESPAN_EXAMPLES", "25"))
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=_EXAMPLES)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from support.environments import uv
-from support.processes import PROGRAMS, environment_of_programs
+from support.environments import run, uv
+from support.processes import PROGRAMS
 from support.serving import free_port, listens, started, until
 
 if TYPE_CHECKING:
@@ -54,13 +53,7 @@ def test_all_three_signals_arrive(collector: str, otlp_receiver: OtlpReceiver) -
         "OTEL_LOGS_EXPORTER": "otlp",
         "NODESPAN_LOG_EVENTS": "true",
     }
-    subprocess.run(
-        (sys.executable, PROGRAMS / "librarian.py", "Meow", "thread-1"),
-        env=environment_of_programs(**variables),
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
+    run(sys.executable, PROGRAMS / "librarian.py", "Meow", "thread-1", **variables)
     until(lambda: len(names(otlp_receiver)) >= len(SPANS), "the spans arrive", 20)
     until(lambda: otlp_receiver.metrics and otlp_receiver.log_records, "the rest arrives", 20)
     assert sorted(names(otlp_receiver)) == sorted(SPANS)

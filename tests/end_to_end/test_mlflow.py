@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import pytest
 
-from support.environments import uv
-from support.processes import PROGRAMS, environment_of_programs
+from support.environments import run, uv
+from support.processes import PROGRAMS
 from support.serving import free_port, started, until
 
 if TYPE_CHECKING:
@@ -70,13 +69,7 @@ def test_the_list_shows_what_people_look_for(mlflow: str) -> None:
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY",
     }
-    subprocess.run(
-        (sys.executable, PROGRAMS / "librarian.py", "Meow", "thread-1"),
-        env=environment_of_programs(**variables),
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
+    run(sys.executable, PROGRAMS / "librarian.py", "Meow", "thread-1", **variables)
     until(lambda: traces(mlflow), "the trace arrives")
     (listed,) = traces(mlflow)
     metadata = listed["trace_metadata"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from programs.streaming_program import AT_ONCE, GAPS, PRICES
-from support.processes import PROGRAMS
+from support.processes import PROGRAMS, environment_of_programs
 from support.prometheus_server import SCRAPE_INTERVAL, Prometheus, run_prometheus
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def streaming() -> Iterator[subprocess.Popen[str]]:
         [sys.executable, PROGRAMS / "streaming_program.py"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        env=environment_of_programs(),
         text=True,
     )
     try:

@@ -109,25 +109,26 @@ def test_a_stream_that_is_left() -> None:
         assert_told(signals, "abandoned")
 
 
+async def cancelled_in(stream: AsyncIterator[Any]) -> None:
+    """Read a stream in a task that is cancelled when *it* has come."""
+    has_come = asyncio.Event()
+
+    async def read() -> None:
+        async for chunk in stream:
+            if chunk.text == "it":
+                has_come.set()
+
+    task = asyncio.create_task(read())
+    await has_come.wait()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
 def test_a_stream_that_is_cancelled() -> None:
     """Its task was cancelled."""
-
-    async def consume(config: Any) -> None:
-        seen = asyncio.Event()
-
-        async def read() -> None:
-            async for chunk in Breaking().astream("hello", config):
-                if chunk.text == "it":
-                    seen.set()
-
-        task = asyncio.create_task(read())
-        await seen.wait()
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
     with record_signals(prices=PRICES, capture_content="SPAN_ONLY") as signals:
-        asyncio.run(consume(signals.config))
+        asyncio.run(cancelled_in(Breaking().astream("hello", signals.config)))
         assert_told(signals, "cancelled")
 
 
@@ -172,24 +173,10 @@ def test_a_call_that_streams_to_the_reader_of_its_graph_breaks(call: Call) -> No
 
 def test_a_call_that_streams_to_the_reader_of_its_graph_is_cancelled() -> None:
     """LangChain reports no end of it at all."""
-
-    async def consume(config: Any) -> None:
-        seen = asyncio.Event()
-
-        async def read() -> None:
-            stream = talking(Breaking()).astream(QUESTION, config, stream_mode="messages")
-            async for chunk, _ in stream:
-                if chunk.text == "it":
-                    seen.set()
-
-        task = asyncio.create_task(read())
-        await seen.wait()
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
     with record_signals(prices=PRICES, capture_content="SPAN_ONLY") as signals:
-        asyncio.run(consume(signals.config))
+        graph = talking(Breaking())
+        stream = graph.astream(QUESTION, signals.config, stream_mode="messages")
+        asyncio.run(cancelled_in(chunk async for chunk, _ in stream))
         assert_told(signals, "cancelled")
         root = next(span for span in signals.spans if span.parent_id is None)
         assert root.attributes["nodespan.total.cost.USD"] == pytest.approx(27 / 1e6)
