@@ -29,7 +29,7 @@ from ._metrics.observer import Metrics
 from ._process import at_exit, in_forked_child, process_wide
 from ._runs.answers import AnswerReader
 from ._runs.interrupts import Interrupts
-from ._runs.lifecycle import Lifecycle, RunObserver
+from ._runs.lifecycle import Lifecycle
 from ._runs.registry import open_runs_of
 from ._semconv import names as semconv
 from ._settings.configured import configured
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from langchain_core.outputs import LLMResult
     from opentelemetry.trace import SpanContext, Tracer, TracerProvider
 
+    from ._runs.observers import RunObserver
     from ._traces.evaluation import Evaluation
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Protocol
 
-from .._runs.lifecycle import RunObserver
+from .._runs.observers import RunObserver
 from .._settings.config import emits_inference_details
 from .._upstream.opentelemetry import has_logs
 from .._version import VERSION

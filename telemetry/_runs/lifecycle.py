@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from time import perf_counter_ns, time_ns
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from .._context.callers import Caller
@@ -24,13 +24,14 @@ from .._translation.spans import own_agent_name, own_name
 from .._upstream.frames import look_at_frames
 from .._upstream.langchain import config_around
 from .calls import claim_call
+from .doubles import Doubles
 from .kinds import is_attempt_beside, kind_of_chain, kind_of_shown_graph, kind_shown_by
 from .orphans import ending_of, outlives_parent, was_abandoned
 from .run import Run
 from .totals import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from opentelemetry.context import Context
@@ -39,61 +40,17 @@ if TYPE_CHECKING:
     from .._context.stack import Reporter
     from .._context.watches import IdWatch
     from .._diagnostics import Diagnostics
-    from .._semconv.names import Edition
     from .._stream.counter import ChunkCounter
     from .._translation.start import Start
-    from .._values.attributes import Attributes, AttributeValue
+    from .._values.attributes import AttributeValue
     from .answers import AnswerReader
+    from .observers import RunObserver, SpanWriter
     from .registry import OpenRuns
-    from .run import Traced
 
 SAME_RUN_ID: Final = "two calls at once were given the same run_id; each has a span"
-_MAX_DOUBLES: Final = 1_000
 _AWAITED: Final = (RunKind.CHAT, RunKind.TOOL)
 # A completion model's start is reported in a task of its own.
 _RUN_IN_TASK_OF_START: Final = (RunKind.CHAT, RunKind.TOOL, RunKind.RETRIEVER)
-
-
-class SpanWriter(Protocol):
-    """Writes runs to spans."""
-
-    @property
-    def wants_content(self) -> bool:
-        """Whether content may go anywhere."""
-
-    def open(self, run: Run, context: Context, frame: int | None = None) -> Traced:
-        """Start the span of a run, and make it current where the run has a body.
-
-        Args:
-            run: that starts.
-            context: that is current where it starts.
-            frame: identity of the frame that starts it, where that is known.
-        """
-
-    def describe(
-        self, run: Run, content: Content, details: Callable[[Edition], Attributes]
-    ) -> None:
-        """Write to the span of a run that has started, and is recorded, what no sampler needs."""
-
-    def rename(self, run: Run) -> Mapping[str, AttributeValue]:
-        """Write on the span of a run that is open what the run has turned out to be.
-
-        Returns:
-            The attributes of its span that a sampler would have decided on.
-        """
-
-    def close(self, run: Run, ending: Ending, *, records_exception: bool) -> None:
-        """End the span of a run, if it has one."""
-
-
-class RunObserver(Protocol):
-    """Observes every run that has a span, beside the span's writer: metrics and logs."""
-
-    def opened(self, run: Run, content: Content) -> None:
-        """Take note of a run whose span has started; *content* is what the run is given."""
-
-    def closed(self, run: Run, ending: Ending) -> None:
-        """Take note of a run whose span has ended."""
 
 
 class Lifecycle:
@@ -125,8 +82,7 @@ class Lifecycle:
         self._answers = answers
         self._shows_all = shows_all
         self._gone: deque[tuple[int, int]] = deque()
-        # Of calls at once that were given one id, all but the first: by whom, and our own id.
-        self._doubles: dict[int, list[tuple[Caller, UUID]]] = {}
+        self._doubles = Doubles()
 
     @property
     def open_runs(self) -> int:
@@ -204,8 +160,9 @@ class Lifecycle:
         if self._gone:
             self._end_gone()
         run = self._runs.by_id.get(run_id.int)
-        if self._doubles and run_id.int in self._doubles:
-            run = self._ended_of_several(run_id, run)
+        if self._doubles.by_id and run_id.int in self._doubles.by_id:
+            own_id = self._doubles.take(run_id, is_first_open=run is not None)
+            run = self._runs.get(own_id) if own_id is not None else run
         if run is not None and run.owner is self:
             self.end_run(run, ending)
 
@@ -215,28 +172,10 @@ class Lifecycle:
         if known is None:
             return run_id
         if known.owner is self and known.caller.is_elsewhere:
-            return self._double(run_id)
+            self.diagnostics.report(SAME_RUN_ID)
+            return self._doubles.add(run_id)
         known.add_reporter()
         return None
-
-    def _double(self, run_id: UUID) -> UUID:
-        """Return another id for a second call at once that was given the same one."""
-        self.diagnostics.report(SAME_RUN_ID)
-        other = uuid4()
-        if len(self._doubles) < _MAX_DOUBLES:
-            self._doubles.setdefault(run_id.int, []).append((Caller.here(), other))
-        return other
-
-    def _ended_of_several(self, run_id: UUID, first: Run | None) -> Run | None:
-        """Return which of the calls with one id has ended: the caller's, or one that is left."""
-        doubles, here = self._doubles[run_id.int], Caller.here()
-        place = next((n for n, (caller, _) in enumerate(doubles) if caller == here), None)
-        if place is None and first is not None:
-            return first
-        _, other = doubles.pop(place or 0)
-        if not doubles:
-            del self._doubles[run_id.int]
-        return self._runs.get(other)
 
     def end_run(self, run: Run, ending: Ending) -> None:
         """End a run and, before it, whatever is still open beneath it."""
