@@ -25,10 +25,10 @@ from .._errors import (
 from .._generators.owned import owned
 from .._generators.turns import Turn
 from .._generators.unpaused import unpaused
-from .chunks import DONE, ChunkReader, ExcessError, parse_chunk
+from .chunks import DONE, ChunkReader, ExcessError
 from .errors import BODY_LIMIT, ServerAnswer, hide, without_frames
 from .sse import EVENT_STREAM, EventTooLongError, bounded, server_sent_events
-from .wire import Chunk
+from .wire import Chunk, parse_chunk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator

@@ -1,14 +1,15 @@
-"""The wire format of OpenAI-compatible answers, with the tolerance that servers need (pure).
+"""The wire format of OpenAI-compatible answers, and its parser, as tolerant as servers need (pure).
 
 https://platform.openai.com/docs/api-reference/chat-streaming
 """
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 MAX_COUNT: Final = 2**53
 """More tokens than that nobody counts."""
@@ -34,6 +35,14 @@ def _record_or_none(value: Any) -> Any:
 _MOST_CHOICES: Final = 256
 _MOST_CALLS: Final = 256
 _MOST_PARTS: Final = 2048
+
+# JSON escapes a character beyond the first 65,536 as two halves, surrogates of UTF-16.
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+_MOST_DIGITS: Final = 4_300
+_ENDLESS_NUMBER: Final = re.compile(rf"[0-9]{{{_MOST_DIGITS}}}")
+_DEEPEST: Final = 200
+_TOO_DEEP: Final = "JSON that is nested too deeply"
 
 _Record = TypeVar("_Record")
 _Odd: TypeAlias = Annotated[_Record | None, BeforeValidator(_record_or_none)]
@@ -181,3 +190,67 @@ def usage_metadata(usage: Usage) -> dict[str, Any]:
 
 def _known(**counts: int | None) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count is not None}
+
+
+def parse_chunk(data: str, *, shares_time: bool = False) -> Chunk:
+    """Read the data of one event; one without data, such as a sign of life, is an empty chunk.
+
+    Args:
+        data: Of the event.
+        shares_time: Whether other threads are to run meanwhile: slower, and for large ones.
+
+    Raises:
+        ValueError: If it is no chunk; it says what is wrong, without the data.
+    """
+    if not data:
+        return Chunk()
+    try:
+        return _validated(data, shares_time=shares_time)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from None
+
+
+def _validated(data: str, *, shares_time: bool) -> Chunk:
+    # Pydantic's own parser refuses half a character, whose other half the next chunk may bring.
+    if shares_time or _SURROGATE.search(data):
+        return Chunk.model_validate(_parsed(data))
+    try:
+        return Chunk.model_validate_json(data)
+    except ValidationError:
+        # And an answer for a number of thousands of digits, which is none.
+        if _ENDLESS_NUMBER.search(data) is None:
+            raise
+    return Chunk.model_validate(_parsed(data))
+
+
+def _parsed(data: str) -> Any:
+    try:
+        # Python lets other threads run between steps of its own code alone, such as these two.
+        parsed = json.loads(data, object_hook=_as_it_is, parse_int=_whole_number)
+        _check_depth(parsed)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"Invalid JSON: {error}") from None
+    return parsed
+
+
+def _as_it_is(record: dict[str, Any]) -> dict[str, Any]:
+    return record
+
+
+def _whole_number(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _MOST_DIGITS else None
+
+
+def _check_depth(parsed: Any) -> None:
+    """Refuse what pydantic's own parser would: what handles it later may go down by recursion."""
+    level = [parsed] if isinstance(parsed, dict | list) else []
+    for _ in range(_DEEPEST):
+        within = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [each for held in within for each in held if isinstance(each, dict | list)]
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)

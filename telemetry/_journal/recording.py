@@ -157,40 +157,39 @@ def _put_rows(
 ) -> None:
     put(connection, PUT_TRACES, TRACE, sums_of(rows, is_known))
     origins = {origin: _origin(connection, origin) for origin in {row.origin for row in rows}}
-    put(
-        connection,
-        _PUT_SPANS,
-        _SPAN,
-        [
-            (
-                row.trace_id,
-                row.span_id,
-                row.parent_id,
-                row.run_id,
-                row.name,
-                row.operation,
-                row.started_at,
-                row.ended_at,
-                row.outcome,
-                row.error,
-                row.model,
-                row.input_tokens,
-                row.output_tokens,
-                row.cost,
-                row.currency,
-                row.first_chunk_at,
-                row.chunks,
-                row.stalls,
-                owner,
-                origins[row.origin],
-                destination,
-                row.span,
-            )
-            for row in rows
-        ],
-    )
+    spans = [_values(row, owner, origins[row.origin], destination) for row in rows]
+    put(connection, _PUT_SPANS, _SPAN, spans)
     models = dict.fromkeys((row.model, row.trace_id, row.trace_id) for row in rows if row.model)
     put(connection, _PUT_MODELS, _MODEL, list(models))
+
+
+def _values(
+    row: SpanRow, owner: int | None, origin: int, destination: int | None
+) -> tuple[object, ...]:
+    return (
+        row.trace_id,
+        row.span_id,
+        row.parent_id,
+        row.run_id,
+        row.name,
+        row.operation,
+        row.started_at,
+        row.ended_at,
+        row.outcome,
+        row.error,
+        row.model,
+        row.input_tokens,
+        row.output_tokens,
+        row.cost,
+        row.currency,
+        row.first_chunk_at,
+        row.chunks,
+        row.stalls,
+        owner,
+        origin,
+        destination,
+        row.span,
+    )
 
 
 def put(

@@ -22,8 +22,9 @@ from nodespan.model._answer.calls import Calls, original_arguments
 from nodespan.model._answer.whole import whole
 from nodespan.model._custom import base
 from nodespan.model._generators import turns
-from nodespan.model._openai.chunks import Chunk, ChunkReader, ExcessError, parse_chunk
+from nodespan.model._openai.chunks import ChunkReader, ExcessError
 from nodespan.model._openai.sse import EventTooLongError, server_sent_events
+from nodespan.model._openai.wire import Chunk, parse_chunk
 from nodespan.model._tools import reader as constrained
 from nodespan.model._tools.reader import CallStart, ConstrainedReader, Text
 from nodespan.telemetry import ConfigurationError

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodespan.model import EchoChatModel
-from nodespan.model._openai.chunks import ChunkReader, parse_chunk
+from nodespan.model._openai.chunks import ChunkReader
+from nodespan.model._openai.wire import parse_chunk
 from nodespan.model._tools.reader import ConstrainedReader
 from nodespan.telemetry import ConfigurationError, configure_logging
 from nodespan.telemetry._settings import prices

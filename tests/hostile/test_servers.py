@@ -36,8 +36,9 @@ from nodespan.model import (
 )
 from nodespan.model._custom.secrets import HiddenText
 from nodespan.model._openai import sse
-from nodespan.model._openai.chunks import Chunk, ChunkReader, ExcessError, parse_chunk
+from nodespan.model._openai.chunks import ChunkReader, ExcessError
 from nodespan.model._openai.errors import ServerAnswer
+from nodespan.model._openai.wire import Chunk, parse_chunk
 from support.hostile import HostileServer, chunk, refuses, sends
 
 if TYPE_CHECKING:

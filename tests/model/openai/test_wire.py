@@ -15,9 +15,10 @@ from langchain_core.messages import AIMessageChunk
 from pydantic import SecretStr
 
 from nodespan.model import BadRequestError, ModelError, OpenAICompatibleChatModel
-from nodespan.model._openai.chunks import ChunkReader, parse_chunk
+from nodespan.model._openai.chunks import ChunkReader
 from nodespan.model._openai.errors import ServerAnswer, hide
 from nodespan.model._openai.request import Completion, Limits
+from nodespan.model._openai.wire import parse_chunk
 
 _KEY = "sk-planted-0123456789"
 _json = st.recursive(
