@@ -11,7 +11,6 @@ import contextlib
 import functools
 import os
 import ssl
-import types
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,10 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from .._errors import BadRequestError, MissingExtraError, ModelClosedError
+from .._generators.unpaused import unpaused
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Generator
+    from collections.abc import AsyncGenerator, Awaitable
 
 
 _CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -204,27 +204,17 @@ def _start_closing(loop: asyncio.AbstractEventLoop, lifetime: AsyncGenerator[Non
 
 
 async def _close_whole(closing: Awaitable[None]) -> None:
-    """Close a client in as few turns of the loop as it can be, and be cancelled only then.
+    """Close a client in one turn of the loop, and be cancelled only then.
 
     A client asks for a turn for each of its connections. An event loop that ends cancels what
     still runs on it, or turns no more: connections that were not come to would be left to the
     garbage collector.
     """
-    await _to_its_end(closing)
-
-
-@types.coroutine
-def _to_its_end(closing: Awaitable[None]) -> Generator[object]:
     cancelled: asyncio.CancelledError | None = None
     try:
-        yield None  # the closing itself belongs into a task
+        await asyncio.sleep(0)  # the closing itself belongs into a task
     except asyncio.CancelledError as error:
         cancelled = error
-    for awaited in closing.__await__():
-        try:
-            if awaited is not None:
-                yield awaited
-        except asyncio.CancelledError as error:
-            cancelled = error
+    await unpaused(closing)
     if cancelled is not None:
         raise cancelled
