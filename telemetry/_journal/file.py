@@ -8,10 +8,11 @@ import sqlite3
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from .._errors import JournalError, JournalMissingError
-from .._settings.place import HEADER, looks_foreign, network_filesystem
+from .._process import Locked, process_wide
+from .._settings.place import HEADER, LOOKED_AT, looks_foreign, network_filesystem
 from .schema import APPLICATION_ID, VERSION, is_foreign, migrate, version_of
 
 # How long one statement waits for another process: short, since what waits can be asked to stop.
@@ -35,6 +36,71 @@ _KEPT_ASIDE: Final = 2
 _LOG_KEPT: Final = 8 << 20
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that is known to be open for as long as it is."""
+
+    def close(self) -> None:
+        super().close()
+        _OPEN.forget(self)
+
+    def __del__(self) -> None:
+        _OPEN.forget(self)
+
+
+class _OpenFiles(Locked):
+    """Which journals this process has open.
+
+    Whoever closes a file ends all the locks that his process has on it, SQLite's too: another
+    process would then take the file for one that nobody has open, and delete the log of changes
+    that is still written. So what is open is never opened past SQLite.
+
+    Source: https://www.sqlite.org/howtocorrupt.html
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._files: dict[int, tuple[int, int] | None] = {}
+
+    def connect(self, path: Path, database: Path | str, **options: Any) -> sqlite3.Connection:
+        """Open a file with SQLite, by its path or by a URI."""
+        with self._lock:
+            connection = sqlite3.connect(
+                database, factory=_Connection, check_same_thread=False, **options
+            )
+            self._files[id(connection)] = identity_of(path)
+            return connection
+
+    def forget(self, connection: _Connection) -> None:
+        """Know that a connection is closed."""
+        self._files.pop(id(connection), None)
+
+    def start_of(self, path: Path) -> bytes:
+        """Return what a file begins with; nothing of one that is open, or not there."""
+        with self._lock:
+            identity = identity_of(path)
+            if identity is None or identity in list(self._files.values()):
+                return b""
+            with path.open("rb") as file:
+                return file.read(LOOKED_AT)
+
+
+_OPEN: Final = process_wide(_OpenFiles)
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another at its place; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def log_of(path: Path) -> Path:
+    """Return where the changes to a journal lie that are not in its file yet."""
+    return Path(f"{os.path.realpath(path)}-wal")  # a link's lie beside what it leads to
+
+
 def check_place(path: Path) -> None:
     """Check, without opening it, that a journal can lie at a place.
 
@@ -51,12 +117,12 @@ def check_place(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         is_there = path.exists()
-        foreign = looks_foreign(path)
+        start = _OPEN.start_of(path)
     except OSError as error:
         raise _unusable(path, error) from error
-    if foreign:
+    if looks_foreign(start):
         raise _foreign(path)
-    _check_header(path)
+    _check_header(path, start)
     if not os.access(path if is_there else path.parent, os.W_OK):
         raise JournalError(
             f"the journal {path} cannot be written; set NODESPAN_JOURNAL to a file that can, "
@@ -64,13 +130,8 @@ def check_place(path: Path) -> None:
         )
 
 
-def _check_header(path: Path) -> None:
+def _check_header(path: Path, header: bytes) -> None:
     """Check what a database's first page tells, where it tells anything yet."""
-    try:
-        with path.open("rb") as file:
-            header = file.read(100)
-    except OSError:
-        return
     if not header.startswith(HEADER):
         return  # it is damaged, and will be found so
     application = int.from_bytes(header[68:72])
@@ -94,7 +155,7 @@ def open_journal(path: Path) -> sqlite3.Connection:
         _make_private(path)
     except OSError as error:
         raise _unusable(path, error) from error
-    connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+    connection = _OPEN.connect(path, path, timeout=_BUSY, isolation_level=None)
     try:
         _set_up(connection, path)
     except BaseException:
@@ -112,7 +173,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     """
     if not path.exists():
         raise JournalMissingError(f"there is no journal at {path}: nothing was recorded yet")
-    if looks_foreign(path):
+    if looks_foreign(_OPEN.start_of(path)):
         raise _foreign(path)
     try:
         connection, version = _opened_to_read(path)
@@ -146,7 +207,7 @@ def _bring_up_to_date(path: Path, version: int) -> None:
 
 def _opened_to_read(path: Path) -> tuple[sqlite3.Connection, int]:
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    connection = _connected_to_read(uri)
+    connection = _OPEN.connect(path, uri, uri=True, timeout=_READER_WAITS)
     try:
         _check_owner(connection, path)
         return connection, version_of(connection)
@@ -155,15 +216,11 @@ def _opened_to_read(path: Path) -> tuple[sqlite3.Connection, int]:
         if is_busy(error):
             raise _in_use(path) from error
         # In a folder that cannot be written, a file that nobody has open is read as it lies.
-        connection = _connected_to_read(f"{uri}&immutable=1")
+        connection = _OPEN.connect(path, f"{uri}&immutable=1", uri=True, timeout=_READER_WAITS)
         return connection, version_of(connection)
     except BaseException:
         connection.close()
         raise
-
-
-def _connected_to_read(uri: str) -> sqlite3.Connection:
-    return sqlite3.connect(uri, uri=True, timeout=_READER_WAITS, check_same_thread=False)
 
 
 def move_aside(path: Path) -> Path:

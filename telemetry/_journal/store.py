@@ -15,7 +15,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
-from .file import is_broken, move_aside, open_journal
+from .file import identity_of, is_broken, log_of, move_aside, open_journal
 from .owners import Owner
 from .recovery import end_lost_runs
 from .salvage import salvage
@@ -49,6 +49,8 @@ class Store:
         self._diagnostics = diagnostics
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self._log: tuple[int, int] | None = None
+        self._log_path = path
         self._is_registered = False
         self._lock = RLock()
         self._is_held = False
@@ -129,10 +131,10 @@ class Store:
         self.since = time_ns()
 
     def _open(self) -> sqlite3.Connection:
-        if self._connection is not None and self._file != _identity(self.path):
-            self.close()  # it was moved, or deleted
+        if self._connection is not None and not self._is_in_place():
+            self.close()
         if self._connection is None:
-            found = _identity(self.path)
+            found = identity_of(self.path)
             try:
                 connection = open_journal(self.path)
             except sqlite3.DatabaseError as error:
@@ -142,9 +144,18 @@ class Store:
             self._take(connection)
         return self._connection  # type: ignore[return-value]  # it is there
 
+    def _is_in_place(self) -> bool:
+        """Say whether the open file was neither moved nor deleted; nor was its log.
+
+        The application may have copied the file, which ends SQLite's locks: another process then
+        deletes the log, and what is written into that is lost.
+        """
+        return (self._file, self._log) == (identity_of(self.path), identity_of(self._log_path))
+
     def _take(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._file = _identity(self.path)
+        self._log_path = log_of(self.path)
+        self._file, self._log = identity_of(self.path), identity_of(self._log_path)
         self._is_registered = False
 
     def _register(self, connection: sqlite3.Connection) -> None:
@@ -167,21 +178,13 @@ class Store:
         Args:
             found: which file is broken: another process may have done so already.
         """
-        if found != _identity(self.path):
+        if found != identity_of(self.path):
             return open_journal(self.path)
         aside = move_aside(self.path)
         self._diagnostics.report(f"the journal was damaged and is now {aside}")
         connection = open_journal(self.path)
         salvage(aside, connection)
         return connection
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 _STORES: Final[WeakSet[Store]] = WeakSet()

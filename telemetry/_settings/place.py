@@ -40,7 +40,7 @@ _NETWORK: Final = frozenset(
 HEADER: Final = b"SQLite format 3\0"
 # What a journal's pages are full of, whatever has become of its first one.
 _MARKS: Final = (b"telemetry.sdk.", b"gen_ai.", b"nodespan")
-_LOOKED_AT: Final = 1 << 20
+LOOKED_AT: Final = 1 << 20
 _PAGE: Final = 4096
 # What a page of a tree begins with, https://www.sqlite.org/fileformat2.html#b_tree_pages.
 _TREE_PAGES: Final = (0x02, 0x05, 0x0A, 0x0D)
@@ -66,13 +66,12 @@ def network_filesystem(path: Path, mounts: str | None = None) -> str | None:
     return kind if kind in _NETWORK else None
 
 
-def looks_foreign(path: Path) -> bool:
-    """Say whether a file is no database, and nothing tells that it ever was one."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(_LOOKED_AT)
-    except FileNotFoundError:
-        return False
+def looks_foreign(start: bytes) -> bool:
+    """Say whether a file is no database, and nothing tells that it ever was one.
+
+    Args:
+        start: its first `LOOKED_AT` bytes; none where there is no file.
+    """
     if not start or start.startswith(HEADER):
         return False
     return not any(mark in start for mark in _MARKS) and not _has_pages(start)
