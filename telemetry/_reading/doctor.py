@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._journal.file import move_aside, open_journal, size_of
@@ -13,7 +14,7 @@ from .records import Backlog, JournalStatus
 
 if TYPE_CHECKING:
     import sqlite3
-    from pathlib import Path
+    from os import PathLike
 
 
 def status_of_journal(path: Path, connection: sqlite3.Connection) -> JournalStatus:
@@ -40,13 +41,14 @@ def status_of_journal(path: Path, connection: sqlite3.Connection) -> JournalStat
     )
 
 
-def repair(path: Path) -> Path:
+def repair(path: str | PathLike[str]) -> Path:
     """Move a damaged journal aside, make a new one of what can be read, and say where it lies.
 
     Raises:
         OSError: it cannot be moved.
         JournalError: no journal can lie at its place.
     """
+    path = Path(path)
     aside = move_aside(path)
     connection = open_journal(path)
     try:

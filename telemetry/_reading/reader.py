@@ -6,6 +6,7 @@ import os
 import re
 import sqlite3
 from contextlib import suppress
+from pathlib import Path
 from threading import RLock
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -34,7 +35,7 @@ from .rows import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from os import PathLike
     from types import TracebackType
 
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -69,8 +70,8 @@ class Journal:
         JournalError: it is none, or one that only a newer nodespan can read.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path if path is not None else path_in_use(os.environ)
+    def __init__(self, path: str | PathLike[str] | None = None) -> None:
+        self.path = Path(path) if path is not None else path_in_use(os.environ)
         self._lock = RLock()
         self._connection = open_to_read(self.path)
         self.end_lost_runs()

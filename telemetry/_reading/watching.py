@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
@@ -13,7 +14,7 @@ from .reader import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+    from os import PathLike
     from types import TracebackType
 
 _T = TypeVar("_T")
@@ -34,8 +35,8 @@ class JournalWatch:
         trouble: why the last reading has given nothing; None where it has.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path if path is not None else path_in_use(os.environ)
+    def __init__(self, path: str | PathLike[str] | None = None) -> None:
+        self.path = Path(path) if path is not None else path_in_use(os.environ)
         self.trouble: JournalError | None = None
         self._journal: Journal | None = None
         self._file: tuple[int, int] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._errors import ViewerError
@@ -23,7 +24,7 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
-    from pathlib import Path
+    from os import PathLike
 
     from starlette.applications import Starlette
 
@@ -45,7 +46,7 @@ def listen(host: str = "127.0.0.1", port: int = 4319) -> socket.socket:
 
 def serve_viewer(
     listening: socket.socket,
-    path: Path | None = None,
+    path: str | PathLike[str] | None = None,
     *,
     token: str | None = None,
     begun: Callable[[], None] = lambda: None,
@@ -58,10 +59,12 @@ def serve_viewer(
         token: that whoever asks must have; None where only this machine can ask.
         begun: called once when it answers.
     """
-    serve(path or path_in_use(os.environ), listening, Retention(), token=token, begun=begun)
+    serve(Path(path or path_in_use(os.environ)), listening, Retention(), token=token, begun=begun)
 
 
-def viewer_app(port: int, path: Path | None = None, *, token: str | None = None) -> Starlette:
+def viewer_app(
+    port: int, path: str | PathLike[str] | None = None, *, token: str | None = None
+) -> Starlette:
     """Return the viewer as an ASGI application, to be served by other means.
 
     Args:
@@ -69,4 +72,4 @@ def viewer_app(port: int, path: Path | None = None, *, token: str | None = None)
         path: of the journal; by default the one in use.
         token: that whoever asks must have; None where only this machine can ask.
     """
-    return application(path or path_in_use(os.environ), port, Retention(), token=token)
+    return application(Path(path or path_in_use(os.environ)), port, Retention(), token=token)

@@ -367,3 +367,13 @@ def test_lists_read_no_span(recording: Recording) -> None:
     ).fetchall()
     connection.close()
     assert all("USING INDEX" in step[3] for step in plan), plan
+
+
+def test_a_journal_is_read_by_a_path_of_either_kind(recording: Recording) -> None:
+    """As a text, or as an object."""
+    record_agent(recording)
+    recording.flush()
+    for path in (recording.path, str(recording.path)):
+        with Journal(path) as journal:
+            assert journal.path == recording.path
+            assert len(journal.traces()) == 1
