@@ -169,6 +169,16 @@ def at_os_exit(method: Callable[[], None]) -> None:
     os._exit = call_and_leave
 
 
+def started_thread(work: Callable[[], object], name: str) -> threading.Thread | None:
+    """Start a daemon thread; None where this process can have no more, or is about to end."""
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        return None
+    return thread
+
+
 class Locked:
     """Has a lock, `_lock`, which is made anew in a forked child.
 

@@ -77,7 +77,7 @@ ROOMS: Final[Mapping[str, str]] = {
         "_diagnostics _errors _journal _process _semconv _settings _upstream _version"
     ),
     "telemetry/journal": "_errors _reading _settings",
-    "telemetry/_checkup": "_content _errors _settings _spool _values",
+    "telemetry/_checkup": "_content _errors _process _settings _spool _values",
     "telemetry/checkup": "_checkup",
     "telemetry/_instrument": (
         "_context _handler _process _providers _runs _settings _traces _translation _upstream"

@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from .._content.door import CaptureContent
+from .._process import started_thread
 from .._settings.config import (
     TelemetryConfig,
     checked,
@@ -133,7 +133,8 @@ def _asked(endpoint: Endpoint, timeout: float) -> SimpleQueue[_Answer]:
         status, trouble, headers, body = _answer(endpoint, timeout)
         answers.put(_Answer(status, trouble, headers, body, monotonic() - begun))
 
-    Thread(target=ask, name="nodespan-checkup", daemon=True).start()
+    if started_thread(ask, "nodespan-checkup") is None:
+        ask()
     return answers
 
 

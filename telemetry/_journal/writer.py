@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, field
 from itertools import islice
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from .._context.graphs import GRAPHS
 from .._errors import JournalError
+from .._process import started_thread
 from .._upstream.opentelemetry import log_encoder
 from .file import is_busy
 from .processor import Ended, Logged, Mark, Queue, Started
@@ -21,6 +22,7 @@ from .rows import Encoder, encoded_rows, load_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from threading import Thread
 
     from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.trace import ReadableSpan
@@ -43,6 +45,9 @@ _BUSY_TOLD_AFTER: Final = 4.0
 _MOST_TRIES: Final = 3
 _MOST_OPEN: Final = 50_000
 _HOUSEKEEPING_EVERY: Final = 30.0
+# What a process that is about to go gives its last spans, at most: the machine may be busy.
+_FINISHED_WITHIN: Final = 5.0
+_WAITED_AT_ONCE: Final = 0.05
 
 QUEUE_FULL: Final = "span or log record dropped: the journal's queue is full"
 NOT_ENCODED: Final = "span dropped: it could not be encoded"
@@ -109,27 +114,33 @@ class Writer:
         """Have the thread look at the queue; it is started where it does not run."""
         if self._thread is None:
             self._start()
+            if self._thread is None:
+                self.queue.is_awake = False  # who comes next tries again
         self._woken.set()
 
     def prepare(self) -> None:
         """Be ready for a span; nobody waits for that."""
-        thread = Thread(target=load_encoder, name="nodespan-import", daemon=True)
-        thread.start()
-        self._preparing: Thread | None = thread
+        self._preparing: Thread | None = started_thread(load_encoder, "nodespan-import")
 
     def flush(self, timeout: float) -> bool:
         """Write what waits; return whether that was done within *timeout* seconds."""
-        if self.has_failed:
-            return False
         if self._is_stopping and (self._thread is None or not self._thread.is_alive()):
             return not self.queue.entries
-        mark = Mark(Event())
-        self.queue.entries.append(mark)
-        if self.has_failed:  # by now: nobody looks at the queue any more
-            return False  # type: ignore[unreachable]  # the writer's thread has set it
-        self._is_urgent.set()
-        self.wake()
-        return mark.is_passed.wait(max(timeout, 0))
+        mark = self._asked_to_write()
+        return mark is not None and mark.is_passed.wait(max(timeout, 0))
+
+    def finish(self, timeout: float) -> None:
+        """Write what waits, and wait *timeout* seconds, or longer while the writing gets on.
+
+        The time is counted in short waits: a machine that sleeps, or is too busy to let the
+        writer's thread run, takes none of it.
+        """
+        mark = self._asked_to_write()
+        for waits in range(round(_FINISHED_WITHIN / _WAITED_AT_ONCE)):
+            if mark is None or mark.is_passed.wait(_WAITED_AT_ONCE):
+                return
+            if waits * _WAITED_AT_ONCE >= timeout and (self._busy_since or self._failures):
+                return
 
     def stop(self, timeout: float) -> bool:
         """Write what waits, and stop; return whether that was done within *timeout* seconds."""
@@ -150,6 +161,21 @@ class Writer:
         """Write what this process does from now on; its parent writes what waits."""
         self.queue.clear()
         self._reset()
+
+    def _asked_to_write(self) -> Mark | None:
+        """Have the thread write, and return what is passed then; None where there is no journal."""
+        if self.has_failed:
+            return None
+        mark = Mark(Event())
+        self.queue.entries.append(mark)
+        if self.has_failed:  # by now: nobody looks at the queue any more
+            return None  # type: ignore[unreachable]  # the writer's thread has set it
+        self._is_urgent.set()
+        self.wake()
+        if self._thread is None and not self._is_stopping:
+            with self._lock:  # there can be no thread: the process is about to end, or has too many
+                self._write_all()
+        return mark
 
     def _reset(self) -> None:
         self.has_failed = False
@@ -176,9 +202,7 @@ class Writer:
     def _start(self) -> None:
         with self._lock:
             if self._thread is None and not self._is_stopping:
-                thread = Thread(target=self._run, name="nodespan-journal", daemon=True)
-                self._thread = thread
-                thread.start()
+                self._thread = started_thread(self._run, "nodespan-journal")
 
     def _run(self) -> None:
         while not self.has_failed:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from threading import Lock, Thread
+from threading import Lock
 from typing import TYPE_CHECKING
+
+from .._process import started_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from threading import Thread
 
 
 class Ticker:
@@ -38,8 +41,7 @@ class Ticker:
         """Begin to tick, unless it is ticking."""
         with self._lock:
             if self._thread is None:
-                self._thread = Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+                self._thread = started_thread(self._run, self._name)
 
     def forget(self) -> None:
         """Begin anew in a forked child, which has none of its parent's threads."""

@@ -52,6 +52,7 @@ _DEFAULT_TIMEOUT = 10.0
 # The exit of a program that has not called `shutdown` waits so long; with what it has to say of
 # what it left, two seconds at most.
 _SECONDS_AT_EXIT = 1.6
+_LEAST_SECONDS_AT_EXIT = 0.2
 # Of the time of a shutdown the journal sends in this part; in the rest it lets go of its file.
 _SENT_IN = 0.9
 _UNRECORDED = "could not be written into the journal"
@@ -265,8 +266,12 @@ class Telemetry(Locked):
 
     def _leave(self) -> None:
         """End with a program that has not said when: soon, and with a line of what it leaves."""
-        self.shutdown(_SECONDS_AT_EXIT)
-        journal = self._journal
+        journal, before = self._journal, monotonic()
+        if self._handler is not None:
+            self._handler.close()
+        if journal is not None:
+            journal.finish()
+        self.shutdown(max(_SECONDS_AT_EXIT - (monotonic() - before), _LEAST_SECONDS_AT_EXIT))
         spans, records = self.unsent, self.unsent_log_records
         owed = min(journal.owed, spans) if journal is not None and journal.sends else 0
         owed_records = records if journal is not None and journal.sends else 0

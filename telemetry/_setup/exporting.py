@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from threading import Thread
+from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-from .._process import in_forked_child
+from .._process import in_forked_child, started_thread
 from .._values.tally import Tally
 from .fitting import Fitting, span_weight, span_without_content
 
@@ -141,12 +141,12 @@ def shut_down(
         timeout: in seconds.
     """
     deadline = monotonic() + timeout
-    threads = [_started(stop) for stop in stops]
-    if not _are_done(threads, deadline - timeout * _GRACE):
+    works = [_started(stop) for stop in stops]
+    if not _are_done(works, deadline - timeout * _GRACE):
         for name in _LOGGERS:  # a filter that is there already is not added again
             logging.getLogger(name).addFilter(_is_news)
-        threads += [_started(stop) for stop in give_up]
-        _are_done(threads, deadline)
+        works += [_started(stop) for stop in give_up]
+        _are_done(works, deadline)
 
 
 def flushed(flushes: Sequence[Callable[[], Any]], timeout: float) -> bool:
@@ -157,23 +157,26 @@ def flushed(flushes: Sequence[Callable[[], Any]], timeout: float) -> bool:
         results.append(flush() is not False)
 
     deadline = monotonic() + timeout
-    threads = [_started(partial(run, flush)) for flush in flushes]
-    return _are_done(threads, deadline) and len(results) == len(flushes) and all(results)
+    works = [_started(partial(run, flush)) for flush in flushes]
+    return _are_done(works, deadline) and len(results) == len(flushes) and all(results)
 
 
-def _started(work: Callable[[], Any]) -> Thread:
+def _started(work: Callable[[], Any]) -> Event:
+    """Do some work on a thread, or at once where there can be none; return what is set then."""
+    is_done = Event()
+
     def quietly() -> None:
         try:
             work()
         except Exception:  # noqa: BLE001 - the SDK raises what its exporters have logged
             return
+        finally:
+            is_done.set()
 
-    thread = Thread(target=quietly, name="nodespan-flush", daemon=True)
-    thread.start()
-    return thread
+    if started_thread(quietly, "nodespan-flush") is None:
+        quietly()
+    return is_done
 
 
-def _are_done(threads: Sequence[Thread], deadline: float) -> bool:
-    for thread in threads:
-        thread.join(max(deadline - monotonic(), 0))
-    return not any(thread.is_alive() for thread in threads)
+def _are_done(works: Sequence[Event], deadline: float) -> bool:
+    return all(work.wait(max(deadline - monotonic(), 0)) for work in works)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from .._settings.config import TelemetryConfig
     from .._spool.endpoint import Endpoint
 
-# What a process that is told to go gives its last spans, at most: the machine may be busy.
-_LAST_SECONDS: Final = 5.0
+# Of the two seconds that an exit waits for others, so long for a journal that is in their hands.
+_WAITED_FOR_OTHERS: Final = 1.4
 _LOOKED_EVERY: Final = 0.02
 _TRIES: Final = 4
 
@@ -91,7 +91,7 @@ class ProcessJournal:
         self._writer.prepare()
         self._is_stopped = False
         in_forked_child(self._after_fork)
-        at_sigterm(self._write)
+        at_sigterm(self.finish)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -165,6 +165,11 @@ class ProcessJournal:
             sleep(min(_LOOKED_EVERY, max(deadline - monotonic(), 0)))
         return not self.unsent
 
+    def finish(self) -> None:
+        """Write what has ended: the process is about to go."""
+        if self.is_used and not self._is_stopped:
+            self._writer.finish(_WAITED_FOR_OTHERS)
+
     def stop(self, timeout: float) -> None:
         """Write what waits, send what can be sent within *timeout* seconds, and stop."""
         if self._is_stopped:
@@ -176,18 +181,13 @@ class ProcessJournal:
             self._forwarder.stop(max(deadline - monotonic(), 0))
         self._writer.stop(max(deadline - monotonic(), _LOOKED_EVERY))
 
-    def _write(self) -> None:
-        """Write what has ended: the process is about to go."""
-        if self.is_used and not self._is_stopped:
-            self._writer.flush(_LAST_SECONDS)
-
     def _after_fork(self) -> None:
         self._last_known.clear()
         self._writer.after_fork_in_child()
         if self._forwarder is not None:
             self._forwarder.after_fork_in_child()
         if not self._is_stopped:
-            at_os_exit(self._write)
+            at_os_exit(self.finish)
 
     def _give_up(self, error: JournalError) -> None:
         """Send spans another way: there can be no journal."""

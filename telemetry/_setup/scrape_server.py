@@ -7,12 +7,14 @@ import re
 import socket
 from contextlib import suppress
 from socketserver import ThreadingMixIn
-from threading import Lock, Thread
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import make_wsgi_app
+
+from .._process import started_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -34,7 +36,7 @@ def start_scrape_server(
     """Serve the metrics of a registry from a thread, to who asks by one of its names.
 
     Raises:
-        OSError: nobody can listen there.
+        OSError: nobody can listen there, or serve.
         OverflowError: the port is none.
     """
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -43,7 +45,9 @@ def start_scrape_server(
     names = frozenset({host.lower(), socket.gethostname().lower(), *_LOCAL, *further_names})
     app = make_wsgi_app(registry)
     server.set_app(app if _ANY in names else _for_own_names(app, names))
-    Thread(target=server.serve_forever, name="nodespan-scrape", daemon=True).start()
+    if started_thread(server.serve_forever, "nodespan-scrape") is None:
+        server.server_close()
+        raise OSError("this process can have no more threads")
     return server
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +17,7 @@ from opentelemetry.context import attach, set_value
 
 from .._errors import JournalError
 from .._journal.recording import count
+from .._process import started_thread
 from .._settings.variables import Signal
 from .._upstream.opentelemetry import suppression_key
 from .answers import Fate
@@ -26,6 +27,7 @@ from .lease import give_lease_back, take_lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from threading import Thread
 
     from .._diagnostics import Diagnostics
     from .._journal.store import Store
@@ -81,8 +83,7 @@ class Forwarder:
         """Begin to send."""
         with self._lock:
             if self._thread is None and not self._is_stopping:
-                self._thread = Thread(target=self._run, name="nodespan-forwarder", daemon=True)
-                self._thread.start()
+                self._thread = started_thread(self._run, "nodespan-forwarder")
 
     def wake(self) -> None:
         """Say that something is owed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,6 @@ from support.receiving import PlayingReceiver
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     RunProgram = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -456,3 +456,73 @@ make(7)
         "nodespan telemetry: 7 spans could not be written into the journal: the program has ended"
     )
     assert lines(result.stderr) == [told]
+
+
+def state_of(process: int) -> str:
+    """Return the letter that Linux has for what a process does now."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_an_exit_while_the_machine_stands_still_loses_nothing(
+    tmp_path: Path, processes: Any
+) -> None:
+    """The time for which a process could not run is none in which it waited for its journal."""
+    path = tmp_path / "journal.db"
+    code = """
+import atexit, os, signal, threading
+def sleep_at_once():
+    make(3_000)
+    threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGSTOP)).start()
+telemetry.flush()
+atexit.register(sleep_at_once)
+"""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    said = os.open(tmp_path / "said", os.O_WRONLY | os.O_CREAT)
+    process = processes.start(START + code, (), [nothing, said, said], NODESPAN_JOURNAL=str(path))
+    while state_of(process) not in {"T", "Z"}:
+        time.sleep(0.01)
+    time.sleep(2)
+    os.kill(process, signal.SIGCONT)
+    assert processes.exit_code(process) == 0
+    for each in (nothing, said):
+        os.close(each)
+    assert (tmp_path / "said").read_text() == ""
+    with Journal(path) as journal:
+        assert len(journal.traces(limit=10_000)) == 3_000
+
+
+NO_THREADS = """
+import threading
+def refuse(*_):
+    raise RuntimeError("can't start new thread")
+"""
+
+
+@pytest.mark.parametrize("flush", ["", "print(telemetry.flush(5))"])
+def test_a_process_that_can_have_no_thread_loses_nothing(
+    run_program: RunProgram, tmp_path: Path, flush: str
+) -> None:
+    """Starting a span raises nothing; what was recorded is written as the program asks, or ends."""
+    code = f"{NO_THREADS}threading._start_new_thread = refuse\nmake(3)\n{flush}"
+    path = tmp_path / "journal.db"
+    result = run_program(START + code, NODESPAN_JOURNAL=str(path))
+    assert (result.stdout, result.stderr) == ("True\n" if flush else "", "")
+    with Journal(path) as journal:
+        assert len(journal.traces()) == 3
+
+
+def test_an_exit_in_which_no_thread_can_be_started_sends_what_there_is(
+    run_program: RunProgram, hanging: PlayingReceiver, journal: str
+) -> None:
+    """So it is in the first releases of Python 3.12, where that raises while a program exits."""
+    hanging.plays = lambda *_: (200, {}, b"")
+    code = f"""{NO_THREADS}
+import atexit
+make(3)
+atexit.register(setattr, threading, "_start_new_thread", refuse)
+"""
+    result = run_program(
+        START + code, OTEL_EXPORTER_OTLP_ENDPOINT=hanging.endpoint, NODESPAN_JOURNAL=journal
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert len(hanging.spans) == 3
