@@ -75,13 +75,16 @@ def calls_of(run: Callable[[], object]) -> Counter[str]:
 
 @pytest.mark.parametrize(
     ("is_sampled", "has_metrics", "most"),
-    [(True, True, 345), (True, False, 312), (False, False, 268)],
+    [(True, True, 346), (True, False, 313), (False, False, 269)],
     ids=["sampled", "sampled, without metrics", "not sampled"],
 )
 def test_a_run_of_five_spans_is_few_calls(
     *, is_sampled: bool, has_metrics: bool, most: int
 ) -> None:
-    """A graph of three nodes with one call of a model: so many calls of ours, and no more."""
+    """A graph of three nodes with one call of a model: so many calls of ours, and no more.
+
+    One of them is to start a thread that ticks, where none does any more: that is a matter of time.
+    """
     graph, config = (
         five_spans(),
         {"callbacks": [handler(is_sampled=is_sampled, has_metrics=has_metrics)]},
@@ -94,4 +97,4 @@ def test_a_call_of_a_model_is_few_calls() -> None:
     """So with a model that is called by itself."""
     config: Any = {"callbacks": [handler(is_sampled=True, has_metrics=True)]}
     counted = calls_of(lambda: TALKER.invoke("hello", config))
-    assert counted.total() <= 124 * RUNS, counted.most_common(40)
+    assert counted.total() <= 125 * RUNS, counted.most_common(40)
