@@ -6,6 +6,7 @@ https://github.com/xorbitsai/xllamacpp
 from __future__ import annotations
 
 import ctypes
+import errno
 import http.client
 import importlib.util
 import json
@@ -21,6 +22,7 @@ from .._process import Locked, in_forked_child, process_wide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import BinaryIO
 
 _MAGIC: Final = b"GGUF"
 # Between batches of the prompt, llama.cpp reports progress and can be told to stop.
@@ -64,7 +66,7 @@ def require_gguf(path: str) -> None:
         ModelFileError: If it is missing, unreadable, or something else.
     """
     try:
-        with Path(path).open("rb") as file:
+        with _opened(Path(path)) as file:
             magic = file.read(len(_MAGIC))
     except OSError as error:
         raise ModelFileError(
@@ -74,6 +76,13 @@ def require_gguf(path: str) -> None:
         raise ModelFileError(
             f"{path!r} is not a GGUF file; give a model in llama.cpp's format (*.gguf)"
         )
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a file to read; what is none, as a pipe that nobody may ever write into, is refused."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "it is no file")
+    return path.open("rb")
 
 
 class LlamaServer(Locked):

@@ -75,11 +75,17 @@ class _OpenFiles(Locked):
         self._files.pop(id(connection), None)
 
     def start_of(self, path: Path) -> bytes:
-        """Return what a file begins with; nothing of one that is open, or not there."""
+        """Return what a file begins with; nothing of one that is open, or not there.
+
+        Raises:
+            OSError: it is none, or cannot be read.
+        """
         with self._lock:
             identity = identity_of(path)
             if identity is None or identity in list(self._files.values()):
                 return b""
+            if not path.is_file() and not path.is_dir():
+                raise OSError(errno.EINVAL, "it is no file")  # to open a pipe may take for ever
             with path.open("rb") as file:
                 return file.read(LOOKED_AT)
 
@@ -173,7 +179,11 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     """
     if not path.exists():
         raise JournalMissingError(f"there is no journal at {path}: nothing was recorded yet")
-    if looks_foreign(_OPEN.start_of(path)):
+    try:
+        start = _OPEN.start_of(path)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    if looks_foreign(start):
         raise _foreign(path)
     try:
         connection, version = _opened_to_read(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import reprlib
 import sys
@@ -15,6 +16,8 @@ from .._errors import ConfigurationError
 from .._semconv import names as semconv
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from .._semconv.names import Edition
     from .._values.attributes import Attributes, AttributeValue
 
@@ -169,7 +172,7 @@ def _entries(source: Mapping[str, Any] | str | PathLike[str]) -> tuple[str, Mapp
     import tomllib  # noqa: PLC0415 - few programs read a file of prices
 
     try:
-        with Path(source).open("rb") as file:
+        with _opened(Path(source)) as file:
             text = file.read(_MAX_BYTES + 1).decode()
         _check_shape(text)
         return f"{source}", tomllib.loads(text)
@@ -181,6 +184,13 @@ def _entries(source: Mapping[str, Any] | str | PathLike[str]) -> tuple[str, Mapp
         raise ConfigurationError(
             f"prices file {_short_path(source)} is no TOML: {error}"
         ) from error
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a file to read; what is none, as a pipe that nobody may ever write into, is refused."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "it is no file")
+    return path.open("rb")
 
 
 def _check_shape(text: str) -> None:

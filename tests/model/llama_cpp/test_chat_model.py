@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -191,6 +192,15 @@ def test_a_file_that_is_no_model_says_so(tmp_path: Path) -> None:
     path.write_text("not a model")
     with pytest.raises(ModelFileError, match="not a GGUF file"):
         LlamaCppChatModel(model_path=path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    """Nobody may ever write into it."""
+    pipe = tmp_path / "model.gguf"
+    os.mkfifo(pipe)
+    with pytest.raises(ModelFileError, match="it is no file"):
+        LlamaCppChatModel(model_path=pipe)
 
 
 def test_a_broken_model_says_so(tmp_path: Path, smollm2: Path) -> None:

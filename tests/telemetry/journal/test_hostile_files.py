@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nodespan.telemetry._journal.file import check_place
 from nodespan.telemetry._journal.schema import (
     APPLICATION_ID,
     MIGRATIONS,
@@ -209,6 +210,15 @@ def test_a_path_through_a_file_is_said(run_program: RunProgram, tmp_path: Path) 
     told = said(run_program(RUNS_ON, NODESPAN_JOURNAL=str(tmp_path / "file" / "journal.db")))
     assert "cannot be opened (File exists); set NODESPAN_JOURNAL to a file" in told
     assert told.count("\n") == 1
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    """Who records into it is told at once, and who reads from it."""
+    pipe = tmp_path / "journal.db"
+    os.mkfifo(pipe)
+    for use in (check_place, Journal):
+        with pytest.raises(JournalError, match=r"cannot be opened \(it is no file\); set"):
+            use(pipe)
 
 
 @pytest.mark.parametrize("place", [0, 0.3, 0.6])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,3 +194,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, text: str | None, t
         OpenTelemetryCallbackHandler(prices=file)
     assert str(file) in str(caught.value)
     assert told in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    """Nobody may ever write into it."""
+    pipe = tmp_path / "prices.toml"
+    os.mkfifo(pipe)
+    with pytest.raises(ConfigurationError, match="cannot be read: it is no file"):
+        OpenTelemetryCallbackHandler(prices=pipe)
