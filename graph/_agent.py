@@ -130,6 +130,7 @@ class _AgentGraph(CompiledStateGraph[MessagesState, None, MessagesState, Message
         config: RunnableConfig | None = None,
         **options: Any,
     ) -> Iterator[Any]:
+        """Stream as LangGraph does, with what the agent sets."""
         return super().stream(input, self._marked(config), **options)
 
     def astream(
@@ -138,6 +139,7 @@ class _AgentGraph(CompiledStateGraph[MessagesState, None, MessagesState, Message
         config: RunnableConfig | None = None,
         **options: Any,
     ) -> AsyncIterator[Any]:
+        """Stream asynchronously, as above."""
         return super().astream(input, self._marked(config), **options)
 
     def _marked(self, config: RunnableConfig | None) -> RunnableConfig:
@@ -156,6 +158,7 @@ def _add_tool_loop(builder: _Builder, tools: Sequence[BaseTool]) -> None:
         return
 
     def after_tools(state: MessagesState) -> Literal["model", "__end__"]:
+        """Return where it goes on: nowhere, where a result is the answer."""
         return "__end__" if _are_last_words(state["messages"], final) else "model"
 
     builder.add_conditional_edges("tools", _route(after_tools), ["model", END])
@@ -165,6 +168,7 @@ def _route(path: Callable[[MessagesState], str]) -> RunnableCallable:
     """Make a way that is asked in the event loop too: not all loops have threads."""
 
     async def ask(state: MessagesState) -> str:
+        """Answer as the sync function does, without a thread."""
         return path(state)
 
     return RunnableCallable(path, ask, name=path.__name__)

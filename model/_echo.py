@@ -46,9 +46,11 @@ class EchoChatModel(CustomChatModel):
     in_process: ClassVar[bool] = True
 
     def respond(self, messages: list[BaseMessage]) -> Iterator[str]:
+        """Answer with the last message, character by character."""
         yield from _text_of_last(messages)[: self.n]
 
     async def arespond(self, messages: list[BaseMessage]) -> AsyncIterator[str]:
+        """Answer as above, asynchronously."""
         for character in self.respond(messages):
             yield character
 

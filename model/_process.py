@@ -29,6 +29,7 @@ class _Hook:
         self._numbers = count()
 
     def add(self, method: Callable[[], None]) -> None:
+        """Keep a method for as long as its object lives."""
         number = next(self._numbers)
         methods = self._methods
         methods[number] = WeakMethod(method, lambda _: methods.pop(number, None) and None)

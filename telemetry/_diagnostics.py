@@ -94,7 +94,8 @@ class Containment:
 
 class _Diagnosed(Protocol):
     @property
-    def diagnostics(self) -> Diagnostics: ...
+    def diagnostics(self) -> Diagnostics:
+        """What counts its troubles."""
 
 
 _Callback = TypeVar("_Callback", bound="Callable[..., None]")
@@ -106,6 +107,7 @@ def guarded(callback: _Callback) -> _Callback:
 
     @wraps(callback)
     def call(self: _Diagnosed, *args: Any, **kwargs: Any) -> None:
+        """Call back, and count what fails: it is telemetry's own trouble."""
         # In place: each callback is called thousands of times, and a block is four calls.
         try:
             callback(self, *args, **kwargs)

@@ -100,11 +100,39 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         super().__init__()
         self.diagnostics = Diagnostics()
         edition = semconv.edition_from(os.environ)
-        self._answers = AnswerReader(edition, PriceTable.of(settings.prices))
+        door = _door(settings, self.diagnostics)
         provider = settings.tracer_provider or trace.get_tracer_provider()
+        tracer = trace.get_tracer(
+            "nodespan.telemetry", VERSION, settings.tracer_provider, schema_url=edition.schema_url
+        )
+        self._tracer_provider = settings.tracer_provider
         self._runs = open_runs_of(provider, settings.max_open_runs or DEFAULT_MAX_OPEN_RUNS)
         self._counters = self._runs.counters
-        door = _door(settings, self.diagnostics)
+        self._answers = AnswerReader(edition, PriceTable.of(settings.prices))
+        self._interrupts = Interrupts(self._runs.interrupted, door)
+        self._evaluations = EvaluationWriter(
+            tracer, door, settings.logger_provider, edition.schema_url
+        )
+        self.memory = MemoryWriter(tracer, door, self.diagnostics) if edition.is_newest else None
+        observers = self._observers(settings, door, edition)
+        self._lifecycle = Lifecycle(
+            self._runs,
+            _writer(settings, tracer, door, edition, self.diagnostics),
+            self.diagnostics,
+            observers,
+            answers=self._answers,
+            shows_all=bool(settings.all_runnables),
+        )
+        self._join_the_process()
+
+    def _observers(
+        self, settings: HandlerSettings, door: ContentDoor, edition: semconv.Edition
+    ) -> list[RunObserver]:
+        """Return what makes log lines, metrics and log records of runs."""
+        self._run_log = RunLog(
+            self._runs, self.diagnostics, _waits(settings), has_messages=door.capture.on_spans
+        )
+        metrics = Metrics(settings.meter_provider, edition, self.diagnostics)
         self._log_observers = log_observers(
             settings.logger_provider,
             door,
@@ -112,35 +140,10 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             log_events=bool(settings.log_events),
             schema_url=edition.schema_url,
         )
-        self._run_log = RunLog(
-            self._runs,
-            self.diagnostics,
-            _waits(settings),
-            has_messages=door.capture.on_spans,
-        )
-        observers: list[RunObserver] = [
-            self._run_log,
-            Metrics(settings.meter_provider, edition, self.diagnostics),
-            *self._log_observers,
-        ]
-        tracer = trace.get_tracer(
-            "nodespan.telemetry", VERSION, settings.tracer_provider, schema_url=edition.schema_url
-        )
-        writer = _writer(settings, tracer, door, edition, self.diagnostics)
-        self._tracer_provider = settings.tracer_provider
-        self.memory = MemoryWriter(tracer, door, self.diagnostics) if edition.is_newest else None
-        self._evaluations = EvaluationWriter(
-            tracer, door, settings.logger_provider, edition.schema_url
-        )
-        self._lifecycle = Lifecycle(
-            self._runs,
-            writer,
-            self.diagnostics,
-            observers,
-            answers=self._answers,
-            shows_all=bool(settings.all_runnables),
-        )
-        self._interrupts = Interrupts(self._runs.interrupted, door)
+        return [self._run_log, metrics, *self._log_observers]
+
+    def _join_the_process(self) -> None:
+        """Be found by who unpickles the handler, and be told of the process's end and forks."""
         self._token = uuid4().hex
         process_wide(_Handlers).by_token[self._token] = self
         at_exit(self.close)

@@ -31,6 +31,7 @@ class _Hook:
         self._numbers = count()
 
     def add(self, method: Callable[[], None]) -> None:
+        """Keep a method for as long as its object lives."""
         number = next(self._numbers)
         methods = self._methods
         methods[number] = WeakMethod(method, lambda _: methods.pop(number, None) and None)
@@ -161,6 +162,7 @@ def at_os_exit(method: Callable[[], None]) -> None:
     reference, leave = WeakMethod(method), os._exit
 
     def call_and_leave(status: int) -> Any:
+        """Call the living, and leave as the process would have."""
         if (living := reference()) is not None:
             with suppress(Exception):
                 living()

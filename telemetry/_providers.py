@@ -23,6 +23,7 @@ class _Providers(Locked):
         self._known: WeakKeyDictionary[object, dict[Hashable, object]] = WeakKeyDictionary()
 
     def one(self, provider: object, key: Hashable, make: Callable[[], object]) -> object:
+        """Return what a provider has under a key, made for the first who asks."""
         with self._lock:
             try:
                 of_provider = self._known.setdefault(provider, {})
@@ -33,6 +34,7 @@ class _Providers(Locked):
             return of_provider[key]
 
     def get(self, provider: object, key: Hashable) -> object:
+        """Return what a provider has under a key, or None."""
         # Without the lock: runs ask.
         try:
             return self._known.get(provider, {}).get(key)
@@ -40,6 +42,7 @@ class _Providers(Locked):
             return None
 
     def every(self, key: Hashable) -> Iterator[object]:
+        """Return what living providers have under a key."""
         living = (reference() for reference in self._known.keyrefs())
         found = (self.get(provider, key) for provider in living if provider is not None)
         return (each for each in found if each is not None)

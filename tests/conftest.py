@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import os
 import subprocess
@@ -13,11 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
-from opentelemetry import trace
-from opentelemetry.metrics import _internal as otel_metrics
 
 from support.otlp import OtlpReceiver
-from support.process_state import ProcessState, undo_configure_logging
+from support.process_state import ProcessState, process_put_back, undo_configure_logging
 from support.processes import IMPORTED_ONCE, Processes, environment_of_programs
 
 if TYPE_CHECKING:
@@ -36,6 +35,9 @@ _EXAMPLES = int(os.environ.get("NODESPAN_EXAMPLES", "25"))
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=_EXAMPLES)
 settings.load_profile("repeatable")
 
+# What a test has of these takes seconds: an interpreter of its own, a fork, or a real model.
+_SLOW_FIXTURES = {"processes", "run_python", "smollm2", "smollm2_server"}
+
 _VERSIONS = ("langchain-core", "langgraph", "opentelemetry-sdk")
 
 
@@ -47,6 +49,18 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_report_header() -> str:
     """Say which versions are tested."""
     return ", ".join(f"{name} {version(name)}" for name in _VERSIONS)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what starts programs, and what asks a real model."""
+    if not _SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """Let no collection of garbage go through what was imported and collected, again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -82,13 +96,8 @@ def logging_put_back() -> Iterator[None]:
 @pytest.fixture
 def providers_put_back() -> Iterator[None]:
     """What `configure` has put to use lasts as long as the test."""
-    before = ProcessState()
-    once = (trace._TRACER_PROVIDER_SET_ONCE, otel_metrics._METER_PROVIDER_SET_ONCE)
-    done = [each._done for each in once]
-    yield
-    before.put_back()
-    for each, was in zip(once, done, strict=True):
-        each._done = was
+    with process_put_back():
+        yield
 
 
 @pytest.fixture

@@ -84,6 +84,7 @@ def test_programs_print_what_the_document_says(
     assert measured_out(result.stdout) == measured_out(program.printed or "")
 
 
+@pytest.mark.slow
 def test_the_first_command_prints_what_readme_says(tmp_path: Path) -> None:
     """`nodespan chat` answers, and prints the trace that the first screen shows."""
     command = COMMANDS[0]
@@ -93,6 +94,7 @@ def test_the_first_command_prints_what_readme_says(tmp_path: Path) -> None:
     assert measured_out(result.stdout) == measured_out(command.printed or "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", [block for block in COMMANDS if not block.text.startswith(SET_UPS)], ids=str
 )
@@ -153,6 +155,7 @@ def test_the_map_names_every_room() -> None:
     assert sorted(shown) == sorted(name for name in rooms if "/_" in name)
 
 
+@pytest.mark.slow
 def test_the_table_of_costs_has_the_rows_of_the_benchmark() -> None:
     """Its document shows what the benchmark prints with `--markdown`: each row, and no other."""
     command = "python -m tests.benchmarks.telemetry_cost"

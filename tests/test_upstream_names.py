@@ -118,6 +118,7 @@ def lines_of_ours(logged: str) -> list[str]:
     return [line for line in lines if "wait in the journal" not in line]
 
 
+@pytest.mark.slow
 def test_nothing_is_off_with_all_names(fresh_processes: Processes) -> None:
     """With the libraries as they are, all is traced, and nothing is said."""
     seen, logged = seen_without(fresh_processes, None)
@@ -127,6 +128,7 @@ def test_nothing_is_off_with_all_names(fresh_processes: Processes) -> None:
     assert lines_of_ours(logged) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("use", "name"), FIRST, ids=lambda each: str(each) if isinstance(each, Name) else ""
 )
@@ -163,10 +165,10 @@ TELLTALES = {
 }
 
 
-def private_names(path: Path, own: set[str]) -> set[str]:
+def private_names(nodes: list[ast.AST], own: set[str]) -> set[str]:
     """Return the names of other libraries' that a module names though they are private."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and not node.level:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
             found |= {name for name in names if is_private(name) and not is_gated(name)}
@@ -179,7 +181,7 @@ def private_names(path: Path, own: set[str]) -> set[str]:
             of_model = above and hasattr(BaseChatModel, node.attr)
             if (is_foreign and (of_model or node.attr not in own)) or node.attr in TELLTALES:
                 found.add(node.attr)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "hasattr"):
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "hasattr"):
             asked = node.args[1]
             if isinstance(asked, ast.Constant) and str(asked.value).startswith("_"):
                 found.add(str(asked.value))
@@ -198,9 +200,8 @@ def is_gated(name: str) -> bool:
     return name in BEHIND_A_GATE or name.rpartition(".")[0] in BEHIND_A_GATE
 
 
-def own_names() -> set[str]:
+def own_names(nodes: list[ast.AST]) -> set[str]:
     """Return all that nodespan itself defines."""
-    nodes = [node for path in MODULES for node in ast.walk(ast.parse(path.read_text()))]
     defined = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     stored = (node for node in nodes if isinstance(getattr(node, "ctx", None), ast.Store))
     return {node.name for node in nodes if isinstance(node, defined)} | {
@@ -210,11 +211,12 @@ def own_names() -> set[str]:
 
 def test_private_names_stand_in_the_tables_alone() -> None:
     """No other module names what a library does not promise to keep."""
-    own = own_names()
+    nodes = {path: list(ast.walk(ast.parse(path.read_text()))) for path in MODULES}
+    own = own_names([node for of_module in nodes.values() for node in of_module])
     found = {
         str(path.relative_to(ROOT)): names
         for path in MODULES
-        if "_upstream" not in str(path) and (names := private_names(path, own))
+        if "_upstream" not in str(path) and (names := private_names(nodes[path], own))
     }
     assert found == {}
 

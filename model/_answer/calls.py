@@ -89,6 +89,7 @@ class _Call:
         self._is_invalid = False
 
     def take(self, part: ToolCallChunk, is_invalid: bool) -> ToolCallChunk:
+        """Take the next part of the call, and return what may be passed on of it."""
         self._id = self._id or part["id"]
         self._name += part["name"] or ""
         arguments = self._read(part["args"] or "")
@@ -101,6 +102,7 @@ class _Call:
         return part
 
     def end(self, index: _Index, cut_off: str) -> AIMessageChunk | None:
+        """Return what remains to be passed on when the call is over, or None."""
         new_id = None if self._id else f"call_{uuid.uuid4().hex[:24]}"
         arguments = "".join(self._arguments) + self._rest()
         rest = self._parts.rest() + self._rest()

@@ -56,6 +56,7 @@ def _discreetly(name: str) -> Callable[..., Any]:
 
     @wraps(getattr(RunnableSerializable, name))
     def make(self: Discreet, /, *args: Any, **kwargs: Any) -> Any:
+        """Make what the method makes, discreet as well."""
         args = hide_all(self, args, kwargs)
         return discreet(getattr(super(Discreet, self), name)(*args, **kwargs))
 

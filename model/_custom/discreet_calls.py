@@ -127,14 +127,17 @@ def _hiding(kind: type, name: str, theirs: Callable[..., Any]) -> Callable[..., 
     """Return a method of a *kind* that does as *theirs*, of which it is also seen to be a kind."""
 
     def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the method with its secrets hidden."""
         args = hide_all(self, args, kwargs)
         return getattr(super(kind, self), name)(*args, **kwargs)
 
     def stream(self: Any, /, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Stream from the method with its secrets hidden."""
         args = hide_all(self, args, kwargs)
         yield from getattr(super(kind, self), name)(*args, **kwargs)
 
     async def acall(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Await the method with its secrets hidden."""
         args = hide_all(self, args, kwargs)
         return await getattr(super(kind, self), name)(*args, **kwargs)
 

@@ -88,6 +88,7 @@ class _Task:
         self._call(self._start)
 
     def next(self) -> Any:
+        """Ask for the next piece, and wait for it."""
         self._call(self._wanted.set)
         piece = self._outbox.get()
         if not isinstance(piece, asyncio.Task):
@@ -150,9 +151,11 @@ class _LoopThread:
 
     @property
     def is_current(self) -> bool:
+        """Whether this is the thread."""
         return threading.current_thread() is self._thread
 
     def stop(self) -> None:
+        """Stop the loop, and wait for the thread to end."""
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
 
@@ -167,12 +170,14 @@ class _SharedLoop(Locked):
         in_forked_child(self._forget)
 
     def thread(self) -> _LoopThread:
+        """Return the thread, which is started for the first who asks."""
         with self._lock:
             if self._thread is None:
                 self._thread = _LoopThread()
             return self._thread
 
     def stop(self) -> None:
+        """Stop the thread, where there is one."""
         with self._lock:
             thread, self._thread = self._thread, None
         if thread is not None:

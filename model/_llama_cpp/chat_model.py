@@ -104,6 +104,7 @@ class LlamaCppChatModel(CustomChatModel):
     def respond(
         self, messages: list[BaseMessage], *, response_format: dict[str, Any] | None = None
     ) -> Iterator[AIMessageChunk]:
+        """Generate in a thread, and yield the answer as it comes."""
         reader = ReplyReader()
         for reply in replies(self._start(messages, response_format)):
             yield from reader.read(reply)
@@ -111,6 +112,7 @@ class LlamaCppChatModel(CustomChatModel):
     async def arespond(
         self, messages: list[BaseMessage], *, response_format: dict[str, Any] | None = None
     ) -> AsyncIterator[AIMessageChunk]:
+        """Answer as above, asynchronously."""
         reader = ReplyReader()
         async with owned(areplies(self._start(messages, response_format))) as stream:
             async for reply in stream:
@@ -230,6 +232,7 @@ class _Backend(Locked):
         return generation
 
     def close(self) -> None:
+        """Cancel the calls under way, and let the server go."""
         with self._lock:
             self._server = None
             generations = list(self._generations)

@@ -45,6 +45,7 @@ class Generation(threading.Thread):
         self._cancelled = True
 
     def run(self) -> None:
+        """Generate, and deliver each reply, then the end or the error."""
         end: Any = _END
         try:
             if not self._cancelled:
@@ -91,6 +92,7 @@ async def areplies(start: Callable[[Callable[[Any], None]], Generation]) -> Asyn
     outbox: asyncio.Queue[Any] = asyncio.Queue()
 
     def deliver(item: Any) -> None:
+        """Hand an item to the consumer's event loop."""
         loop.call_soon_threadsafe(outbox.put_nowait, item)
 
     generation = start(deliver)

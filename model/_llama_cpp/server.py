@@ -174,6 +174,7 @@ class _Servers(Locked):
         self._known: WeakValueDictionary[ServerSettings, LlamaServer] = WeakValueDictionary()
 
     def shared(self, settings: ServerSettings) -> LlamaServer:
+        """Return the server of these settings, one for all who ask."""
         with self._lock:
             server = self._known.get(settings)
             if server is None:

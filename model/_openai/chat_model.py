@@ -156,6 +156,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
         response_format: dict[str, Any] | None = None,
         stop: list[str] | None = None,
     ) -> AsyncGenerator[Piece]:
+        """Ask the server, and yield its answer as it comes."""
         wanted = {
             "tools": tools or None,  # an empty list is refused
             "tool_choice": tool_choice,

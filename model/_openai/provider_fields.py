@@ -78,9 +78,11 @@ class _Text:
         self._parts = [first]
 
     def add(self, part: str, _depth: int) -> None:
+        """Take the next piece of the text."""
         self._parts.append(part)
 
     def whole(self) -> str:
+        """Return the text so far."""
         return "".join(self._parts)
 
 
@@ -93,10 +95,12 @@ class _Record:
         self._values = dict(first)
 
     def add(self, part: dict[str, Any], depth: int) -> None:
+        """Take the next piece of each value, by its name."""
         for name, value in part.items():
             self._values[name] = _joined(name, self._values.get(name), value, depth)
 
     def whole(self) -> dict[str, Any]:
+        """Return the record so far."""
         return _whole(self._values)
 
 
@@ -112,6 +116,7 @@ class _Items:
             self._append(item)
 
     def add(self, part: list[Any], depth: int) -> None:
+        """Take pieces of items, each by its index, or new ones."""
         for item in part:
             place = self._places.get(_index_of(item))
             if place is None:
@@ -125,6 +130,7 @@ class _Items:
         self._items.append(item)
 
     def whole(self) -> list[Any]:
+        """Return the list so far."""
         return [_whole_value(item) for item in self._items]
 
 

@@ -86,4 +86,5 @@ class _Bounded(httpx.AsyncByteStream):
             yield part
 
     async def aclose(self) -> None:
+        """Close the stream without a pause in which nothing is waited for."""
         await unpaused(self._stream.aclose())

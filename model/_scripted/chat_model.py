@@ -95,6 +95,7 @@ class ScriptedChatModel(CustomChatModel):
         tool_choice: str | dict[str, Any] | None = None,
         response_format: dict[str, Any] | None = None,
     ) -> Iterator[Piece]:
+        """Answer with what the script says next."""
         call = ScriptedCall(messages, tools or (), tool_choice, response_format)
         for step in self._steps(call):
             if isinstance(step, Pause):
@@ -110,6 +111,7 @@ class ScriptedChatModel(CustomChatModel):
         tool_choice: str | dict[str, Any] | None = None,
         response_format: dict[str, Any] | None = None,
     ) -> AsyncIterator[Piece]:
+        """Answer as above, asynchronously."""
         call = ScriptedCall(messages, tools or (), tool_choice, response_format)
         for step in self._steps(call):
             if isinstance(step, Pause):

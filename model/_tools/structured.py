@@ -78,6 +78,7 @@ class _JsonText(JsonOutputParser):
     original: dict[str, Any]
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Return the data, strictly once it is whole, without nulls that were asked for in vain."""
         if _is_going_on(result, partial=partial):
             return super().parse_result(result, partial=True)
         _require_whole(result)
@@ -90,6 +91,7 @@ class _PydanticText(PydanticOutputParser[Any]):
     original: dict[str, Any]
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Return the object of the class, from data as above."""
         if _is_going_on(result, partial=partial):
             return super().parse_result(result, partial=True)
         _require_whole(result)
@@ -101,6 +103,7 @@ class _JsonCall(JsonOutputKeyToolsParser):
     """Reads a tool call's arguments."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Return what the calls hold, which have to be whole in the end."""
         if not _is_going_on(result, partial=partial):
             _require_whole(result)
             partial = False
@@ -111,6 +114,7 @@ class _PydanticCall(PydanticToolsParser):
     """Reads a tool call's arguments as an object of a class."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Return the object of what was called, as above."""
         if not _is_going_on(result, partial=partial):
             _require_whole(result)
             partial = False

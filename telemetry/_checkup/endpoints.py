@@ -129,6 +129,7 @@ def _asked(endpoint: Endpoint, timeout: float) -> SimpleQueue[_Answer]:
     answers: SimpleQueue[_Answer] = SimpleQueue()
 
     def ask() -> None:
+        """Ask, and note the answer and how long it took."""
         begun = monotonic()
         status, trouble, headers, body = _answer(endpoint, timeout)
         answers.put(_Answer(status, trouble, headers, body, monotonic() - begun))

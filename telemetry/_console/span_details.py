@@ -56,6 +56,7 @@ class Details:
         """
 
         def time(nanoseconds: float) -> str:
+            """Return a duration as people read it."""
             return duration(nanoseconds, ascii_only=ascii_only)
 
         if self.all:

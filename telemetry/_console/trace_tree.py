@@ -153,15 +153,18 @@ def _detailed_numbers(
     mark = "..." if ascii_only else "…"
 
     def start(span: SpanRecord) -> str:
+        """Return when it started, after the first."""
         after = span.start_ns - began
         return duration(after, ascii_only=ascii_only) if after else "0"
 
     def time(span: SpanRecord) -> str:
+        """Return how long it took, or has taken so far."""
         if span.end_ns is not None:
             return _time(span, ascii_only=ascii_only)
         return duration(details.now - span.start_ns, ascii_only=ascii_only) + mark
 
     def wait(span: SpanRecord) -> str:
+        """Return how long the first chunk took, or has taken so far."""
         seconds = details.wait(span)
         if seconds is None:
             return ""

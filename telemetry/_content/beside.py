@@ -73,6 +73,7 @@ def _refusals(metadata: Mapping[str, Any]) -> list[str]:
 
 def _each(read: Callable[[Any], Iterable[Part]]) -> Callable[[Any], Iterable[Part]]:
     def parts(values: Any) -> Iterable[Part]:
+        """Return the parts of all values."""
         return [part for value in _list(values) for part in read(value)]
 
     return parts

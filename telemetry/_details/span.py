@@ -59,16 +59,11 @@ _COLUMNS: Final = (
 
 def whole_span(connection: sqlite3.Connection, trace: int, number: int) -> dict[str, Any]:
     """Return a span with its attributes, content, events and links."""
-    row = connection.execute(
-        f"SELECT {_COLUMNS} FROM spans AS s LEFT JOIN origins AS o ON o.id = s.origin "  # noqa: S608 - ours
-        "WHERE s.id = ?",
-        (number,),
-    ).fetchone()
     (
         span_id, parent_id, run_id, name, operation, started_at, ended_at, outcome, error, model,
         given, made, cost, currency, first_chunk_at, chunks, stalled, destination, refusal,
         resource, scope, encoded,
-    ) = row  # fmt: skip
+    ) = _row(connection, number)  # fmt: skip
     span = Span.FromString(encoded)
     return {
         "trace_id": span.trace_id.hex(),
@@ -99,6 +94,14 @@ def whole_span(connection: sqlite3.Connection, trace: int, number: int) -> dict[
         "evaluations": evaluations_of(connection, trace, span),
         **_said(span),
     }
+
+
+def _row(connection: sqlite3.Connection, number: int) -> Any:
+    query = (
+        f"SELECT {_COLUMNS} FROM spans AS s LEFT JOIN origins AS o ON o.id = s.origin "  # noqa: S608 - ours
+        "WHERE s.id = ?"
+    )
+    return connection.execute(query, (number,)).fetchone()
 
 
 def marks(

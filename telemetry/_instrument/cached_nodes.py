@@ -20,6 +20,7 @@ def wrap_match(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(original)
     def match(*args: Any, **kwargs: Any) -> Any:
+        """Match the tasks, and report those that a cache has answered."""
         matched = original(*args, **kwargs)
         _report(matched)
         return matched
@@ -32,6 +33,7 @@ def wrap_async_match(original: Callable[..., Awaitable[Any]]) -> Callable[..., A
 
     @wraps(original)
     async def match(*args: Any, **kwargs: Any) -> Any:
+        """Match as above, asynchronously."""
         matched = await original(*args, **kwargs)
         _report(matched)
         return matched

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .._traces.memory import MemoryWriter
 
     Writer = Callable[[], MemoryWriter | None]
+    _Described = tuple[MemoryWriter, MemoryCall] | None
+    _Describes = Callable[[Any, Any, Any], _Described]
 
 _OPERATIONS: Final = {
     "get": "search_memory",
@@ -42,9 +44,11 @@ def memory_wrappers(writer: Writer) -> Iterator[tuple[Any, str, Callable[[Any], 
 
 def _wrapped(name: str, writer: Writer) -> Callable[[Any], Any]:
     def wrap(original: Any) -> Any:
+        """Return the operation with a span around it, sync or async as it is."""
         signature = inspect.signature(original)
 
-        def described(store: Any, args: Any, kwargs: Any) -> tuple[MemoryWriter, MemoryCall] | None:
+        def described(store: Any, args: Any, kwargs: Any) -> _Described:
+            """Return what writes the span, and what it says; None where nothing is traced."""
             memory = writer()
             if memory is None:
                 return None
@@ -54,33 +58,40 @@ def _wrapped(name: str, writer: Writer) -> Callable[[Any], Any]:
                 return None
             return memory, _call(name, store, given)
 
-        if inspect.iscoroutinefunction(original):
-
-            @wraps(original)
-            async def acall(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-                traced = described(self, args, kwargs)
-                if traced is None:
-                    return await original(self, *args, **kwargs)
-                with traced[0].span(traced[1]) as tell:
-                    result = await original(self, *args, **kwargs)
-                    _tell(name, tell, result)
-                    return result
-
-            return acall
-
-        @wraps(original)
-        def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-            traced = described(self, args, kwargs)
-            if traced is None:
-                return original(self, *args, **kwargs)
-            with traced[0].span(traced[1]) as tell:
-                result = original(self, *args, **kwargs)
-                _tell(name, tell, result)
-                return result
-
-        return call
+        is_async = inspect.iscoroutinefunction(original)
+        return (_async if is_async else _sync)(name, original, described)
 
     return wrap
+
+
+def _async(name: str, original: Any, described: _Describes) -> Any:
+    @wraps(original)
+    async def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the operation inside its span."""
+        traced = described(self, args, kwargs)
+        if traced is None:
+            return await original(self, *args, **kwargs)
+        with traced[0].span(traced[1]) as tell:
+            result = await original(self, *args, **kwargs)
+            _tell(name, tell, result)
+            return result
+
+    return call
+
+
+def _sync(name: str, original: Any, described: _Describes) -> Any:
+    @wraps(original)
+    def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the operation inside its span."""
+        traced = described(self, args, kwargs)
+        if traced is None:
+            return original(self, *args, **kwargs)
+        with traced[0].span(traced[1]) as tell:
+            result = original(self, *args, **kwargs)
+            _tell(name, tell, result)
+            return result
+
+    return call
 
 
 def _call(name: str, store: Any, given: Any) -> MemoryCall:

@@ -171,6 +171,7 @@ def _with_handler(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(original)
     def manager_for_config(*args: Any, **kwargs: Any) -> Any:
+        """Return the manager, with the process's handler where none of ours is."""
         manager = original(*args, **kwargs)
         handler = _of_process.get()
         is_there = any(isinstance(h, OpenTelemetryCallbackHandler) for h in manager.handlers)

@@ -31,6 +31,7 @@ def wrap_call(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
+        """Call, and let runs know that the call is whole."""
         made = Call(is_whole=True)
         token = current_call.set(made)
         try:
@@ -49,6 +50,7 @@ def wrap_async_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., An
 
     @wraps(original)
     async def call(*args: Any, **kwargs: Any) -> Any:
+        """Await the call, and let runs know that it is whole."""
         return await _finish(Call(is_whole=True), original(*args, **kwargs))
 
     return call
@@ -62,6 +64,7 @@ def wrap_async_completion(original: Callable[..., Awaitable[Any]]) -> Callable[.
 
     @wraps(original)
     async def call(*args: Any, **kwargs: Any) -> Any:
+        """Await the call, in a body that is reserved for it."""
         made = Call(is_whole=True, body=reserve_body())
         return await _finish(made, original(*args, **kwargs))
 
@@ -84,6 +87,7 @@ def wrap_stream(original: Callable[..., Generator[Any, Any, None]]) -> Callable[
 
     @wraps(original)
     def stream(*args: Any, **kwargs: Any) -> Generator[Any, Any, None]:
+        """Stream, each step as a part of one call."""
         made = Call(is_whole=False)
         steps = original(*args, **kwargs)
         try:
@@ -103,6 +107,7 @@ def wrap_async_stream(original: Callable[..., AsyncGenerator[Any, None]]) -> Cal
 
     @wraps(original)
     async def stream(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
+        """Stream as above, asynchronously."""
         made = Call(is_whole=False)
         steps = original(*args, **kwargs)
         try:

@@ -128,6 +128,7 @@ def record(  # noqa: PLR0913 - what is written, and from where
     told = told_before(connection, [row for row in rows if id(row) not in own])
 
     def is_known(row: SpanRow) -> bool:
+        """Say whether the span's start was recorded."""
         is_open = (row.trace_id, row.span_id) in told.opened
         return row.span_id in known if id(row) in own else is_open
 

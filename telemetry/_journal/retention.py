@@ -66,6 +66,7 @@ def make_room(store: Store, retention: Retention) -> int:
         most = int(retention.most_bytes * _CLEARED_TO)
 
         def is_needed() -> bool:
+            """Say whether the file is too large still."""
             return _bytes_used(store) > most
 
         dropped += sum(

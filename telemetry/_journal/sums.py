@@ -111,6 +111,7 @@ class _Sum:
         self.spans = self.open = self.errors = self.stalls = 0
 
     def add(self, row: SpanRow, *, is_known: bool) -> None:
+        """Take a span, which is known already where its start was taken."""
         self.started_at = min(self.started_at, row.started_at)
         self.conversation = self.conversation or row.conversation
         self.spans += not is_known
@@ -141,6 +142,7 @@ class _Sum:
             self.first_chunk_at = min(first, row.first_chunk_at)
 
     def values(self, trace_id: bytes) -> tuple[object, ...]:
+        """Return the sum as a row of traces."""
         return (
             trace_id,
             self.started_at,

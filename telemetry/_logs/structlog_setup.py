@@ -164,6 +164,7 @@ def _attach(handler: logging.Handler, logger: logging.Logger) -> Callable[[], No
     logger.propagate = False
 
     def undo() -> None:
+        """Take the handler away, and leave what the application has set since."""
         logger.removeHandler(handler)
         if logger.level == level:  # else the application has set another since
             logger.setLevel(before)

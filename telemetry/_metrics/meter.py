@@ -112,6 +112,7 @@ class RunMeter:
 
     def _observe(self, meter: Meter, kind: Counter, read: Read) -> None:
         def callback(_options: CallbackOptions) -> Iterable[Observation]:
+            """Return what is now, with all that was measured before it."""
             self._recorder.drain(self._histograms)
             return [Observation(amount, dict(series)) for series, amount in read().items()]
 

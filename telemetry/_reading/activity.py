@@ -149,6 +149,7 @@ def activity_of(connection: sqlite3.Connection, now: int, seconds: float) -> Act
     asked = {"since": now - int(seconds * 1e9), "limit": _MOST_OPEN}
 
     def rows(query: str) -> list[Any]:
+        """Return the rows of a query."""
         return connection.execute(query, asked).fetchall()
 
     # One state of the journal for all of it, whoever writes meanwhile.

@@ -40,8 +40,11 @@ def takes(
     """
 
     def decorate(function: Callable[[_Made], _Result]) -> Callable[_P, _Result]:
+        """Return the function with the fields as its arguments."""
+
         @wraps(function)
         def call(*args: _P.args, **keywords: _P.kwargs) -> _Result:
+            """Make the record of what was given, and call the function with it."""
             return function(_made(record, function, args, {**otherwise(), **keywords}))
 
         _show(call, record, ())
@@ -58,8 +61,11 @@ def method_takes(
     def decorate(
         function: Callable[[_Owner, _Made], _Result],
     ) -> Callable[Concatenate[_Owner, _P], _Result]:
+        """Return the method with the fields as its arguments."""
+
         @wraps(function)
         def call(self: _Owner, /, *args: _P.args, **keywords: _P.kwargs) -> _Result:
+            """Make the record of what was given, and call the method with it."""
             return function(self, _made(record, function, args, {**otherwise(), **keywords}))
 
         _show(call, record, ("self",))
@@ -72,6 +78,7 @@ def lists(record: type[Record]) -> Callable[[_Class], _Class]:
     """Have a class list the settings of a *record* in its docstring."""
 
     def decorate(shown: _Class) -> _Class:
+        """List the fields in the docstring of the class."""
         shown.__doc__ = _listing(shown.__doc__, record)
         return shown
 

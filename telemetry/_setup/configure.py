@@ -60,11 +60,13 @@ _UNRECORDED = "could not be written into the journal"
 
 @runtime_checkable
 class _FlushableProvider(Protocol):
-    def force_flush(self, timeout_millis: int = ...) -> bool: ...
+    def force_flush(self, timeout_millis: int = ...) -> bool:
+        """Export what waits."""
 
 
 class _StoppableProvider(Protocol):
-    def shutdown(self) -> object: ...
+    def shutdown(self) -> object:
+        """Export what waits, and end."""
 
 
 class Telemetry(Locked):
@@ -320,10 +322,7 @@ def configure(
     Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
     """
     config = checked(config, os.environ)
-    for processor in span_processors:
-        capable_of("a span processor", processor, "on_end", "a SpanProcessor of the SDK's")
-    for reader in metric_readers:
-        capable_of("a metric reader", reader, "collect", "a MetricReader of the SDK's")
+    _check(span_processors, metric_readers)
     resource = resource_of(config)
     console = console if console is not None else sys.stdout
     metrics = _metrics(config, resource, metric_readers, os.environ, console)
@@ -341,19 +340,35 @@ def configure(
         put_to_use(made)
     else:
         telemetry = Telemetry(provider, config, journal=journal, logs=logs, metrics=metrics)
+    _observe(telemetry, metrics)
+    if prints(config, is_own=provider is None):
+        print_traces(telemetry.tracer_provider, console)
+    if journal is not None:
+        span_processors = (journal.processor, *span_processors)
+    _add_processors(telemetry.tracer_provider, span_processors)
+    return telemetry
+
+
+def _check(span_processors: Sequence[object], metric_readers: Sequence[object]) -> None:
+    for processor in span_processors:
+        capable_of("a span processor", processor, "on_end", "a SpanProcessor of the SDK's")
+    for reader in metric_readers:
+        capable_of("a metric reader", reader, "collect", "a MetricReader of the SDK's")
+
+
+def _add_processors(provider: trace.TracerProvider, processors: Sequence[SpanProcessor]) -> None:
+    if isinstance(provider, ProcessorProvider):
+        for each in processors:
+            provider.add_span_processor(each)
+
+
+def _observe(telemetry: Telemetry, metrics: ProcessMetrics | None) -> None:
+    """Measure telemetry itself, where it sends and there are metrics."""
     if metrics is not None and telemetry.sends:
         # Imported late, with the metrics.
         from .observing import observe  # noqa: PLC0415
 
         observe(telemetry, metrics.provider)
-    if prints(config, is_own=provider is None):
-        print_traces(telemetry.tracer_provider, console)
-    if journal is not None and isinstance(telemetry.tracer_provider, ProcessorProvider):
-        telemetry.tracer_provider.add_span_processor(journal.processor)
-    if isinstance(telemetry.tracer_provider, ProcessorProvider):
-        for processor in span_processors:
-            telemetry.tracer_provider.add_span_processor(processor)
-    return telemetry
 
 
 def _journal(

@@ -154,6 +154,7 @@ def flushed(flushes: Sequence[Callable[[], Any]], timeout: float) -> bool:
     results: list[bool] = []
 
     def run(flush: Callable[[], Any]) -> None:
+        """Note whether it was flushed."""
         results.append(flush() is not False)
 
     deadline = monotonic() + timeout
@@ -166,6 +167,7 @@ def _started(work: Callable[[], Any]) -> Event:
     is_done = Event()
 
     def quietly() -> None:
+        """Do the work, and say nothing of its failure."""
         try:
             work()
         except Exception:  # noqa: BLE001 - the SDK raises what its exporters have logged

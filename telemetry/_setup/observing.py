@@ -61,6 +61,7 @@ class _Observed:
         self, read: Callable[[Sender], float]
     ) -> Callable[[CallbackOptions], Iterable[Observation]]:
         def observe(_options: CallbackOptions) -> Iterable[Observation]:
+            """Return the number, while there is a sender."""
             sender = self.sender()
             return [Observation(read(sender))] if sender is not None else []
 

@@ -107,6 +107,7 @@ def _for_own_names(app: Callable[..., Any], names: frozenset[str]) -> Callable[.
     """Refuse requests for other names: a page in a browser may have had its name led here."""
 
     def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """Answer who asks by a name of this server."""
         if _is_own(environ.get("HTTP_HOST"), names):
             return app(environ, start_response)
         start_response("421 Misdirected Request", [("Content-Type", "text/plain")])

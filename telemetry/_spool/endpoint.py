@@ -88,6 +88,7 @@ def endpoint_of(
     """
 
     def setting(name: str) -> str | None:
+        """Return what the signal's own variable says, or the common one."""
         own, common = signal.otlp_variables(name)
         return environ.get(own) or environ.get(common) or None
 

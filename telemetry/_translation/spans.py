@@ -144,6 +144,7 @@ def _tool(start: Start) -> SpanStart:
         attributes[semconv.AGENT_NAME] = agent
 
     def details(_edition: Edition) -> Attributes:
+        """Return what is said of the tool."""
         description = _serialized(start, "description")
         call_id = start.tool_call_id
         values = {
@@ -163,6 +164,7 @@ def _retriever(start: Start) -> SpanStart:
     }
 
     def details(_edition: Edition) -> Attributes:
+        """Return what is said of the retriever."""
         values = {
             semconv.REQUEST_MODEL: start.metadata.get("ls_embedding_model"),
             semconv.VECTOR_STORE: start.metadata.get("ls_vector_store_provider"),

@@ -336,6 +336,7 @@ def _without_encoded(text: str, shortened: str) -> tuple[str, int]:
     left_out, goes_on = 0, len(shortened)
 
     def stand_in(found: re.Match[str]) -> str:
+        """Return what stands for data that was found."""
         nonlocal left_out, goes_on
         if not all(re.search(each, found[0]) for each in _OF_ENCODED):
             return found[0]

@@ -45,6 +45,7 @@ def application(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        """Close what is read, once nobody asks any more."""
         try:
             yield
         finally:

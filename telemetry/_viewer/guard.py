@@ -113,6 +113,7 @@ def _matches(given: str, token: str) -> bool:
 
 def _strict(send: Send) -> Send:
     async def sending(message: Message) -> None:
+        """Send a message, with the headers on that which starts the answer."""
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():

@@ -146,6 +146,7 @@ class Routes:
 
 def _answering(make: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Response]]:
     async def answering(request: Request) -> Response:
+        """Answer in a thread: to read takes its time."""
         return await run_in_threadpool(_tried, lambda: answer(make(request)))
 
     return answering
@@ -155,6 +156,7 @@ def _saving(
     file: str, make: Callable[[str], tuple[bytes, str]]
 ) -> Callable[[Request], Awaitable[Response]]:
     def saved(request: Request) -> Response:
+        """Answer with a file to be saved."""
         name = _name(request)
         content, kind = make(name)
         safe = "".join(each for each in name if each.isalnum() and each.isascii())[:32] or "trace"
@@ -162,6 +164,7 @@ def _saving(
         return Response(content, media_type=kind, headers=headers)
 
     async def saving(request: Request) -> Response:
+        """Answer in a thread, as above."""
         return await run_in_threadpool(_tried, lambda: saved(request))
 
     return saving

@@ -29,11 +29,13 @@ class _Server(uvicorn.Server):
         self._begun = begun
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
         await super().startup(sockets)
         if self.started:
             self._begun()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
+        """End, and let the pages that are open know."""
         # Pages are told things for as long as they are open: they would hold it up.
         self.config.app.state.closing.set()  # type: ignore[union-attr]  # starlette's
         super().handle_exit(sig, frame)

@@ -26,12 +26,14 @@ class _Table:
         self._places: dict[str, int] = {}
 
     def place(self, text: str | None) -> int:
+        """Return the place of a text, or -1 for none."""
         if text is None:
             return -1
         return self._places.setdefault(text, len(self._places))
 
     @property
     def texts(self) -> list[str]:
+        """The texts, by their places."""
         return list(self._places)
 
 
@@ -77,23 +79,17 @@ def spans_in_columns(rows: Sequence[Any], origin: int) -> dict[str, Any]:
         origin: what times are counted from, in ns since 1970.
     """
     names, models, outcomes, errors = _Table(), _Table(), _Table(), _Table()
-    kinds: dict[tuple[str | None, str], int] = {}
     columns = list(zip(*rows, strict=True)) or [()] * 16
     (
         _, span_ids, _, name, operation, started, ended, outcome, error, model,
         given, made, cost, first, chunks, stalls,
     ) = columns  # fmt: skip
-    for key in set(zip(operation, name, strict=True)):
-        kinds[key] = _PLACE_OF_KIND[kind_of(*key)]
     spans = {
         "span_id": [each.hex() for each in span_ids],
         "name": [names.place(each) for each in name],
-        "kind": [kinds[key] for key in zip(operation, name, strict=True)],
+        "kind": _kinds(operation, name),
         "start_us": [(at - origin) // 1000 for at in started],
-        "duration_us": [
-            (end - at) // 1000 if end is not None else -1
-            for at, end in zip(started, ended, strict=True)
-        ],
+        "duration_us": _microseconds(started, ended),
         "outcome": [
             outcomes.place(each if end is not None else RUNNING)
             for each, end in zip(outcome, ended, strict=True)
@@ -103,10 +99,7 @@ def spans_in_columns(rows: Sequence[Any], origin: int) -> dict[str, Any]:
         "input_tokens": list(given),
         "output_tokens": list(made),
         "cost": list(cost),
-        "first_chunk_us": [
-            (each - at) // 1000 if each is not None else -1
-            for each, at in zip(first, started, strict=True)
-        ],
+        "first_chunk_us": _microseconds(started, first),
         "chunks": [each or 0 for each in chunks],
         "stalls": [each or 0 for each in stalls],
     }
@@ -118,6 +111,19 @@ def spans_in_columns(rows: Sequence[Any], origin: int) -> dict[str, Any]:
         "errors": errors.texts,
         "spans": spans,
     }
+
+
+def _kinds(operations: Sequence[str | None], names: Sequence[str]) -> list[int]:
+    """Return the places of the spans' kinds; each operation and name is looked at once."""
+    told = list(zip(operations, names, strict=True))
+    places = {key: _PLACE_OF_KIND[kind_of(*key)] for key in set(told)}
+    return [places[key] for key in told]
+
+
+def _microseconds(since: Sequence[int], until: Sequence[int | None]) -> list[int]:
+    """Return how long it took, or -1 where it has not come to that yet."""
+    pairs = zip(since, until, strict=True)
+    return [(end - at) // 1000 if end is not None else -1 for at, end in pairs]
 
 
 def _judged(rows: Sequence[Any], parents: Sequence[int]) -> dict[str, int]:

@@ -132,22 +132,46 @@ def outcomes(path: Path) -> dict[str, str | None]:
         return {}
 
 
+class Killer:
+    """Kills one program after another: now and then at a receipt, else a while after its start."""
+
+    def __init__(self) -> None:
+        self._chance = random.Random(7)  # noqa: S311 - a test's
+        self._victim: subprocess.Popen[str] | None = None
+        self._times: list[float] = []
+
+    def at_receipt(self, _: PlayingReceiver, __: list[Span]) -> Reply:
+        """Take the spans, and maybe kill whose they are before it knows."""
+        if self._victim is not None and self._chance.random() < 0.02:
+            self._times.append(time.time())
+            self._victim.kill()
+        return (200, {}, b"")
+
+    def run(self, told: Path, number: int, variables: dict[str, str]) -> float:
+        """Start a program and kill it; return when it was killed."""
+        with subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(told), str(number)],
+            env=os.environ | variables,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            self._victim = process
+            self._times.clear()
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(self._chance.uniform(0, 1.8))
+            self._times.append(time.time())
+            process.send_signal(signal.SIGKILL)
+        # The receiver may have been first, long before.
+        return self._times[0]
+
+
 @pytest.mark.end_to_end
 def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path) -> None:
     """What ended a second before is at the receiver or in the journal; what was open is lost."""
-    chance = random.Random(7)  # noqa: S311 - a test's
-    receiver = PlayingReceiver()
-    victim: list[subprocess.Popen[str]] = []
-    kill_times: list[float] = []
-
-    def kill_after_receipt(_: PlayingReceiver, __: list[Span]) -> Reply:
-        if victim and chance.random() < 0.02:
-            kill_times.append(time.time())
-            victim[0].kill()
-        return (200, {}, b"")
-
-    receiver.plays = kill_after_receipt
-    path = tmp_path / "journal.db"
+    receiver, killer = PlayingReceiver(), Killer()
+    receiver.plays = killer.at_receipt
+    path, told = tmp_path / "journal.db", tmp_path / "told"
     variables = {
         "NODESPAN_JOURNAL": str(path),
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint,
@@ -155,22 +179,7 @@ def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path) -> None:
     }
     expected: set[str] = set()
     for kill in range(KILLS):
-        told = tmp_path / "told"
-        with subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(told), str(kill)],
-            env=os.environ | variables,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            victim[:] = [process]
-            kill_times.clear()
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(chance.uniform(0, 1.8))
-            kill_times.append(time.time())
-            process.send_signal(signal.SIGKILL)
-        # The receiver may have been first, long before.
-        killed_at = kill_times[0]
+        killed_at = killer.run(told, kill, variables)
         lines = [line.split() for line in told.read_text().splitlines()]
         expected |= {f"span {kill}.{number}" for at, number in lines if float(at) < killed_at - 1}
     with Journal(path) as journal:

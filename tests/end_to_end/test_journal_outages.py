@@ -90,16 +90,8 @@ def answers_garbage(receiver: PlayingReceiver) -> None:
     receiver.plays = takes_all
 
 
-@pytest.mark.end_to_end
-def test_an_outage_costs_no_span(tmp_path: Path, receiver: PlayingReceiver) -> None:
-    """Three of each kind, under load: every span is at the receiver, and nothing is owed."""
-    path = tmp_path / "journal.db"
-    variables = environment_of_programs(
-        NODESPAN_JOURNAL=str(path),
-        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
-        OTEL_EXPORTER_OTLP_TIMEOUT="1",
-        OTEL_METRICS_EXPORTER="none",
-    )
+def through_outages(variables: dict[str, str], receiver: PlayingReceiver) -> tuple[list[int], str]:
+    """Run the program through three of each; return how many spans it made, and what it logged."""
     with Popen(
         [sys.executable, "-c", PROGRAM],
         env=variables,
@@ -123,7 +115,20 @@ def test_an_outage_costs_no_span(tmp_path: Path, receiver: PlayingReceiver) -> N
         program.stdin.flush()
         assert program.stdout.readline() == "0 0\n"
         assert program.wait(60) == 0
-        told = program.stderr.read()
+        return made, program.stderr.read()
+
+
+@pytest.mark.end_to_end
+def test_an_outage_costs_no_span(tmp_path: Path, receiver: PlayingReceiver) -> None:
+    """Three of each kind, under load: every span is at the receiver, and nothing is owed."""
+    path = tmp_path / "journal.db"
+    variables = environment_of_programs(
+        NODESPAN_JOURNAL=str(path),
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+        OTEL_EXPORTER_OTLP_TIMEOUT="1",
+        OTEL_METRICS_EXPORTER="none",
+    )
+    made, told = through_outages(variables, receiver)
     assert "the endpoint does not take spans; they wait in the journal" in told
     assert told.count("\n") < 20
     expected = {

@@ -500,13 +500,16 @@ def test_a_key_of_the_environment_stays_one_in_every_copy(monkeypatch: pytest.Mo
 
 
 _SCHEMA: dict[str, Any] = {"title": "t", "type": "object", "properties": {}}
+_AT_ONCE: dict[str, Any] = {"wait_exponential_jitter": False}
 _AROUND: dict[str, Callable[[OpenAICompatibleChatModel], Any]] = {
     "itself": lambda model: model,
     "config": lambda model: model.with_config(tags=["a"]),
-    "retry": lambda model: model.with_retry(),
-    "retry of a binding": lambda model: model.bind(seed=1).with_retry(),
+    "retry": lambda model: model.with_retry(**_AT_ONCE),
+    "retry of a binding": lambda model: model.bind(seed=1).with_retry(**_AT_ONCE),
     "fallbacks": lambda model: model.with_fallbacks([model]),
-    "fallbacks of retries": lambda model: model.with_retry().with_fallbacks([model.with_retry()]),
+    "fallbacks of retries": lambda model: model.with_retry(**_AT_ONCE).with_fallbacks(
+        [model.with_retry(**_AT_ONCE)]
+    ),
     "types": lambda model: model.with_types(output_type=str),
     "fields": lambda model: model.configurable_fields(seed=ConfigurableField(id="seed")),
     "alternatives": lambda model: model.configurable_alternatives(

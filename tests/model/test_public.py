@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import nodespan.model
 
 
@@ -17,6 +19,7 @@ def test_public_names_are_what_all_says() -> None:
     assert homes == {"nodespan.model"}
 
 
+@pytest.mark.slow
 def test_importing_loads_no_extra() -> None:
     """The extras are loaded where they are used, not with the package."""
     check = "import sys, nodespan.model; assert not {'xllamacpp', 'httpx_sse'} & set(sys.modules)"

@@ -6,16 +6,23 @@ import re
 import select
 import signal
 import struct
-import tempfile
+import sys
 import termios
 import time
 from codecs import getincrementaldecoder
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any
 
-from support.processes import PROGRAMS
+import pytest
+
+from nodespan.graph.cli import main
+from support.process_state import process_put_back
+from support.processes import PROGRAMS, environment_of_programs
 
 SECONDS = 60
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|[\x01\x02]")
@@ -56,6 +63,59 @@ def content(file: IO[bytes]) -> str:
     """What a process wrote to a file."""
     file.seek(0)
     return file.read().decode()
+
+
+@contextmanager
+def standard_streams(stdin: str | bytes) -> Iterator[list[IO[bytes]]]:
+    """Give files for standard input, which holds *stdin*, for standard output, and for errors."""
+    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+        given.write(stdin if isinstance(stdin, bytes) else stdin.encode())
+        given.seek(0)
+        yield [given, out, err]
+
+
+def use_environment(patch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    """Make *variables* all that there are."""
+    for name in os.environ.keys() - variables.keys():
+        patch.delenv(name)
+    for name, value in variables.items():
+        patch.setenv(name, value)
+
+
+class Typed(TextIOWrapper):
+    """Standard input that a person types."""
+
+    def isatty(self) -> bool:
+        """Say that it is a terminal."""
+        return True
+
+
+def run_here(
+    *arguments: str,
+    stdin: str | bytes = "",
+    reader: type[TextIOWrapper] = TextIOWrapper,
+    **variables: str,
+) -> Result:
+    """Run the command in this process, as in one of its own whose streams are redirected."""
+    with (
+        process_put_back(),
+        standard_streams(stdin) as files,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        kinds = (reader, TextIOWrapper, TextIOWrapper)
+        streams = [kind(file, encoding="utf-8") for kind, file in zip(kinds, files, strict=True)]
+        for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
+            patch.setattr(sys, name, stream)
+        patch.setattr(sys, "argv", ["nodespan", *arguments])
+        patch.setattr(sys, "path", [*sys.path])
+        use_environment(patch, environment_of_programs(**variables))
+        patch.chdir(PROGRAMS)
+        with pytest.raises(SystemExit) as left:
+            main()
+        for stream in streams:
+            stream.detach()
+        assert isinstance(left.value.code, int)
+        return Result(left.value.code, content(files[1]), content(files[2]))
 
 
 class Running:
@@ -124,7 +184,7 @@ class Piped(Running):
     def __init__(self, server: Server, *arguments: str) -> None:
         super().__init__(server)
         self._source, theirs = os.pipe()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
+        self._errors = TemporaryFile()  # noqa: SIM115 - closed in `close`
         with Path(os.devnull).open("rb") as nothing:
             streams = [nothing.fileno(), theirs, self._errors.fileno()]
             self._process = server.start(arguments, streams, terminal=False)

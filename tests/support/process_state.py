@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,11 @@ _GLOBALS: Final = (
     (otel_metrics, "_METER_PROVIDER"),
     (otel_logs, "_LOGGER_PROVIDER"),
     (propagate, "propagator"),
+)
+_SET_ONCE: Final = (
+    (trace, "_TRACER_PROVIDER_SET_ONCE"),
+    (otel_metrics, "_METER_PROVIDER_SET_ONCE"),
+    (otel_logs, "_LOGGER_PROVIDER_SET_ONCE"),
 )
 # pytest's own says which phase of a test this is.
 _CHANGES_BY_ITSELF: Final = "PYTEST_CURRENT_TEST"
@@ -107,6 +113,18 @@ class ProcessState:
                 yield f"the variable {name} is another"
                 os.environ.pop(name, None)
         os.environ.update(self._variables)
+
+
+@contextmanager
+def process_put_back() -> Iterator[None]:
+    """Make the process afterwards what it was, and such as may be given providers anew."""
+    before = ProcessState()
+    once = [getattr(module, name) for module, name in _SET_ONCE]
+    done = [each._done for each in once]
+    yield
+    before.put_back()
+    for each, was in zip(once, done, strict=True):
+        each._done = was
 
 
 def undo_configure_logging() -> None:

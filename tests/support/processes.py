@@ -14,7 +14,16 @@ from tempfile import TemporaryFile
 TESTS = Path(__file__).parents[1]
 PROGRAMS = TESTS / "programs"
 SECONDS = 60
-IMPORTED_ONCE = ("nodespan.graph.cli._app", "nodespan.graph.cli._chat.talk", "langchain.agents")
+IMPORTED_ONCE = (
+    "langchain.agents",
+    "nodespan.graph.cli._app",
+    "nodespan.graph.cli._chat.talk",
+    "nodespan.telemetry.console",
+    "nodespan.telemetry.journal",
+    "opentelemetry.exporter.otlp.proto.http._log_exporter",
+    "opentelemetry.exporter.otlp.proto.http.metric_exporter",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+)
 SET_UP_HERE = re.compile(
     r"OTEL_|LANG|LC_|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|GITHUB_|PY_COLORS|PYTHONDONTWRITE"
 )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
 
+from nodespan.model import CustomChatModel
+
 from . import docstrings
 from .name_tables import table
 
@@ -134,7 +136,7 @@ def _members(kind: type) -> str:
         f"- `.{name}{_call(value)}`: {docstrings.read(value).summary}"
         for each in (kind, *_private_bases(kind))
         for name, value in vars(each).items()
-        if not name.startswith(_HIDDEN) and _is_member(value)
+        if not name.startswith(_HIDDEN) and _is_member(value) and not _is_written(kind, name)
     ]
     return "\n".join(["Methods and properties:", "", *told]) if told else ""
 
@@ -142,6 +144,11 @@ def _members(kind: type) -> str:
 def _private_bases(kind: type) -> list[type]:
     """Return the bases that a class of ours has to itself, because nobody else is to know them."""
     return [base for base in kind.__bases__ if base.__module__.startswith(f"{_OURS}model._")]
+
+
+def _is_written(kind: type, name: str) -> bool:
+    """Say whether a method is what the author of a model writes: nobody else calls it."""
+    return name in ("respond", "arespond") and kind is not CustomChatModel
 
 
 def _is_member(value: Any) -> bool:

@@ -102,6 +102,7 @@ class _Reason(logging.Handler):
         return refused is None
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Keep what a line of the exporter says of its failure."""
         match record.args:
             case (Exception() as error, *_) | (_, _, Exception() as error):
                 self.text = _root_cause(error)

@@ -65,8 +65,11 @@ def takes(
     """Have a command of a *record* called with the record's fields, each by its keyword."""
 
     def decorate(function: Callable[[_Made], None]) -> Callable[_P, None]:
+        """Return the function as a command whose options are the fields."""
+
         @wraps(function)
         def call(*args: _P.args, **keywords: _P.kwargs) -> None:
+            """Make the record of what was given, and call the function with it."""
             function(record(*args, **keywords))
 
         _show(call, record)

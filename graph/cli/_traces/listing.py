@@ -83,6 +83,7 @@ def _table(traces: Sequence[TraceRecord], room: int, *, ascii_only: bool) -> Tab
 
 def _columns(*, ascii_only: bool) -> list[tuple[str, str, Callable[[TraceRecord], Text | str]]]:
     def time(seconds: float | None) -> str:
+        """Return a duration as people read it, or nothing where there is none."""
         return duration(seconds * 1e9, ascii_only=ascii_only) if seconds is not None else ""
 
     return [

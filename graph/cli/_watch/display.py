@@ -100,6 +100,7 @@ def _figures(activity: Activity, *, ascii_only: bool) -> list[tuple[str, str]]:
     """Return the figures of a state, each with its style: those of now, then those of a time."""
 
     def time(seconds: float) -> str:
+        """Return a duration as people read it."""
         return duration(seconds * 1e9, ascii_only=ascii_only)
 
     first = activity.mean_time_to_first_chunk
@@ -186,6 +187,7 @@ def _open_row(
     """Return the cells of an open trace; its *runs* are those that started last first."""
 
     def time(since: int) -> str:
+        """Return how long it has been, as people read it."""
         return duration(now - since, ascii_only=ascii_only)
 
     deepest = runs[0] if runs else None

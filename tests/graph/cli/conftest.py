@@ -2,7 +2,6 @@
 
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,16 @@ import pytest
 
 from nodespan.graph.cli import main
 from nodespan.telemetry import OpenTelemetryCallbackHandler
-from support.command import Piped, Result, Running, Server, Terminal, content
+from support.command import (
+    Piped,
+    Result,
+    Running,
+    Server,
+    Terminal,
+    content,
+    run_here,
+    standard_streams,
+)
 from support.recording import Recording
 from support.refusing import Refusing
 
@@ -26,17 +34,20 @@ def server(processes: Any) -> Server:
 
 
 @pytest.fixture(scope="session")
-def nodespan(server: Server) -> Callable[..., Result]:
-    """Run the command with its streams redirected."""
+def nodespan() -> Callable[..., Result]:
+    """Run the command in this process, which is what it was afterwards."""
+    return run_here
+
+
+@pytest.fixture(scope="session")
+def nodespan_process(server: Server) -> Callable[..., Result]:
+    """Run the command with its streams redirected, in a process of its own."""
 
     def run(*arguments: str, stdin: str | bytes = "", **variables: str) -> Result:
-        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out:
-            given.write(stdin if isinstance(stdin, bytes) else stdin.encode())
-            given.seek(0)
-            with tempfile.TemporaryFile() as err:
-                streams = [given.fileno(), out.fileno(), err.fileno()]
-                process = server.start(arguments, streams, terminal=False, **variables)
-                return Result(server.exit_code(process), content(out), content(err))
+        with standard_streams(stdin) as files:
+            streams = [file.fileno() for file in files]
+            process = server.start(arguments, streams, terminal=False, **variables)
+            return Result(server.exit_code(process), content(files[1]), content(files[2]))
 
     return run
 
@@ -45,7 +56,7 @@ def nodespan(server: Server) -> Callable[..., Result]:
 def command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Result]:
-    """Run the command in this process: it reads a journal, which changes nothing here."""
+    """Run the command in this process, with the variables and the folder of the test."""
 
     def run(*arguments: str) -> Result:
         capsys.readouterr()

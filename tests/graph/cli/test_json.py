@@ -13,6 +13,8 @@ from support.json_keys import DOCUMENTS, keys_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from opentelemetry.trace import Span
+
     from support.command import Result
     from support.recording import Recording
 
@@ -53,13 +55,8 @@ def test_keys_stay(kind: str) -> None:
     assert set(KEPT[kind].split()) <= documented(kind)
 
 
-def test_keys_are_what_is_documented(
-    command: Callable[..., Result],
-    recording: Recording,
-    monkeypatch: pytest.MonkeyPatch,
-    dead_port: int,
-) -> None:
-    """Each document has just the keys that README names, and each meaning is said."""
+def start_a_root(recording: Recording) -> Span:
+    """Record an open span, and one that has failed, with an event and a link."""
     other = SpanContext(1, 2, is_remote=False)
     open_root = recording.tracer.start_span("root")
     failed = recording.tracer.start_span("failed", links=[Link(other)])
@@ -67,6 +64,17 @@ def test_keys_are_what_is_documented(
     failed.set_status(StatusCode.ERROR)
     failed.end()
     recording.flush()
+    return open_root
+
+
+def test_keys_are_what_is_documented(
+    command: Callable[..., Result],
+    recording: Recording,
+    monkeypatch: pytest.MonkeyPatch,
+    dead_port: int,
+) -> None:
+    """Each document has just the keys that README names, and each meaning is said."""
+    open_root = start_a_root(recording)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{dead_port}")
 
     def lines(*arguments: str) -> list[dict[str, Any]]:

@@ -56,6 +56,7 @@ class TestHelp:
         """`--version` says which version is installed."""
         assert nodespan("--version").out == f"nodespan {version('nodespan')}\n"
 
+    @pytest.mark.slow
     def test_quick(self) -> None:
         """Nothing that takes seconds to import is imported for it."""
         code = (

@@ -162,6 +162,7 @@ async def test_closing_may_be_cancelled(server: HostileServer) -> None:
     await asyncio.to_thread(server.until_connections_are, 0)
 
 
+@pytest.mark.slow
 async def test_whoever_closes_what_is_of_no_use_any_more_may_be_cancelled(
     server: HostileServer,
 ) -> None:
@@ -339,6 +340,7 @@ async def test_waiting_for_a_connection_can_end(server: HostileServer) -> None:
     assert (await asyncio.wait_for(model.ainvoke("Hi"), 5)).text == "Hello"
 
 
+@pytest.mark.slow
 async def test_two_hundred_streams_at_once_have_no_thread_each(server: HostileServer) -> None:
     """They all run on one event loop, at the same time, and not a thread is added."""
     gate: asyncio.Future[None] = server.loop.create_future()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nodespan.model import ModelError, OpenAICompatibleChatModel
 from support.hostile import HostileServer, says
 
 if TYPE_CHECKING:
@@ -24,18 +25,24 @@ except ModelError as error:
 """
 
 
-@pytest.fixture
-def run(
-    run_program: Callable[..., subprocess.CompletedProcess[str]], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., str]:
-    """Call a model in a process of its own, since certificates are loaded once a process."""
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if "proxy" in name.lower()]:
         monkeypatch.delenv(name)
 
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Call a model where the environment says so, and return what it or its error says."""
+
     def call(url: str, **environment: str) -> str:
-        done = run_program(_CALL, url, **environment)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        try:
+            with OpenAICompatibleChatModel(base_url=url, model_name="m", max_retries=0) as model:
+                return f"said {model.invoke('Hi').text}"
+        except ModelError as error:
+            return f"{type(error).__name__} {error}"
 
     return call
 
@@ -72,8 +79,12 @@ def test_a_proxy_that_is_none_is_named(run: Callable[..., str], proxy: str) -> N
     assert "HTTPS_PROXY" in told
 
 
-def test_certificates_that_are_missing_are_named(run: Callable[..., str]) -> None:
-    """The error says which variable names them."""
-    told = run("https://models.example/v1", SSL_CERT_FILE="/nowhere/certificates.pem")
+def test_certificates_that_are_missing_are_named(
+    run_program: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    """The error says which variable names them; a process loads certificates once."""
+    told = run_program(
+        _CALL, "https://models.example/v1", SSL_CERT_FILE="/nowhere/certificates.pem"
+    ).stdout
     assert told.startswith("BadRequestError")
     assert "SSL_CERT_FILE='/nowhere/certificates.pem'" in told

@@ -55,6 +55,7 @@ def dying(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+@pytest.mark.slow
 def test_what_was_open_at_a_kill_is_lost(dying: subprocess.Popen[str], tmp_path: Path) -> None:
     """The next reader ends it, with status ERROR, not before it started nor in the future."""
     path = tmp_path / "journal.db"
@@ -78,6 +79,7 @@ def test_what_was_open_at_a_kill_is_lost(dying: subprocess.Popen[str], tmp_path:
         assert span.ended_at >= (spans["ended"].ended_at or 0)
 
 
+@pytest.mark.slow
 def test_a_zombie_is_dead(dying: subprocess.Popen[str], tmp_path: Path) -> None:
     """A process that nobody has waited for holds its id, and runs no more."""
     os.kill(dying.pid, signal.SIGKILL)
@@ -86,6 +88,7 @@ def test_a_zombie_is_dead(dying: subprocess.Popen[str], tmp_path: Path) -> None:
         assert [trace.outcome for trace in journal.traces()] == [LOST]
 
 
+@pytest.mark.slow
 def test_a_living_process_keeps_its_runs(dying: subprocess.Popen[str], tmp_path: Path) -> None:
     """One that is stopped, and says nothing for long, lives."""
     dying.send_signal(signal.SIGSTOP)
@@ -95,6 +98,7 @@ def test_a_living_process_keeps_its_runs(dying: subprocess.Popen[str], tmp_path:
     dying.send_signal(signal.SIGCONT)
 
 
+@pytest.mark.slow
 def test_a_writer_finds_the_dead_too(
     dying: subprocess.Popen[str], start_recording: Callable[..., Recording]
 ) -> None:

@@ -23,7 +23,7 @@ from nodespan.telemetry.testing import CapturedSpans, capture_spans
 from support.strangers import Count, State, Talker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from support.traced import Traced
 
@@ -31,12 +31,10 @@ KINDS = ("Run", "RunContext", "Body", "IdWatch", "TaskWatch", "ChunkCounter", "_
 
 
 @pytest.fixture
-def only_new_objects() -> Iterator[None]:
+def only_new_objects() -> None:
     """Leave out, of what is counted, the half million objects that were there before."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def held() -> Counter[str]:
@@ -153,6 +151,7 @@ def remember_as_many_as_may_be(config: Any) -> None:
         model.invoke("owl", config)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("only_new_objects")
 def test_nothing_is_held_after_many_calls(traced: Traced, caplog: pytest.LogCaptureFixture) -> None:
     """After hundreds of models and tools, most of them ended badly, no object is left of them."""
@@ -216,6 +215,7 @@ def test_a_long_lived_context_holds_no_span(traced: Traced) -> None:
     assert trace.get_current_span() is trace.INVALID_SPAN
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("only_new_objects")
 def test_a_long_graph_holds_no_node_that_is_over(traced: Traced) -> None:
     """A graph of hundreds of steps, of which half are tried twice, holds what is open."""
@@ -297,6 +297,7 @@ def test_an_evicted_graph_takes_what_is_beneath_it_along() -> None:
         assert captured.tree[0] == "invoke_workflow LangGraph [abandoned]"
 
 
+@pytest.mark.slow
 def test_sixty_four_threads_at_once(traced: Traced) -> None:
     """Threads that run graphs, models and tools at once make each their own trace."""
 

@@ -193,7 +193,6 @@ def only_new_objects() -> Iterator[None]:
     gc.set_debug(0)
     gc.garbage.clear()
     gc.enable()
-    gc.unfreeze()
 
 
 def in_cycles(found: Iterable[object]) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 from support.processes import TESTS, environment_of_programs
 
 pytestmark = [
+    pytest.mark.slow,
     # LangChain says so of each of its v3 streams.
     pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning"),
 ]

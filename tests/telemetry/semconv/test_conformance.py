@@ -33,6 +33,7 @@ from support.strangers import ASTREAM, INVOKE, STREAM, State
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from langchain_core.runnables import RunnableConfig
     from opentelemetry.sdk.metrics.export import Metric
 
     from nodespan.telemetry import SpanRecord
@@ -195,28 +196,44 @@ def case_of(edition: str, *, with_content: bool) -> Case:
             return Case(conventions, with_content, *told)
 
 
+PARAMS = {
+    "model_name": "tiny-1",
+    "base_url": "http://127.0.0.1:8080/v1",
+    "temperature": 0.5,
+    "top_p": 0.9,
+    "top_k": 40,
+    "max_tokens": 100,
+    "frequency_penalty": 0.1,
+    "presence_penalty": 0.2,
+    "seed": 7,
+    "n": 2,
+    "reasoning_effort": "low",
+    "previous_response_id": "resp-0",
+    "password": "x",
+    **{f"param_{place}": place for place in range(70)},
+}
+
+
 def everything_else(signals: Signals) -> None:
     """Have a model tell all that models can tell, and the rest of what can be done."""
     config = everything.config_of(signals.config)
-    params = {
-        "model_name": "tiny-1",
-        "base_url": "http://127.0.0.1:8080/v1",
-        "temperature": 0.5,
-        "top_p": 0.9,
-        "top_k": 40,
-        "max_tokens": 100,
-        "frequency_penalty": 0.1,
-        "presence_penalty": 0.2,
-        "seed": 7,
-        "n": 2,
-        "reasoning_effort": "low",
-        "previous_response_id": "resp-0",
-        "password": "x",
-        **{f"param_{place}": place for place in range(70)},
-    }
+    tell_all_of_models(config)
+    # Models that run in this process are no clients.
+    Reporter().invoke("x", {**config, "metadata": {"nodespan_in_process": True}})
+    list(Completer().stream("x", config))
+    StreamingReporter().with_fallbacks([StreamingReporter()]).invoke("x", config)
+    store = InMemoryVectorStore(DeterministicFakeEmbedding(size=3))
+    store.add_texts(["cats"])
+    store.as_retriever(metadata={"ls_embedding_model": "embed-1"}).invoke("cat", config)
+    try_a_node_again(config)
+    STREAM.run(everything._model(), "x", config)
+
+
+def tell_all_of_models(config: RunnableConfig) -> None:
+    """Ask with all parameters, once of a cache, and be answered with all kinds of usage."""
     told: Any = {
         "replies": [everything.ANSWER],
-        "params": params,
+        "params": PARAMS,
         "ls_params": {"ls_provider": "openai"},
         "cache": InMemoryCache(),
     }
@@ -227,14 +244,10 @@ def everything_else(signals: Signals) -> None:
         Reporter(**told).bind(**asking).invoke("x", config)
     several = AIMessage("so it is", usage_metadata=modal)
     list(StreamingReporter(**told | {"replies": [several]}).bind(**asking).stream("x", config))
-    # Models that run in this process are no clients.
-    here = {**config, "metadata": {"nodespan_in_process": True}}
-    Reporter().invoke("x", here)
-    list(Completer().stream("x", config))
-    StreamingReporter().with_fallbacks([StreamingReporter()]).invoke("x", config)
-    store = InMemoryVectorStore(DeterministicFakeEmbedding(size=3))
-    store.add_texts(["cats"])
-    store.as_retriever(metadata={"ls_embedding_model": "embed-1"}).invoke("cat", config)
+
+
+def try_a_node_again(config: RunnableConfig) -> None:
+    """Run a graph whose node fails once."""
     attempts = iter([ValueError("not yet"), None])
 
     def again(_state: State) -> State:
@@ -243,14 +256,10 @@ def everything_else(signals: Signals) -> None:
         return {}
 
     graph = StateGraph(State)
-    graph.add_node(
-        "again",
-        again,
-        retry_policy=RetryPolicy(initial_interval=0.001, jitter=False, retry_on=ValueError),
-    )
+    policy = RetryPolicy(initial_interval=0.001, jitter=False, retry_on=ValueError)
+    graph.add_node("again", again, retry_policy=policy)
     graph.set_entry_point("again")
     graph.compile().invoke({"messages": ["x"]}, config)
-    STREAM.run(everything._model(), "x", config)
 
 
 class TestSpans:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from support.command import Typed
+
 CALLER = ("--model", "own_models:tool_caller")
 
 
@@ -33,6 +35,22 @@ class TestOneShot:
 
         assert screen.end() == 0
         assert screen.raw == "␛]0;owned␇Meow!\r\n"
+
+
+def test_what_is_typed_is_answered(nodespan: Any) -> None:
+    """Each line is a prompt, with what was said before, until one of them ends it."""
+    result = nodespan(
+        *("chat", "--model", "own_models:RecallingChatModel", "--no-trace"),
+        stdin="one\n\nfail\n/nope\ntwo\nexit\nthree\n",
+        reader=Typed,
+    )
+
+    assert result.code == 0
+    said = [line for line in result.out.splitlines() if line]
+    assert said == ["[human: one]", "[human: one] [ai: [human: one]] [human: two]"]
+    assert "Ctrl-C stops an answer, Ctrl-D ends." in result.err
+    assert "error: ConnectionError: the cable is out" in result.err
+    assert "there is no /nope" in result.err
 
 
 class TestConversation:

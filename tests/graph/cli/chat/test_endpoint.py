@@ -112,11 +112,11 @@ class TestRefusal:
         assert spans(result.out)[-1].endswith(" error ModelNotFoundError")
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
-    def test_not_reached(self, scheme: str, dead_port: int, nodespan: Nodespan) -> None:
+    def test_not_reached(self, scheme: str, dead_port: int, nodespan_process: Nodespan) -> None:
         """A server that is not there is a failed run that names the address."""
         url = f"{scheme}://127.0.0.1:{dead_port}/v1"
 
-        result = nodespan("chat", "hi", "--model", url, "--model-name", "tiny")
+        result = nodespan_process("chat", "hi", "--model", url, "--model-name", "tiny")
 
         assert result.code == 1
         assert result.err.startswith(f"error: {url} was not reached: ")

@@ -120,10 +120,10 @@ def test_a_limit_of_tokens_reaches_a_model_of_ones_own(nodespan: Nodespan) -> No
     assert chat["attributes"]["gen_ai.request.max_tokens"] == 7
 
 
-def test_bytes_of_the_c_locale_are_text(nodespan: Nodespan) -> None:
+def test_bytes_of_the_c_locale_are_text(nodespan_process: Nodespan) -> None:
     """A prompt that Python could not decode in the user's locale is read as UTF-8."""
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    result = nodespan("chat", b"Gr\xc3\xbcezi".decode("ascii", "surrogateescape"), **locale)
+    result = nodespan_process("chat", b"Gr\xc3\xbcezi".decode("ascii", "surrogateescape"), **locale)
 
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith("Grüezi\n")

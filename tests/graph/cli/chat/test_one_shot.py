@@ -12,9 +12,12 @@ import pytest
 Nodespan = Callable[..., Any]
 
 
-@pytest.fixture(scope="module")
-def meow(nodespan: Nodespan) -> Any:
-    """The guide's example in a pipe."""
+@pytest.fixture(
+    scope="module", params=["nodespan", pytest.param("nodespan_process", marks=pytest.mark.slow)]
+)
+def meow(request: pytest.FixtureRequest) -> Any:
+    """The guide's example in a pipe, in this process and in one of its own."""
+    nodespan = request.getfixturevalue(request.param)
     return nodespan("chat", "Meow!", "--n", "3")
 
 
@@ -167,6 +170,7 @@ class TestFailure:
         assert process.hang_up() == 0
         assert process.err == ""
 
+    @pytest.mark.slow
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk to write to")
     def test_full_disk(self) -> None:
         """Output that cannot be written is an error, said once."""

@@ -12,11 +12,11 @@ from nodespan.graph.cli._chat.sending import _service_name
 Nodespan = Callable[..., Any]
 
 
-def test_dead_port(nodespan: Nodespan, dead_port: int) -> None:
+def test_dead_port(nodespan_process: Nodespan, dead_port: int) -> None:
     """Answer, trace and exit code are as ever; the line has no credentials in it."""
     address = f"127.0.0.1:{dead_port}"
 
-    result = nodespan(
+    result = nodespan_process(
         "chat", "Meow!", OTEL_EXPORTER_OTLP_ENDPOINT=f"http://user:planted@{address}/?key=planted"
     )
 
@@ -35,21 +35,21 @@ def test_refused(nodespan: Nodespan, refusing: Any) -> None:
     assert result.code == 0
 
 
-def test_not_for_long(nodespan: Nodespan, refusing: Any) -> None:
+def test_not_for_long(nodespan_process: Nodespan, refusing: Any) -> None:
     """A receiver that asks to try again later is tried once more at most: that takes a second."""
     with refusing(503) as receiver:
         traces = f"{receiver.url}/v1/traces"
-        result = nodespan("chat", "Meow!", OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=traces)
+        result = nodespan_process("chat", "Meow!", OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=traces)
 
     assert result.err == f"3 spans were not sent to {traces}: 503 Service Unavailable\n"
     assert receiver.requests in (1, 2)
 
 
-def test_silent(nodespan: Nodespan) -> None:
+def test_silent(nodespan_process: Nodespan) -> None:
     """A receiver that takes connections, but does not answer, is not waited for."""
     with socket.create_server(("127.0.0.1", 0)) as receiver:
         url = f"http://127.0.0.1:{receiver.getsockname()[1]}"
-        result = nodespan("chat", "Meow!", OTEL_EXPORTER_OTLP_ENDPOINT=url)
+        result = nodespan_process("chat", "Meow!", OTEL_EXPORTER_OTLP_ENDPOINT=url)
 
     assert result.out.startswith("Meow!\n\ntrace ")
     assert result.err == f"3 spans were not sent to {url}: no answer in time\n"
@@ -87,9 +87,9 @@ def test_some(nodespan: Nodespan, refusing: Any) -> None:
     assert result.err == f"1 span was not sent to {traces}: 400 Bad Request\n"
 
 
-def test_failed_run(nodespan: Nodespan, dead_port: int) -> None:
+def test_failed_run(nodespan_process: Nodespan, dead_port: int) -> None:
     """A failed run stays one: its error comes first, and the exit code is its own."""
-    result = nodespan(
+    result = nodespan_process(
         "chat",
         "hi",
         "--model",
