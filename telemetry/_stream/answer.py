@@ -127,6 +127,9 @@ class PartialAnswer:
                 return
             self._says_more = True
             self._join_texts()
+        if not self._chunks and isinstance(content, list):
+            # A sum changes its first part's blocks, before langchain-core 1.7.2: not theirs.
+            message = message.model_copy(update={"content": content.copy()})
         self._chunks.append(message)
         if len(self._chunks) >= _FOLD_EVERY:
             self._chunks = [self._said()]

@@ -158,10 +158,10 @@ class ChunkCounter:
             self._answer.begin_message(event)
         elif kind == "content-block-start":
             self._start_block(now, event)
-        elif kind == "content-block-delta":
+        elif kind == "content-block-delta" and delta_carries_content(event):
             if self._deltas_left:
                 self._go_on(event)
-            elif delta_carries_content(event):
+            else:
                 self._tick(now, event_text, event)
 
     def answer(self) -> LLMResult | None:

@@ -42,8 +42,12 @@ def carries_content(token: Any, chunk: Any) -> bool:
 
 
 def delta_carries_content(event: Mapping[str, Any]) -> bool:
-    """Say whether the delta of a content block carries a piece of the answer."""
-    return bool(event.get("delta", {}).get("text") != "")
+    """Say whether the delta of a content block carries a piece of the answer.
+
+    Before langchain-core 1.7 a call has a delta for its name, whose arguments are empty.
+    """
+    delta = event.get("delta", {})
+    return not (delta.get("text") == "" or delta.get("fields", {}).get("args") == "")
 
 
 def start_carries_content(event: Mapping[str, Any]) -> bool:
