@@ -47,7 +47,7 @@ def delta_carries_content(event: Mapping[str, Any]) -> bool:
     Before langchain-core 1.7 a call has a delta for its name, whose arguments are empty.
     """
     delta = event.get("delta", {})
-    return not (delta.get("text") == "" or delta.get("fields", {}).get("args") == "")
+    return not (delta.get("text") == "" or (delta.get("fields") or {}).get("args") == "")
 
 
 def start_carries_content(event: Mapping[str, Any]) -> bool:
