@@ -9,6 +9,7 @@ import uvicorn
 
 from .._errors import ViewerError
 from .app import application
+from .connections import PatientProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +88,7 @@ def serve(
         access_log=False,
         server_header=False,
         date_header=False,
+        http=PatientProtocol,
         ws="none",
         proxy_headers=False,
         limit_concurrency=_MOST_CONNECTIONS,
