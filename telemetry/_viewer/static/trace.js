@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { afterRest, el, inNextFrame, show, write } from "./dom.js";
 import { count, duration, ESTIMATED, fullMoment, money, moment, some, tokens } from "./format.js";
+import { Gathering } from "./gathering.js";
 import { showPanel } from "./panel.js";
 import { go, setQuery } from "./router.js";
 import { hasFailed, TraceTree } from "./trace-tree.js";
@@ -38,6 +39,7 @@ class TraceView {
     this.draw = inNextFrame(() => this.drawNow());
     this.tellAddress = afterRest(() => this.isClosed || setQuery({ span: this.shownId }), 200);
     this.clockOffset = 0;
+    this.gathering = new Gathering((messages) => this.merge(messages));
     this.build();
   }
 
@@ -107,7 +109,7 @@ class TraceView {
     if (this.isClosed) return;
     this.unwatch = api.follow({ trace: this.summary.trace_id, cursor: this.cursor }, {
       hello: ({ now }) => (this.clockOffset = now - Date.now()),
-      spans: (message) => this.merge(message),
+      spans: (message) => this.gathering.add(message),
       reset: () => this.reload(),
     });
     this.clock = setInterval(() => this.isRunning && this.tick(), 250);
@@ -115,6 +117,7 @@ class TraceView {
   }
 
   async reload() {
+    this.gathering.forget();
     try {
       this.take(await api.trace(this.id));
     } catch {
@@ -123,9 +126,9 @@ class TraceView {
   }
 
   /** Take spans that are new or have changed. */
-  merge({ summary, ...message }) {
+  merge(messages) {
     const byId = new Map(this.tree.spans.map((span) => [span.id, span]));
-    for (const span of api.spansOf(message)) {
+    for (const span of messages.flatMap(api.spansOf)) {
       const known = byId.get(span.id);
       if (known) Object.assign(known, span, { index: known.index, attempt: known.attempt, judged: known.judged, parent: span.parent ?? known.parent, isMarked: false, askedAt: undefined });
       else byId.set(span.id, span);
@@ -133,8 +136,9 @@ class TraceView {
     const spans = [...byId.values()].sort((a, b) => a.start - b.start);
     spans.forEach((span, index) => (span.index = index));
     const shown = this.shownId;
-    this.take({ summary: summary ?? this.summary, t0: this.t0, dropped: this.dropped, cursor: message.cursor, links: this.links, spans });
-    if (shown && message.spans.span_id.includes(shown)) this.choose(shown);
+    const summary = messages.reduce((found, message) => message.summary ?? found, this.summary);
+    this.take({ summary, t0: this.t0, dropped: this.dropped, cursor: messages.at(-1).cursor, links: this.links, spans });
+    if (shown && messages.some((message) => message.spans.span_id.includes(shown))) this.choose(shown);
   }
 
   take(loaded) {
@@ -374,6 +378,7 @@ class TraceView {
     this.isClosed = true;
     this.unwatch?.();
     clearInterval(this.clock);
+    this.gathering.forget();
     document.removeEventListener("themechange", this.onTheme);
     this.resized.disconnect();
     this.virtual.close();
