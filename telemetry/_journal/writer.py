@@ -13,7 +13,7 @@ from .._context.graphs import GRAPHS
 from .._errors import JournalError
 from .._process import started_thread
 from .._upstream.opentelemetry import log_encoder
-from .file import is_busy
+from .file import is_broken, is_busy
 from .processor import Ended, Logged, Mark, Queue, Started
 from .recording import count, forget_texts, put_graphs, put_logs, put_progress, record
 from .recovery import end_lost_runs
@@ -369,7 +369,8 @@ class Writer:
 
     def _discard(self, error: Exception) -> None:
         self._failures += 1
-        self._diagnostics.report(NOT_WRITTEN, error)
+        if not is_broken(error):  # else the store has said so, and has begun anew
+            self._diagnostics.report(NOT_WRITTEN, error)
         if self._failures > _MOST_TRIES and self._batch is not None:
             self._batch.spoiled += len(self._batch.rows)
             self._batch.rows, self._batch.logs = [], []

@@ -244,12 +244,34 @@ def test_a_damaged_journal_is_moved_aside_and_read(
         repair(recording.path)
     else:
         assert "was damaged and is now" in told
+        assert told.count("\n") == 1
     found = names(recording.path)
     assert "mine" in found
     if place:
         assert len(found & kept) > 500
     (aside,) = recording.path.parent.glob("*.broken-*[0-9]")
     assert aside.stat().st_size >= size * 0.9
+
+
+@pytest.mark.parametrize("page", [2, 3, 8])
+def test_a_damage_that_is_met_while_writing_is_said_alone(
+    start_recording: Callable[..., Recording], tmp_path: Path, page: int
+) -> None:
+    """What could not be written at first is in the new journal: no line says otherwise."""
+    first = start_recording(path=tmp_path / "first.db")
+    for number in range(300):
+        first.tracer.start_span(f"span {number}").end()
+    first.flush()
+    first.writer.stop(10)
+    whole = bytearray(first.path.read_bytes())
+    whole[page * 4096 : (page + 1) * 4096] = b"\xaa" * 4096
+    (tmp_path / "journal.db").write_bytes(whole)
+    recording = start_recording()
+    recording.tracer.start_span("mine").end()
+    recording.flush()
+    (told,) = recording.diagnostics.counts
+    assert told.startswith("the journal was damaged and is now")
+    assert "mine" in names(recording.path)
 
 
 def test_a_truncated_journal_does_not_stop_a_start(
@@ -262,7 +284,9 @@ def test_a_truncated_journal_does_not_stop_a_start(
     recording.writer.stop(10)
     with recording.path.open("r+b") as file:
         file.truncate(10_000)
-    said(run_program(RUNS_ON, NODESPAN_JOURNAL=str(recording.path)))
+    told = said(run_program(RUNS_ON, NODESPAN_JOURNAL=str(recording.path)))
+    assert "was damaged and is now" in told
+    assert told.count("\n") == 1
     assert "mine" in names(recording.path)
 
 
