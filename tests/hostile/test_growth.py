@@ -265,7 +265,7 @@ def test_no_argument_is_lost_of_a_call_that_was_passed_on_in_parts() -> None:
     """What was held back comes with the end, whether the call is whole or not."""
     for end in ('"}', ""):
         calls, given = Calls(), []
-        for text in ['{"a": "', "x" * 300_000, *["y" * 1_000] * 3, end]:
+        for text in ['{"a": "' + "x" * 300_000, *["y" * 1_000] * 3, end]:
             call = tool_call_chunk(name="f" if not given else None, args=text, id="c", index=0)
             taken = calls.take(AIMessageChunk("", tool_call_chunks=[call]))
             given += [part["args"] or "" for part in taken.tool_call_chunks]
