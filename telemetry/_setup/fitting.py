@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _Item = TypeVar("_Item")
 
 STRIPPED: Final = "what was too large for the endpoint was sent without its content"
-NOT_SENT: Final = "the endpoint cannot be reached"
 REFUSED: Final = "the endpoint has refused what was sent for good"
 
 # Of one batch that is refused so many requests look for what is at fault.
@@ -99,10 +98,7 @@ class Fitting(Generic[_Item]):
 
     def _is_sent(self, items: Sequence[_Item]) -> bool:
         self._receipts.begin()
-        # Before OpenTelemetry 1.40 its exporters raise what ends a connection.
-        with self.diagnostics.contains(NOT_SENT):
-            return self._send(items)
-        return False
+        return self._send(items)
 
 
 def span_weight(span: ReadableSpan) -> int:

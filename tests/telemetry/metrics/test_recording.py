@@ -27,7 +27,6 @@ from nodespan.telemetry._metrics.meter import RunMeter
 from nodespan.telemetry._semconv.metrics import Measure, histograms_of
 from nodespan.telemetry._semconv.names import RELEASED
 from nodespan.telemetry._stream.sketch import Sketch
-from nodespan.telemetry._upstream.opentelemetry import add_metric_reader
 from support.meters import collected, metered
 from support.strangers import Talker
 
@@ -169,7 +168,7 @@ def test_every_reader_gets_everything() -> None:
     """What one reader has collected is there for the others."""
     with metered() as meter:
         other = InMemoryMetricReader()
-        add_metric_reader(meter.provider, other)
+        meter.provider.add_metric_reader(other)
         list(Talker(answer="one two three").stream("hello", meter.config))
         assert meter.only(PER_CHUNK).count == 2
         (point,) = collected(other)[PER_CHUNK].data.data_points
