@@ -51,14 +51,17 @@ def handler(*, is_sampled: bool, has_metrics: bool) -> OpenTelemetryCallbackHand
     )
 
 
-def calls_of(run: Callable[[], object]) -> Counter[str]:
-    """Return how often each function of ours is called, over many runs."""
+def calls_of(run: Callable[[], object], config: Any) -> Counter[str]:
+    """Return how often each function of ours is called, over many runs of a handler's."""
     counted: Counter[str] = Counter()
 
     def note(frame: FrameType, event: str, _argument: object) -> None:
         if event == "call" and frame.f_code.co_filename.startswith(OURS):
             counted[frame.f_code.co_qualname] += 1
 
+    # While a stream is open, the thread that looks for stalls runs: none of the runs starts it.
+    stream = TALKER.stream("hello", config)
+    next(stream)
     run()  # what is made once is made
     gc.collect()  # what others have left is none of these calls
     gc.disable()
@@ -70,31 +73,29 @@ def calls_of(run: Callable[[], object]) -> Counter[str]:
     finally:
         sys.setprofile(before)
         gc.enable()
+        stream.close()
     return counted
 
 
 @pytest.mark.parametrize(
     ("is_sampled", "has_metrics", "most"),
-    [(True, True, 346), (True, False, 313), (False, False, 269)],
+    [(True, True, 345), (True, False, 312), (False, False, 268)],
     ids=["sampled", "sampled, without metrics", "not sampled"],
 )
 def test_a_run_of_five_spans_is_few_calls(
     *, is_sampled: bool, has_metrics: bool, most: int
 ) -> None:
-    """A graph of three nodes with one call of a model: so many calls of ours, and no more.
-
-    One of them is to start a thread that ticks, where none does any more: that is a matter of time.
-    """
+    """A graph of three nodes with one call of a model: so many calls of ours, and no more."""
     graph, config = (
         five_spans(),
         {"callbacks": [handler(is_sampled=is_sampled, has_metrics=has_metrics)]},
     )
-    counted = calls_of(lambda: graph.invoke(ASKED, config))
+    counted = calls_of(lambda: graph.invoke(ASKED, config), config)
     assert counted.total() <= most * RUNS, counted.most_common(40)
 
 
 def test_a_call_of_a_model_is_few_calls() -> None:
     """So with a model that is called by itself."""
     config: Any = {"callbacks": [handler(is_sampled=True, has_metrics=True)]}
-    counted = calls_of(lambda: TALKER.invoke("hello", config))
-    assert counted.total() <= 125 * RUNS, counted.most_common(40)
+    counted = calls_of(lambda: TALKER.invoke("hello", config), config)
+    assert counted.total() <= 124 * RUNS, counted.most_common(40)
