@@ -1,4 +1,4 @@
-"""Spans as rows: the official OTLP encoding, and beside it what lists and trees show.
+"""Spans and log records as rows: the official OTLP encoding, and beside it what a list shows.
 
 The encoder is imported on the writer's thread, before there is a span: it takes longer than all
 else that a start does.
@@ -14,7 +14,7 @@ from opentelemetry.trace import StatusCode
 
 from .._process import importing
 from .._semconv import names as semconv
-from .._upstream.opentelemetry import span_encoder
+from .._upstream.opentelemetry import log_encoder, span_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ExportTraceServiceRequest,
     )
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
+    from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -320,3 +321,24 @@ def _count(value: object) -> int | None:
 def _number(value: object) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number else None  # type: ignore[arg-type]  # a number
+
+
+def encoded_logs(records: Sequence[ReadableLogRecord]) -> list[tuple[bytes, bytes, bytes, int]]:
+    """Return resource, scope, record and time of each, in OTLP encoding."""
+    encode_logs = log_encoder()
+    if encode_logs is None:
+        return []
+    found = []
+    for group in encode_logs(records).resource_logs:
+        scopes = list(group.scope_logs)
+        del group.scope_logs[:]
+        resource = group.SerializeToString()
+        for scope in scopes:
+            encoded = list(scope.log_records)
+            del scope.log_records[:]
+            made_by = scope.SerializeToString()
+            found += [
+                (resource, made_by, each.SerializeToString(), each.observed_time_unix_nano)
+                for each in encoded
+            ]
+    return found

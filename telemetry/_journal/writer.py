@@ -12,19 +12,17 @@ from typing import TYPE_CHECKING, Final
 from .._context.graphs import GRAPHS
 from .._errors import JournalError
 from .._process import started_thread
-from .._upstream.opentelemetry import log_encoder
 from .file import is_broken, is_busy
 from .processor import Ended, Logged, Mark, Queue, Started
 from .recording import count, forget_texts, put_graphs, put_logs, put_progress, record
 from .recovery import end_lost_runs
 from .retention import Retention, make_room
-from .rows import Encoder, encoded_rows, load_encoder
+from .rows import Encoder, encoded_logs, encoded_rows, load_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from threading import Thread
 
-    from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.trace import ReadableSpan
 
     from .._context.starting import Progress, StartingRun
@@ -270,7 +268,7 @@ class Writer:
         batch.rows = [row for row in rows if row.ended_at is None or row.span_id in batch.ended]
         if self.destination is not None:
             records = [entry.record for entry in entries if type(entry) is Logged]
-            batch.logs = _encoded_logs(records) if records else []
+            batch.logs = encoded_logs(records) if records else []
         return batch
 
     def _run_of(self, span_id: bytes) -> StartingRun | None:
@@ -390,24 +388,3 @@ class Writer:
 def _span_id(span: ReadableSpan) -> bytes:
     context = span.context
     return context.span_id.to_bytes(8, "big") if context is not None else b""
-
-
-def _encoded_logs(records: Sequence[ReadableLogRecord]) -> list[tuple[bytes, bytes, bytes, int]]:
-    """Return resource, scope, record and time of each, in OTLP encoding."""
-    encode_logs = log_encoder()
-    if encode_logs is None:
-        return []
-    found = []
-    for group in encode_logs(records).resource_logs:
-        scopes = list(group.scope_logs)
-        del group.scope_logs[:]
-        resource = group.SerializeToString()
-        for scope in scopes:
-            encoded = list(scope.log_records)
-            del scope.log_records[:]
-            made_by = scope.SerializeToString()
-            found += [
-                (resource, made_by, each.SerializeToString(), each.observed_time_unix_nano)
-                for each in encoded
-            ]
-    return found
