@@ -40,6 +40,7 @@ class _Connection(sqlite3.Connection):
     """A connection that is known to be open for as long as it is."""
 
     def close(self) -> None:
+        """Close it; from then on the file may be opened past SQLite."""
         super().close()
         _OPEN.forget(self)
 

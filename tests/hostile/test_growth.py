@@ -7,6 +7,7 @@ import io
 import json
 import sys
 import threading
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -261,11 +262,15 @@ def test_a_long_text_is_passed_on_in_parts_that_grow() -> None:
     assert "".join([*given, parts.rest()]) == "x" * 5_000_000
 
 
+@pytest.mark.skipif(
+    tuple(map(int, version("langchain-core").split(".")[:2])) < (1, 8),
+    reason="its parser of JSON that breaks off takes the square of the length",
+)
 def test_no_argument_is_lost_of_a_call_that_was_passed_on_in_parts() -> None:
     """What was held back comes with the end, whether the call is whole or not."""
     for end in ('"}', ""):
         calls, given = Calls(), []
-        for text in ['{"a": "' + "x" * 300_000, *["y" * 1_000] * 3, end]:
+        for text in ['{"a": "', "x" * 300_000, *["y" * 1_000] * 3, end]:
             call = tool_call_chunk(name="f" if not given else None, args=text, id="c", index=0)
             taken = calls.take(AIMessageChunk("", tool_call_chunks=[call]))
             given += [part["args"] or "" for part in taken.tool_call_chunks]
