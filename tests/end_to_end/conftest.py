@@ -1,4 +1,8 @@
-"""What the end-to-end tests share: the wheel, and a server's log beside a failure."""
+"""What the end-to-end tests share: the wheel, and a server's log beside a failure.
+
+Those that need servers of others, or what these download, are marked `flaky`: they are tried once
+more, and the summary says which (`RERUN`). What is ours alone has one try.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from support.otlp import OtlpReceiver
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.flaky(reruns=1)]
 
 SPANS: Final = [
     "invoke_agent librarian",

@@ -20,7 +20,7 @@ from support.serving import free_port, listens, started, until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.flaky(reruns=1)]
 
 ENGINES: Final = PROGRAMS / "engines"
 # Of each request the server's instrumentation tells every message that goes in and out, too.

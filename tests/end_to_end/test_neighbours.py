@@ -13,7 +13,7 @@ from support.processes import PROGRAMS
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.flaky(reruns=1)]
 
 TREE: Final = """\
 invoke_agent forecaster

@@ -29,7 +29,7 @@ from support.processes import PROGRAMS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.flaky(reruns=1)]
 
 LIBRARIAN = PROGRAMS / "librarian.py"
 BY_DEFAULT: Mapping[str, str] = {}

@@ -23,6 +23,7 @@ PROMETHEUS = shutil.which("prometheus")
 
 pytestmark = [
     pytest.mark.end_to_end,
+    pytest.mark.flaky(reruns=1),
     pytest.mark.skipif(PROMETHEUS is None, reason="no `prometheus` on the PATH"),
 ]
 
