@@ -9,7 +9,8 @@ from ._logs.structlog_setup import configure_logging
 from ._record_evaluation import record_evaluation
 from ._runs.current import add_run_context
 from ._settings.config import TelemetryConfig
-from ._setup.configure import Telemetry, configure
+from ._setup.configure import configure
+from ._setup.telemetry import Telemetry
 from ._traces.collector import SpanCollector
 from ._traces.records import EventRecord, LinkRecord, SpanRecord
 

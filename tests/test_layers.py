@@ -82,9 +82,10 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/_instrument": (
         "_context _handler _process _providers _runs _settings _traces _translation _upstream"
     ),
+    "telemetry/_scraping": "_errors _process _upstream",
     "telemetry/_setup": (
         "_console _content _diagnostics _errors _handler _instrument _journal _process"
-        " _providers _semconv _settings _spool _upstream _values _version"
+        " _providers _scraping _semconv _settings _spool _upstream _values _version"
     ),
     "telemetry/_record_evaluation": "_handler _runs _traces",
     "telemetry/testing": "_handler _semconv _settings _traces",

@@ -18,10 +18,10 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from .._providers import is_stand_in, was_shut_down
+from .._scraping.endpoint import scrape_address, scrape_endpoint
 from .._settings.config import TelemetryConfig, otlp_endpoint, sends_otlp
 from .._settings.variables import Signal, exporter_names
 from .._upstream.opentelemetry import preferences_of
-from .prometheus import scrape_address, scrape_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -162,7 +162,7 @@ STATUS_OF_HOST = {
 def test_a_scrape_endpoint_has_bounds() -> None:
     """It answers to its own names, and to so many connections at once."""
     registry = pytest.importorskip("prometheus_client").CollectorRegistry()
-    from nodespan.telemetry._setup.scrape_server import (  # noqa: PLC0415 - the extra
+    from nodespan.telemetry._scraping.server import (  # noqa: PLC0415 - the extra
         MAX_CONNECTIONS,
         start_scrape_server,
     )

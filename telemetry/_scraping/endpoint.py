@@ -53,8 +53,8 @@ def scrape_endpoint(
     Source: https://opentelemetry.io/docs/specs/otel/metrics/sdk_exporters/prometheus/
     """
     try:
-        from .scrape_server import start_scrape_server  # noqa: PLC0415
-        from .scraped_reader import ScrapedReader, SerialRegistry  # noqa: PLC0415
+        from .reader import ScrapedReader, SerialRegistry  # noqa: PLC0415
+        from .server import start_scrape_server  # noqa: PLC0415
     except ImportError:
         raise ConfigurationError(
             f"{source} asks for a Prometheus endpoint, which needs an extra: "

@@ -1,0 +1,1 @@
+"""The endpoint at which Prometheus fetches metrics: its server, and the reader that it asks."""
