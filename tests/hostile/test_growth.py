@@ -149,6 +149,7 @@ def read_calls(number: int, **function: Any) -> None:
         {"arguments": "\ud83d"},
     ],
 )
+@pytest.mark.slow
 def test_a_call_in_many_parts(function: dict[str, Any]) -> None:
     """Each part is looked at once, however often it names the call."""
     assert grows_as_its_input(lambda number: read_calls(number, **function), 200)
@@ -361,6 +362,7 @@ def patterns(monkeypatch: pytest.MonkeyPatch) -> dict[str, Counting]:
         ("no JSON ", "at all " * 600, Text),
     ],
 )
+@pytest.mark.slow
 def test_a_constrained_answer_whose_head_has_no_end(
     patterns: dict[str, Counting], head: str, part: str, kind: type
 ) -> None:
@@ -468,6 +470,7 @@ def test_what_is_displayed_of_an_answer(piece: str) -> None:
     assert len(terminal.getvalue()) - before <= 100 * len(piece)
 
 
+@pytest.mark.slow
 def test_what_is_displayed_of_a_trace() -> None:
     """Each span is drawn once, of a wide trace and of a deep one."""
     from langchain_core.runnables import RunnableLambda  # noqa: PLC0415

@@ -92,8 +92,10 @@ class ProcessState:
             logging.disable(self._disabled)
         for logger in _loggers():
             state = LoggerState.of(logger)
-            # A new one comes with what was imported, which has set it up for good.
-            before = self._loggers.get(logger.name, replace(state, level=logging.NOTSET))
+            before = self._loggers.get(logger.name)
+            if before is None:
+                # A new one comes with what was imported, which has set it up for good.
+                before = replace(state, level=logging.NOTSET)
             if state != before:
                 yield f"logger {logger.name!r} is {state}, was {before}"
                 before.put_back(logger)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry import trace
@@ -26,6 +27,21 @@ if TYPE_CHECKING:
 WAYS_IN = ("handler", "instrument")
 # The SDK asks each detector in a thread, for each provider that is given none.
 RESOURCE = Resource.create()
+
+
+@pytest.hookimpl(tryfirst=True)  # before what is marked is left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Take one way in for each case of a test that has several, by turns; the other is slow."""
+    cases: dict[str, dict[str, int]] = defaultdict(dict)
+    for item in items:
+        parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+        if "traced" in parameters and len(parameters) > 1:
+            test, _, ids = item.nodeid.partition("[")
+            way_in = parameters["traced"]
+            case = ids.replace(way_in, "", 1)
+            number = cases[test].setdefault(case, len(cases[test]))
+            if WAYS_IN[number % len(WAYS_IN)] != way_in:
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(params=WAYS_IN)

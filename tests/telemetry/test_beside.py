@@ -164,6 +164,7 @@ def langsmith() -> Iterator[LangSmith]:
 
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
+@pytest.mark.slow
 def test_the_tracer_of_langsmith(traced: Traced, langsmith: LangSmith, call: Call) -> None:
     """LangSmith gets every run, with its end; our spans are what they are without it."""
     url = f"http://127.0.0.1:{langsmith.server_port}"

@@ -225,6 +225,7 @@ def test_the_application_notices_nothing(
 class TestMessages:
     """Many messages, and large ones."""
 
+    @pytest.mark.slow
     def test_ten_thousand_messages(self) -> None:
         """Of 10,000 messages the first and the newest are told, and how many are left out."""
         messages = [HumanMessage(f"message {place}") for place in range(10_000)]
@@ -269,6 +270,7 @@ class TestMessages:
         ]
         assert "nodespan.input.dropped" not in attributes
 
+    @pytest.mark.slow
     def test_a_stream_of_large_chunks(self) -> None:
         """Chunks of a megabyte, with halves of characters in them, are counted as any."""
 

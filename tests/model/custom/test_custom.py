@@ -652,6 +652,7 @@ def test_a_cache_tells_apart_what_is_excluded() -> None:
     assert "total_cost" in answers[2].usage_metadata
 
 
+@pytest.mark.slow
 def test_a_cache_tells_functions_apart_that_come_one_after_another() -> None:
     """A function that has the address of one that is gone is not taken for it."""
     cache = InMemoryCache()

@@ -420,6 +420,7 @@ def test_the_next_chunk_has_its_limit(server: HostileServer, reply: Reply) -> No
     assert len(server.requests) == 1
 
 
+@pytest.mark.slow
 def test_a_slow_stream_is_within_its_limits(server: HostileServer) -> None:
     """The limits hold for each chunk, not for the stream."""
     server.replies = [says(*"abcdefghijkl", pause=0.1)]
@@ -427,6 +428,7 @@ def test_a_slow_stream_is_within_its_limits(server: HostileServer) -> None:
     assert model.invoke("Hi").text == "abcdefghijkl"
 
 
+@pytest.mark.slow
 def test_a_slow_consumer_is_within_its_limits(server: HostileServer) -> None:
     """The time that the consumer takes is its own."""
     texts = []
@@ -540,6 +542,7 @@ def test_nothing_is_tried_again_after_the_first_chunk(server: HostileServer, rep
     assert len(server.requests) == 1
 
 
+@pytest.mark.slow
 def test_retry_after_is_honoured(server: HostileServer) -> None:
     """It is not tried again before the time that the server names."""
     server.replies = [refuses(429, "", Retry_After="1"), says("Hello")]

@@ -95,6 +95,7 @@ def test_what_is_like_a_key_stays(said: str, places: set[int]) -> None:
         assert hide(f"{said} {key}", [_ESCAPED_KEY]) == f"{said} {key}"
 
 
+@pytest.mark.slow
 def test_a_body_of_nothing_but_escapes_takes_no_time() -> None:
     """The search for keys is linear, whatever a server sends."""
     for unit in ("\\", "%25", "\\u002", "%"):

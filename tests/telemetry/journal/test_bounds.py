@@ -96,6 +96,7 @@ def test_what_was_delivered_goes_first_then_the_oldest(
         assert journal.status().dropped == dropped
 
 
+@pytest.mark.slow
 def test_a_trace_that_never_ends_does_not_fill_the_disk(
     recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,6 +134,7 @@ def test_a_later_process_sends_what_an_earlier_one_left(
     assert receiver.names == names
 
 
+@pytest.mark.slow
 def test_a_receiver_that_is_busy_is_left_alone(
     spool: Callable[..., Spooling], receiver: PlayingReceiver, eventually: Callable[..., None]
 ) -> None:
@@ -246,6 +247,7 @@ def test_what_is_damaged_holds_up_nothing(
     assert spooling.journal.counts["what is damaged in the journal cannot be sent"] == 1
 
 
+@pytest.mark.slow
 def test_a_receiver_that_refuses_all_is_not_asked_for_ever(
     spool: Callable[..., Spooling], receiver: PlayingReceiver, eventually: Callable[..., None]
 ) -> None:
@@ -272,6 +274,7 @@ def test_what_is_rejected_of_a_batch_is_counted(
     assert (receiver.requests, spooling.journal.unsent) == (1, 2)
 
 
+@pytest.mark.slow
 def test_one_forwards_at_a_time(spool: Callable[..., Spooling], receiver: PlayingReceiver) -> None:
     """Two that write share one that sends; nothing arrives twice."""
     first, second = spool(), spool()
@@ -283,6 +286,7 @@ def test_one_forwards_at_a_time(spool: Callable[..., Spooling], receiver: Playin
     assert Counter(receiver.names) == Counter({f"span {number}": 1 for number in range(200)})
 
 
+@pytest.mark.slow
 def test_to_flush_keeps_its_time(spool: Callable[..., Spooling], receiver: PlayingReceiver) -> None:
     """A receiver that hangs holds up neither a flush nor an end; what it has not taken counts."""
     receiver.plays = receiver.hang
@@ -308,6 +312,7 @@ def test_the_backlog_has_an_age(
     assert spooling.journal.backlog_age == 0
 
 
+@pytest.mark.slow
 def test_another_endpoint_gets_nothing_of_this_ones(spool: Callable[..., Spooling]) -> None:
     """What is owed to one endpoint goes to no other."""
     dead = spool("http://127.0.0.1:9")
@@ -322,6 +327,7 @@ def test_another_endpoint_gets_nothing_of_this_ones(spool: Callable[..., Spoolin
     assert dead.journal.unsent == 3
 
 
+@pytest.mark.slow
 def test_another_tenant_gets_nothing_of_this_ones(
     spool: Callable[..., Spooling], receiver: PlayingReceiver
 ) -> None:

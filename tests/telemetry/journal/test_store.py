@@ -133,6 +133,7 @@ def test_a_started_run_is_shown_until_it_ends(recording: Recording) -> None:
         assert journal.open_runs() == []
 
 
+@pytest.mark.slow
 def test_a_stream_tells_how_far_it_has_come(
     recording: Recording, eventually: Callable[..., None]
 ) -> None:

@@ -101,6 +101,7 @@ def as_open(row: SpanRow) -> SpanRow:
     return row._replace(outcome=None, error=None, first_chunk_at=None)
 
 
+@pytest.mark.slow
 def test_a_long_trace_costs_by_what_comes(tmp_path: Path) -> None:
     """Its last batch does not take more of the database's steps than one in the middle."""
     store = Store(tmp_path / "journal.db", Diagnostics())

@@ -92,6 +92,7 @@ class TestActivity:
         assert found.longest_wait is not None
         assert 7 <= found.longest_wait < 60
 
+    @pytest.mark.slow
     def test_is_bounded(self, recording: Recording) -> None:
         """Of very many traces the newest are looked at, and the others counted."""
         now = time_ns()

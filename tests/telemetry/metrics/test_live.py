@@ -142,6 +142,7 @@ def test_a_threshold_must_be_a_time(value: Any) -> None:
         OpenTelemetryCallbackHandler(stall_threshold=value)
 
 
+@pytest.mark.slow
 def test_many_models_make_no_more_than_so_many_series() -> None:
     """Beyond a hundred values an attribute is told as another; no call is lost."""
     names = count()
@@ -156,6 +157,7 @@ def test_many_models_make_no_more_than_so_many_series() -> None:
         assert len(meter.points(CHUNKS)) <= MAX_VALUES + 1
 
 
+@pytest.mark.slow
 def test_many_errors_make_no_more_than_so_many_series() -> None:
     """The same holds for the types of errors, and the names of tools."""
     with metered() as meter:

@@ -165,6 +165,7 @@ def test_nothing_is_held_after_many_calls(traced: Traced, caplog: pytest.LogCapt
 
 
 @pytest.mark.usefixtures("only_new_objects")
+@pytest.mark.slow
 def test_nothing_is_held_after_many_graphs(traced: Traced) -> None:
     """After many graphs, most of them ended badly, nothing of them is alive."""
     before = held()

@@ -208,6 +208,7 @@ def _asked(port: int, host: str) -> int:
         ([], "my-service", [421, 421, 200]),
     ],
 )
+@pytest.mark.slow
 def test_who_scrapes_by_a_name_says_so(
     given: Any, variable: str, told: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

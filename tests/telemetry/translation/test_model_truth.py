@@ -591,6 +591,7 @@ RESULTS = st.builds(
 
 
 @given(RESULTS, st.sampled_from([RELEASED, NEWEST]))
+@pytest.mark.slow
 def test_a_result_of_any_shape(result: LLMResult, edition: Any) -> None:
     """Whatever shape a model's result has, reading it raises nothing, and types hold."""
     start = Start(None, "run", (), {})
