@@ -58,7 +58,7 @@ class CountingExporter(SpanExporter):
         self._is_shut_down = False
         self.taken = 0
         self.fitting: Fitting[ReadableSpan] = Fitting(
-            self._send, span_without_content, span_weight, receipts
+            self._send, span_without_content, span_weight, receipts, type(exporter).__module__
         )
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:

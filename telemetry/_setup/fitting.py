@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from opentelemetry.attributes import BoundedAttributes
@@ -38,6 +39,7 @@ class Fitting(Generic[_Item]):
         stripped: returns an item without content.
         weigh: says about how many bytes an item takes.
         receipts: what the endpoint says of each request.
+        log: the exporter's, by its name.
 
     Attributes:
         diagnostics: count what was sent without its content, and what was refused.
@@ -49,7 +51,9 @@ class Fitting(Generic[_Item]):
         stripped: Callable[[_Item], _Item],
         weigh: Callable[[_Item], int],
         receipts: Receipts,
+        log: str,
     ) -> None:
+        self._log = logging.getLogger(log)
         self.diagnostics = Diagnostics()
         self._send = send
         self._stripped = stripped
@@ -98,7 +102,11 @@ class Fitting(Generic[_Item]):
 
     def _is_sent(self, items: Sequence[_Item]) -> bool:
         self._receipts.begin()
-        return self._send(items)
+        try:
+            return self._send(items)
+        except OSError as error:  # of a connection, before OpenTelemetry 1.40
+            self._log.error("Failed to export a batch: %s", error)
+            return False
 
 
 def span_weight(span: ReadableSpan) -> int:

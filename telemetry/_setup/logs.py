@@ -52,7 +52,7 @@ class CountingLogExporter(LogRecordExporter):
         self._is_shut_down = False
         self.taken = 0
         self.fitting: Fitting[ReadableLogRecord] = Fitting(
-            self._send, record_without_content, record_weight, receipts
+            self._send, record_without_content, record_weight, receipts, type(exporter).__module__
         )
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:

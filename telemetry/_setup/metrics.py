@@ -21,7 +21,7 @@ from .._providers import is_stand_in, was_shut_down
 from .._scraping.endpoint import scrape_address, scrape_endpoint
 from .._settings.config import TelemetryConfig, otlp_endpoint, sends_otlp
 from .._settings.variables import Signal, exporter_names
-from .._upstream.opentelemetry import preferences_of
+from .._upstream.opentelemetry import add_metric_reader, preferences_of, remove_metric_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,25 +35,28 @@ _EXPORTER_LOG: Final = "opentelemetry.exporter.otlp.proto.http.metric_exporter"
 _NOT_HERE: Final = (404, 405, 501)
 
 
-class OptionalMetricExporter(MetricExporter):
-    """Passes metrics on to another exporter, until the receiver says that it takes none.
+class QuietMetricExporter(MetricExporter):
+    """Passes metrics on to another exporter, and logs no more than a line of what fails.
 
     Many receivers take traces only: an endpoint that was given for all signals shall not fill
-    the log with that.
+    the log with that. Such a receiver is asked once.
 
     Args:
         exporter: sends the metrics.
         temporality: that it prefers.
         aggregation: that it prefers.
+        is_asked_for: whether metrics are to be sent there whatever the receiver says.
     """
 
-    def __init__(self, exporter: MetricExporter, temporality: Any, aggregation: Any) -> None:
+    def __init__(
+        self, exporter: MetricExporter, temporality: Any, aggregation: Any, *, is_asked_for: bool
+    ) -> None:
         super().__init__(temporality, aggregation)
         self._exporter = exporter
         self._is_refused = False
         self._is_shut_down = False
-        # The exporter says only in its log why it failed.
-        logging.getLogger(_EXPORTER_LOG).addFilter(self._passes)
+        if not is_asked_for:  # the exporter says only in its log why it failed
+            logging.getLogger(_EXPORTER_LOG).addFilter(self._passes)
 
     def export(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any
@@ -61,7 +64,12 @@ class OptionalMetricExporter(MetricExporter):
         """Send metrics."""
         if self._is_refused:
             return MetricExportResult.SUCCESS
-        return self._exporter.export(metrics_data, timeout_millis, **kwargs)
+        try:
+            return self._exporter.export(metrics_data, timeout_millis, **kwargs)
+        except OSError as error:  # of a connection, before OpenTelemetry 1.40
+            log = logging.getLogger(_EXPORTER_LOG)
+            log.error("Failed to export metrics batch: %s", error)  # noqa: TRY400 - a line is enough
+            return MetricExportResult.FAILURE
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Send what the exporter holds back."""
@@ -109,8 +117,9 @@ class ProcessMetrics:
 
     def take_back(self) -> None:
         """Take the readers back from the application's provider, and shut them down."""
-        for reader in self.lent:
-            self.provider.remove_metric_reader(reader)  # type: ignore[attr-defined]  # the SDK's
+        if isinstance(self.provider, MeterProvider):
+            for reader in self.lent:
+                remove_metric_reader(self.provider, reader)
 
 
 def set_up_metrics(
@@ -162,7 +171,7 @@ def _lend(
     scraped, url = _scraped(config, environ) if config.prometheus_port is not None else ([], None)
     lent = (*scraped, *readers)
     for reader in lent:
-        provider.add_metric_reader(reader)
+        add_metric_reader(provider, reader)
     return ProcessMetrics(provider, lent=lent, scrape_url=url)
 
 
@@ -191,6 +200,9 @@ def _otlp_exporters(
     headers = dict(config.headers) if config.headers is not None else None
     exporter = OTLPMetricExporter(otlp_endpoint(Signal.METRICS, config), headers=headers)
     own_variable, _ = Signal.METRICS.otlp_variables("ENDPOINT")
-    is_asked_for = environ.get(own_variable) or exporter_names(Signal.METRICS, environ)
-    preferred = preferences_of(exporter) if not is_asked_for else None
-    yield OptionalMetricExporter(exporter, *preferred) if preferred is not None else exporter
+    is_asked_for = bool(environ.get(own_variable) or exporter_names(Signal.METRICS, environ))
+    preferred = preferences_of(exporter)
+    if preferred is None:
+        yield exporter
+    else:
+        yield QuietMetricExporter(exporter, *preferred, is_asked_for=is_asked_for)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
     from opentelemetry.proto.trace.v1.trace_pb2 import Span as EncodedSpan
     from opentelemetry.sdk._logs import ReadableLogRecord
-    from opentelemetry.sdk.metrics.export import MetricExporter
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
     from opentelemetry.sdk.trace import Event, ReadableSpan
     from opentelemetry.trace import Span
 
@@ -142,6 +143,34 @@ def suppression_key() -> str | None:
 def collector_of(reader: Any) -> Any:
     """Return what a Prometheus reader before 0.64, which takes no registry, has registered."""
     return reader._collector
+
+
+def add_metric_reader(provider: MeterProvider, reader: MetricReader) -> None:
+    """Have a reader collect what a provider measures; SDKs before 1.43 have no public way to."""
+    if hasattr(provider, "add_metric_reader"):
+        provider.add_metric_reader(reader)
+        return
+    consumer: Any = provider._measurement_consumer
+    make: Any = Name(f"{_METRICS}.metric_reader_storage", "MetricReaderStorage").find()
+    aggregation = reader._instrument_class_aggregation
+    storage = make(provider._sdk_config, reader._instrument_class_temporality, aggregation)
+    with consumer._lock:
+        consumer._reader_storages = {**consumer._reader_storages, reader: storage}
+    reader._set_collect_callback(consumer.collect)
+
+
+def remove_metric_reader(provider: MeterProvider, reader: MetricReader) -> None:
+    """Take a reader back that was added, and shut it down; as above."""
+    if hasattr(provider, "remove_metric_reader"):
+        provider.remove_metric_reader(reader)
+        return
+    reader.shutdown()  # the last collection comes first
+    forget: Any = reader._set_collect_callback
+    forget(None)
+    consumer: Any = provider._measurement_consumer
+    with consumer._lock:
+        kept = consumer._reader_storages.items()
+        consumer._reader_storages = {each: its for each, its in kept if each is not reader}
 
 
 def has_logs() -> bool:

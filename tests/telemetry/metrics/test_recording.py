@@ -27,6 +27,7 @@ from nodespan.telemetry._metrics.meter import RunMeter
 from nodespan.telemetry._semconv.metrics import Measure, histograms_of
 from nodespan.telemetry._semconv.names import RELEASED
 from nodespan.telemetry._stream.sketch import Sketch
+from nodespan.telemetry._upstream.opentelemetry import add_metric_reader
 from support.meters import collected, metered
 from support.strangers import Talker
 
@@ -168,7 +169,7 @@ def test_every_reader_gets_everything() -> None:
     """What one reader has collected is there for the others."""
     with metered() as meter:
         other = InMemoryMetricReader()
-        meter.provider.add_metric_reader(other)
+        add_metric_reader(meter.provider, other)
         list(Talker(answer="one two three").stream("hello", meter.config))
         assert meter.only(PER_CHUNK).count == 2
         (point,) = collected(other)[PER_CHUNK].data.data_points
