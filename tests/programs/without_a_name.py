@@ -25,9 +25,12 @@ def main() -> None:
         renaming.take_away(**gone)
     # What comes before is upstream's own: nothing of nodespan's is imported yet.
     assert not [name for name in sys.modules if name.startswith("nodespan")]
+    from nodespan import telemetry  # noqa: PLC0415
     from nodespan.telemetry import configure, instrument, uninstrument  # noqa: PLC0415
     from nodespan.telemetry.testing import capture_spans  # noqa: PLC0415
 
+    for name in telemetry.__all__:
+        getattr(telemetry, name)
     sys._getframe = kept  # the libraries themselves cannot do without
     seen: dict[str, Any] = {}
     with capture_spans(log_events=True) as captured:
