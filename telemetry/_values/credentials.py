@@ -171,7 +171,7 @@ class _Shape:
         before: how many characters of one may stand before its hint; fewer than none where the
             hint stands before it.
         mark: stands in each, too, and is looked for once for all shapes that have it.
-        pattern: of the whole.
+        pattern: of the whole; where one of its groups is found, that alone is hidden.
     """
 
     hint: str
@@ -189,8 +189,9 @@ class _Shape:
                 (one for start in starts if start >= done and (one := match(text, start))), None
             )
             if found:
-                kept += [text[done : found.start()], REDACTED]
-                done = found.end()
+                begin, end = found.span(found.lastindex or 0)
+                kept += [text[done:begin], REDACTED]
+                done = end
             at = text.find(self.hint, at + 1)
         return "".join([*kept, text[done:]]) if kept else text
 

@@ -139,6 +139,14 @@ TEXTS = [
     *('{"key":"DB_PASSWORD","value":"%s"}', '{"key":"DB_PASSWORD2","value":"%s"}'),
     *('("Authorization", "%s")', "postgres://u:a#%s@h", "redis://:%s@h:6379/0", "x = %s&key=%s"),
     *("Server=h;User Id=u;Password=%s;", "https://h/?api_key=%s&a=1", "password := %s"),
+    *("curl -u me:%s h", "curl -s 'h' --user 'me:%s' -o x", "curl -ume:%s h", "curl -U :%s h"),
+    *("curl -X POST \\\n  -H 'A: b' \\\n  -u \"me:%s 1\" h", "curl --proxy-user u:%s h"),
+    *("sshpass -p %s ssh u@h", "sshpass -p'%s' scp a b", "default login u password %s"),
+    *("machine h login u password %s", "machine h\n\tlogin u\n\taccount a\n\tpassword %s\n"),
+    *("machine h password %s login u", "mysqldump -u u -p%s db", "mariadb -h h -p'%s'"),
+    *("mongosh h -u u -p %s", "redis-cli -h h -a %s ping", "ldapsearch -x -w %s -b b"),
+    *("docker login -u me -p %s h", "tool --password %s", "tool --token %s", "sso --token='%s'"),
+    *("AWS_SESSION_TOKEN=%s", "aws_session_token = %s", "Set-Cookie: sid=%s; Path=/"),
 ]
 NO_TEXTS = [
     *("time to first token: 0.123s", "primary key: user_id1", "Secretary: Ms Smith2020"),
@@ -152,6 +160,14 @@ NO_TEXTS = [
     ),
     *("http://127.0.0.1:8080/v1", "git@github.com:a/b.git", "api_key: str", "<code>x</code>"),
     *("sk-learn is a library", "hf_hub_download(repo)", "status code: 404", "connection: close"),
+    *("curl -u https://h/", "curl -u https://h:80/a", "curl -u me h:80", "curl h:80 -o x:y"),
+    *("curl --user-agent 'a:b1' h", "curl --url h:1", "git push -u origin HEAD:main"),
+    *("docker run -u 1000:1000 i", "sort -u a:b", "echo curl | cat -u a:b", "libcurl -u a:b"),
+    *("serve -p 8080", "tar -p -xf a.tar", "mkdir -p /a/b1", "ssh -p 2222 u@h", "docker ps -a"),
+    *("mysql -p -u root", "mysql -P 3306 -h h", "docker run --name mysql -p3306:3306 mysql:8"),
+    *("redis-cli -p 6379 ping", "docker login h", "sshpass -f file ssh h", "sshpass -e ssh h"),
+    *("password policy is strict", "the machine is down", "machine learning password manager"),
+    *("session_id=0a1b2c3d4e5f6a7b", "session_id: 0a1b2c3d", '{"session_id": "0a1b2c3d4e5f"}'),
 ]
 
 
