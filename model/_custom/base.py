@@ -14,7 +14,7 @@ from .. import _upstream as upstream
 from .._answer.stop import as_list
 from .._answer.usage import count_message_tokens, estimate_tokens
 from .._answer.whole import whole
-from .._errors import BadRequestError
+from .._errors import BadRequestError, ModelError
 from .._generators.owned import owned
 from .._generators.turns import Turn
 from .._names import spelled
@@ -24,7 +24,13 @@ from .._tools.definitions import (
 from .cache_key import digest, keyed_digest
 from .call import Call
 from .parameters import check_names, check_once, override
-from .secrets import hidden_arguments, public_values, require_found, without_secrets
+from .secrets import (
+    hidden_arguments,
+    public_values,
+    require_found,
+    with_hidden_texts,
+    without_secrets,
+)
 from .spec import spec_of
 from .tool_calling import ToolCalling
 
@@ -310,7 +316,8 @@ class CustomChatModel(ToolCalling):
                 arguments[name] = value
         arguments = own.sort_out(type(self).__name__, arguments)
         model = override(self, changed) if changed else self
-        stops = as_list(model.stop if stop is None else stop)
+        # No frame that follows shows a credential among them.
+        stops = with_hidden_texts(as_list(model.stop if stop is None else stop))
         if "stop" in own.arguments or (own.takes_any_argument and stops):
             arguments["stop"] = stops or None
         return Call(model, messages, arguments, stops)
@@ -318,21 +325,27 @@ class CustomChatModel(ToolCalling):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
         kwargs = hidden_arguments(cls, kwargs)
-        require_found(cls, kwargs)
         if not spec_of(cls).is_complete:
             raise TypeError(f"{cls.__name__} must define respond or arespond, a generator")
-        if "model" in kwargs and "model" not in cls.model_fields:
-            kwargs.setdefault(self._overrides["model"], kwargs.pop("model"))
-        aliases = spec_of(cls).aliases
-        check_names(cls.__name__, kwargs, {*cls.model_fields, *aliases})
-        check_once(cls.__name__, kwargs, aliases)
         try:
-            super().__init__(*args, **kwargs)
-        except ValidationError as error:
+            super().__init__(*args, **self._fields_given(kwargs))
+        except (ValidationError, ModelError) as error:
             # The frames beneath hold what was given, and an address may hold a credential.
             kwargs = without_secrets(kwargs)
             raise error.with_traceback(None) from None
         self._prepare()
+
+    def _fields_given(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return what the fields are given, of arguments that have the right names."""
+        cls = type(self)
+        require_found(cls, kwargs)
+        if "model" in kwargs and "model" not in cls.model_fields:
+            kwargs = {**kwargs}
+            kwargs.setdefault(self._overrides["model"], kwargs.pop("model"))
+        aliases = spec_of(cls).aliases
+        check_names(cls.__name__, kwargs, {*cls.model_fields, *aliases})
+        check_once(cls.__name__, kwargs, aliases)
+        return kwargs
 
     def _prepare(self) -> None:
         """Make what the model works with; its parameters are known to be right by now."""

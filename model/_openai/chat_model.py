@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 
 from .._custom.base import CustomChatModel
-from .._custom.secrets import EnvironmentSecret
+from .._custom.secrets import EnvironmentSecret, with_hidden_texts
 from .._errors import BadRequestError, MissingExtraError
 from .._generators.owned import owned
 from .._tools.constrained import ConstrainedTurn
@@ -219,7 +219,7 @@ class OpenAICompatibleChatModel(CustomChatModel):
         return Completion(
             server=self._server,
             model_name=self.model_name,
-            body=as_json({**body, **wanted, **(self.extra_body or {})}),
+            body=as_json({**body, **wanted, **with_hidden_texts(self.extra_body or {})}),
             headers=self._secret_headers,
             limits=Limits(
                 connect=self.connect_timeout,
