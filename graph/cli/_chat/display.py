@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.text import Text
 
+from .._terminal.console import PlainConsole
 from .._terminal.exit import report
 from .._terminal.plain_text import escaped_in_json, plain
 
@@ -74,7 +74,7 @@ class Display:
     def note(self, text: str) -> None:
         """Say something that is neither answer nor trace."""
         note = Text(plain(text), style="dim")
-        Console(stderr=True, soft_wrap=True, highlight=False).print(note)
+        PlainConsole(stderr=True, soft_wrap=True, highlight=False).print(note)
 
 
 def document(turn: Turn, spans: Sequence[SpanRecord]) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from enum import IntEnum
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from .console import PlainConsole
 from .output import OutputLostError
 from .plain_text import plain_lines
 from .usage_error import CommandLineError
@@ -73,4 +73,4 @@ def _print_error(message: str) -> None:
 
 
 def _print(text: Text) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False).print(text)
+    PlainConsole(stderr=True, soft_wrap=True, highlight=False).print(text)

@@ -7,8 +7,9 @@ import os
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
+from .console import PlainConsole
 from .plain_text import escaped_in_json, plain_lines
 
 _WIDE = 10_000
@@ -38,7 +39,7 @@ class Output:
         self._stream = stream
         self._at_line_start = True
         self.is_terminal = stream.isatty()
-        self.console = Console(file=stream, width=None if self.is_terminal else _WIDE)
+        self.console = PlainConsole(file=stream, width=None if self.is_terminal else _WIDE)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 

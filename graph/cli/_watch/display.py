@@ -137,7 +137,7 @@ def _failure_line(trace: TraceRecord) -> str:
 def _screen(state: State, lines: int, *, ascii_only: bool) -> RenderableType:
     activity = state.activity
     if activity is None:
-        waits = Text(str(state.trouble), style="yellow", overflow="ellipsis")
+        waits = Text(plain(str(state.trouble)), style="yellow", overflow="ellipsis")
         return Group(Text(when(time_ns(), _CLOCK), style="dim"), waits, Text("waiting for it"))
     head = Text(when(activity.at, _CLOCK), style="dim")
     for text, style in _figures(activity, ascii_only=ascii_only):
