@@ -46,6 +46,8 @@ _LEAST_EVENT: Final = 256
 _BODY_SECONDS: Final = 5.0
 # Parsing that many bytes of JSON takes a millisecond.
 _LARGE: Final = 64 * 1024
+# Seconds in which a server may keep the event loop busy before its answer: with 1xx ones, say.
+_LONGEST_TURN: Final = 0.05
 # How long to wait, after the last event, for the end of the stream, which frees the connection.
 _END_SECONDS: Final = 0.25
 _SAID_LIMIT: Final = 200
@@ -161,7 +163,7 @@ class Exchange:
         )
         self._allow("first_chunk_timeout", limits.first_chunk)
         async with asyncio.timeout_at(self._when):
-            return await unpaused(http.send(request, stream=True))
+            return await unpaused(http.send(request, stream=True), _LONGEST_TURN)
 
     async def _begun(self, response: httpx.Response) -> tuple[ServerAnswer, bool]:
         """Tell what is known of an answer, and whether it comes as a stream."""

@@ -23,6 +23,8 @@ from nodespan.model._answer.calls import Calls, original_arguments
 from nodespan.model._answer.whole import whole
 from nodespan.model._custom import base
 from nodespan.model._generators import turns
+from nodespan.model._generators.unpaused import unpaused
+from nodespan.model._openai import exchange
 from nodespan.model._openai.chunks import ChunkReader, ExcessError
 from nodespan.model._openai.sse import EventTooLongError, server_sent_events
 from nodespan.model._openai.wire import Chunk, parse_chunk
@@ -35,12 +37,14 @@ from nodespan.telemetry._values import credentials
 from nodespan.telemetry._values.credentials import without_credentials
 from nodespan.telemetry.console import TraceTree
 from nodespan.telemetry.testing import capture_spans
-from support.hostile import HostileServer, chunk, sends
+from support.hostile import HostileServer, chunk, says, sends
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from langchain_core.messages.tool import ToolCallChunk
+
+    from support.hostile import Wire
 
 
 class Counting:
@@ -304,6 +308,44 @@ async def test_a_flood_of_events_lets_others_run(
     assert ran > 200
 
 
+async def _floods(wire: Wire) -> None:
+    for _ in range(20):
+        await wire.send(b"HTTP/1.1 100 C\r\n\r\n" * 4_000)
+    await says("Hello")(wire)
+
+
+async def test_a_flood_before_an_answer_lets_others_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The HTTP library waits for what is there already, too, and a turn comes of each wait."""
+    monkeypatch.setattr(exchange, "_LONGEST_TURN", -1.0)
+    ran = 0
+
+    async def others() -> None:
+        nonlocal ran
+        while True:
+            ran += 1
+            await asyncio.sleep(0)
+
+    with HostileServer([_floods]) as server:
+        model = OpenAICompatibleChatModel(base_url=server.url, model_name="m")
+        task = asyncio.create_task(others())
+        assert (await model.ainvoke("Hi")).text == "Hello"
+        task.cancel()
+    assert ran > 20
+
+
+async def test_what_never_waits_is_ended_in_time() -> None:
+    """Where it may go on for so long alone; a limit of time does not fire before."""
+
+    async def never_waits() -> None:
+        for _ in range(100_000):
+            await asyncio.sleep(0)
+
+    await unpaused(never_waits())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await unpaused(never_waits(), -1.0)
+
+
 async def test_many_chunks_are_added_up_beside_the_event_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -400,6 +442,7 @@ def test_a_constrained_answer_with_escapes_that_are_none(
         *("password=", 'password="', 'password=\\"', "--token=", "key, ", '"key": "', "token "),
         *("https://", "https://a:b@", "eyJ", ".eyJaaaaaaaa", "sk-", "Cookie: a", "Bearer ", "{"),
         *("-----BEGIN PRIVATE KEY-----", "-----BEGIN ", "PuTTY-User-Key-File-", ":AA", "1:AA"),
+        *("curl ", "curl -u ", "curl -u a ", "mysql -a ", "machine h login u ", "docker login "),
     ],
 )
 def test_a_text_full_of_credentials(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
