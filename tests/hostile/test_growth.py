@@ -16,7 +16,12 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 
 from nodespan.graph.cli._terminal.output import Output
-from nodespan.model import CustomChatModel, MalformedAnswerError, OpenAICompatibleChatModel
+from nodespan.model import (
+    CustomChatModel,
+    MalformedAnswerError,
+    ModelTimeoutError,
+    OpenAICompatibleChatModel,
+)
 from nodespan.model._answer.arguments import MOST_ARGUMENTS, Arguments
 from nodespan.model._answer.arguments import Parts as PartsThatGrow
 from nodespan.model._answer.calls import Calls, original_arguments
@@ -24,7 +29,7 @@ from nodespan.model._answer.whole import whole
 from nodespan.model._custom import base
 from nodespan.model._generators import turns
 from nodespan.model._generators.unpaused import unpaused
-from nodespan.model._openai import exchange
+from nodespan.model._openai import exchange, http
 from nodespan.model._openai.chunks import ChunkReader, ExcessError
 from nodespan.model._openai.sse import EventTooLongError, server_sent_events
 from nodespan.model._openai.wire import Chunk, parse_chunk
@@ -37,14 +42,12 @@ from nodespan.telemetry._values import credentials
 from nodespan.telemetry._values.credentials import without_credentials
 from nodespan.telemetry.console import TraceTree
 from nodespan.telemetry.testing import capture_spans
-from support.hostile import HostileServer, chunk, says, sends
+from support.hostile import HostileServer, chunk, sends
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from langchain_core.messages.tool import ToolCallChunk
-
-    from support.hostile import Wire
 
 
 class Counting:
@@ -308,29 +311,29 @@ async def test_a_flood_of_events_lets_others_run(
     assert ran > 200
 
 
-async def _floods(wire: Wire) -> None:
-    for _ in range(20):
-        await wire.send(b"HTTP/1.1 100 C\r\n\r\n" * 4_000)
-    await says("Hello")(wire)
+class Busy(httpx.AsyncBaseTransport):
+    """Waits for what is there already, as while a server sends answers of 1xx without a pause."""
 
+    left = 1_000_000
 
-async def test_a_flood_before_an_answer_lets_others_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The HTTP library waits for what is there already, too, and a turn comes of each wait."""
-    monkeypatch.setattr(exchange, "_LONGEST_TURN", -1.0)
-    ran = 0
-
-    async def others() -> None:
-        nonlocal ran
-        while True:
-            ran += 1
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer late."""
+        while self.left:
+            self.left -= 1
             await asyncio.sleep(0)
+        return httpx.Response(500, request=request)
 
-    with HostileServer([_floods]) as server:
-        model = OpenAICompatibleChatModel(base_url=server.url, model_name="m")
-        task = asyncio.create_task(others())
-        assert (await model.ainvoke("Hi")).text == "Hello"
-        task.cancel()
-    assert ran > 20
+
+async def test_a_flood_before_an_answer_is_ended_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its event loop gets turns meanwhile, in which the call's limits of time fire."""
+    monkeypatch.setattr(exchange, "_LONGEST_TURN", -1.0)
+    busy = Busy()
+    monkeypatch.setattr(http, "_client", lambda *_: httpx.AsyncClient(transport=busy))
+    limits: Any = {"first_chunk_timeout": 0.001, "max_retries": 0}
+    model = OpenAICompatibleChatModel(base_url="http://127.0.0.1:1/v1", model_name="m", **limits)
+    with pytest.raises(ModelTimeoutError):
+        await model.ainvoke("Hi")
+    assert busy.left
 
 
 async def test_what_never_waits_is_ended_in_time() -> None:
