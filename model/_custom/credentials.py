@@ -65,7 +65,8 @@ _MOST_BEFORE_HINT: Final = 64
 # Every repetition is bounded: the search is linear in any text.
 _FOLLOWS: Final = r"""(?P<rest>[\w.%-]{0,64}+)(?P<close>\\{0,32}["'])?
     (?:\s{0,8}(?::\s?[A-Za-z][\w.\[\]|\ ]{0,40}=(?!=)|:=|=>|=(?!=)|:(?![:/]))\s{0,8}
-      |(?P<pair>\s{0,8},\s{0,8}(?:\\{0,32}["'](?i:value|val|v|content|data)\\{0,32}["']\s{0,8}:\s{0,8})?)
+      |(?P<pair>\s{0,8},\s{0,8}(?:\\{0,32}["'](?i:value|val|v|content|data)\\{0,32}["']\s{0,8}:\s{0,8})?
+        |\s{1,8}(?i:value|val)=)
       |(?P<element>>)|(?P<flag>\ (?:is:?\ )?))
     (?P<quote>\\{0,32}["'])?"""
 _AFTER_HINT: Final = re.compile(_FOLLOWS, re.VERBOSE)

@@ -7,11 +7,14 @@ import io
 import json
 import sys
 import threading
+from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 
@@ -455,6 +458,41 @@ def test_a_text_full_of_credentials(part: str, monkeypatch: pytest.MonkeyPatch) 
     size = max(4_000 // len(part), 1)
     assert grows_as_its_input(lambda number: without_credentials(part * number), size)
     assert bare.characters + cookies.characters <= 10 * len(part) * size
+
+
+SEEDS: Any = settings(max_examples=40, derandomize=True, deadline=None)
+
+
+@SEEDS
+@given(st.text('{}[]":,\\ pasword=tkn-_/@&<>.#\n', min_size=1, max_size=12))
+def test_any_text_that_repeats_itself(part: str) -> None:
+    """As a text with credentials, as an answer that is held to a schema, and as a price table."""
+    size = 96 // len(part)
+    works: list[Callable[[int], object]] = [
+        lambda number: without_credentials(part * number),
+        lambda number: list(
+            ConstrainedReader().feed('{"tool": "f", "arguments": ' + part * number)
+        ),
+        lambda number: _shape(part * number),
+    ]
+    assert all(grows_as_its_input(work, size) for work in works)
+
+
+def _shape(text: str) -> None:
+    with suppress(ValueError):
+        prices._check_shape(text)
+
+
+@settings(SEEDS, max_examples=16)
+@given(st.binary(min_size=1, max_size=8))
+def test_any_part_of_a_stream_that_repeats_itself(part: bytes) -> None:
+    """Whatever the bytes are, as many times as much is as many times the work."""
+
+    def read(number: int) -> None:
+        with suppress(EventTooLongError):
+            asyncio.run(read_events(Parts(part, number), 1 << 20))
+
+    assert grows_as_its_input(read, 64)
 
 
 @pytest.mark.parametrize(

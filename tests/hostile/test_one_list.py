@@ -146,6 +146,7 @@ TEXTS = [
     *("machine h password %s login u", "mysqldump -u u -p%s db", "mariadb -h h -p'%s'"),
     *("mongosh h -u u -p %s", "redis-cli -h h -a %s ping", "ldapsearch -x -w %s -b b"),
     *("docker login -u me -p %s h", "tool --password %s", "tool --token %s", "sso --token='%s'"),
+    *('<add key="password" value="%s"/>', "<p name='api_key'\n  value='%s'>", "ya29 token=%s"),
     *("AWS_SESSION_TOKEN=%s", "aws_session_token = %s", "Set-Cookie: sid=%s; Path=/"),
 ]
 NO_TEXTS = [
@@ -166,6 +167,7 @@ NO_TEXTS = [
     *("serve -p 8080", "tar -p -xf a.tar", "mkdir -p /a/b1", "ssh -p 2222 u@h", "docker ps -a"),
     *("mysql -p -u root", "mysql -P 3306 -h h", "docker run --name mysql -p3306:3306 mysql:8"),
     *("redis-cli -p 6379 ping", "docker login h", "sshpass -f file ssh h", "sshpass -e ssh h"),
+    *('<input name="name" value="a1b2c3d4e5">', '<add key="Timeout" value="30"/>'),
     *("password policy is strict", "the machine is down", "machine learning password manager"),
     *("session_id=0a1b2c3d4e5f6a7b", "session_id: 0a1b2c3d", '{"session_id": "0a1b2c3d4e5f"}'),
 ]
