@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import socket
 import time
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from nodespan.telemetry.viewer import listen
 from support.viewing import serving
 
 if TYPE_CHECKING:
@@ -21,6 +23,22 @@ HALVES = (
     b"GET / HTTP/1.1\r\nHost: ",
     b"POST /v1/traces HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{",
 )
+
+
+async def test_an_answer_leaves_at_once() -> None:
+    """No connection waits for its client's acknowledgement, which systems put off for 40 ms."""
+    accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        own = writer.get_extra_info("socket")
+        accepted.set_result(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    listening = listen(port=0)
+    async with await asyncio.start_server(accept, sock=listening):
+        _, writer = await asyncio.open_connection(*listening.getsockname())
+        assert await accepted != 0
+        writer.close()
 
 
 @pytest.mark.slow
