@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._details.values import hex_or_none
 from .listing import columns, records, summary
-from .skeleton import spans_by_number, spans_in_columns
+from .skeleton import SpanColumns, spans_by_number
 
 if TYPE_CHECKING:
     import sqlite3
@@ -105,10 +105,11 @@ class SpanChanges:
         self._open = {row[0]: row for row in rows if row[6] is None}
         if not changed:
             return None
-        made = spans_in_columns(changed, self._origin)
-        made["spans"]["parent_id"] = [hex_or_none(row[2]) for row in changed]
+        columns = SpanColumns(self._origin)
+        columns.add(changed)
+        columns.spans["parent_id"] = [hex_or_none(row[2]) for row in changed]
         return {
-            **made,
+            **columns.document(),
             "cursor": self._last,
             "summary": summary(connection, self._trace),
         }

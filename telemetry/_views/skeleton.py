@@ -16,25 +16,35 @@ _COLUMNS: Final = (
     "id, span_id, parent_id, name, operation, started_at, ended_at, outcome, error, model, "
     "input_tokens, output_tokens, cost, first_chunk_at, chunks, stalls"
 )
+# Read as they lie in the file: by the index alone, each would be looked for anew. What is sorted
+# are their numbers, and not all that they say.
+_NUMBERS: Final = (
+    "SELECT id FROM (SELECT id AS held FROM spans WHERE trace = ? ORDER BY id) "
+    "CROSS JOIN spans ON id = held ORDER BY started_at, id LIMIT ?"
+)
+_BY_START: Final = (
+    f"SELECT {_COLUMNS} FROM (SELECT id AS number FROM ({_NUMBERS})) "  # noqa: S608 - ours
+    "CROSS JOIN spans ON id = number"
+)
+# So many rows at a time: the memory of the last ones serves the next, and fresh memory is slow.
+_AT_A_TIME: Final = 256
+_NAMES: Final = (
+    "span_id",
+    "name",
+    "kind",
+    "start_us",
+    "duration_us",
+    "outcome",
+    "error",
+    "model",
+    "input_tokens",
+    "output_tokens",
+    "cost",
+    "first_chunk_us",
+    "chunks",
+    "stalls",
+)
 _PLACE_OF_KIND: Final = {kind: place for place, kind in enumerate(KINDS)}
-
-
-class _Table:
-    """Texts, each kept once, by their places."""
-
-    def __init__(self) -> None:
-        self._places: dict[str, int] = {}
-
-    def place(self, text: str | None) -> int:
-        """Return the place of a text, or -1 for none."""
-        if text is None:
-            return -1
-        return self._places.setdefault(text, len(self._places))
-
-    @property
-    def texts(self) -> list[str]:
-        """The texts, by their places."""
-        return list(self._places)
 
 
 def skeleton(connection: sqlite3.Connection, trace: int, most: int) -> dict[str, Any]:
@@ -45,79 +55,119 @@ def skeleton(connection: sqlite3.Connection, trace: int, most: int) -> dict[str,
         trace: its number.
         most: how many spans at most, the first.
     """
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM spans WHERE trace = ? ORDER BY started_at, id LIMIT ?",  # noqa: S608 - ours
-        (trace, most),
-    ).fetchall()
-    origin = rows[0][5] if rows else 0
-    made = spans_in_columns(rows, origin)
-    places = {row[1]: place for place, row in enumerate(rows)}
-    parents = [row[2] for row in rows]
-    made["spans"]["parent"] = _parents(parents, places)
-    missing = sum(parent is not None and parent not in places for parent in parents)
+    reading = connection.execute(_BY_START, (trace, most))
+    columns = SpanColumns()
+    places: dict[bytes, int] = {}
+    above: list[bytes | None] = []
+    cursor = 0
+    while rows := reading.fetchmany(_AT_A_TIME):
+        columns.add(rows)
+        for row in rows:
+            places[row[1]] = len(places)
+        above += [row[2] for row in rows]
+        cursor = max(cursor, *(row[0] for row in rows))
+    parents = [places.get(parent, -1) if parent else -1 for parent in above]
+    told = zip(parents, above, strict=True)
+    missing = sum(place < 0 and parent is not None for place, parent in told)
+    _part_circles(parents)
+    columns.spans["parent"] = parents
     return {
-        "cursor": max((row[0] for row in rows), default=0),
-        "origin": ms(origin),
+        "cursor": cursor,
+        "origin": ms(columns.origin or 0),
         "parents_missing": missing,
-        "evaluations": _judged(rows, made["spans"]["parent"]),
-        **made,
+        "evaluations": columns.judged(parents),
+        **columns.document(),
     }
 
 
 def spans_by_number(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Any]:
-    """Return the rows of spans for `spans_in_columns`, in no order."""
+    """Return the rows of spans for `SpanColumns`, in no order."""
     marks = ",".join("?" * len(numbers))
     query = f"SELECT {_COLUMNS} FROM spans WHERE id IN ({marks})"  # noqa: S608 - ours
     return connection.execute(query, numbers).fetchall()
 
 
-def spans_in_columns(rows: Sequence[Any], origin: int) -> dict[str, Any]:
-    """Return rows of spans as columns, and the tables of the texts in them.
+class SpanColumns:
+    """Spans as columns, and the tables of the texts in them.
 
     Args:
-        rows: as `spans_by_number` returns them.
-        origin: what times are counted from, in ns since 1970.
+        origin: what times are counted from, in ns since 1970; None for the first span's start.
     """
-    names, models, outcomes, errors = _Table(), _Table(), _Table(), _Table()
-    columns = list(zip(*rows, strict=True)) or [()] * 16
-    (
-        _, span_ids, _, name, operation, started, ended, outcome, error, model,
-        given, made, cost, first, chunks, stalls,
-    ) = columns  # fmt: skip
-    spans = {
-        "span_id": [each.hex() for each in span_ids],
-        "name": [names.place(each) for each in name],
-        "kind": _kinds(operation, name),
-        "start_us": [(at - origin) // 1000 for at in started],
-        "duration_us": _microseconds(started, ended),
-        "outcome": [
-            outcomes.place(each if end is not None else RUNNING)
-            for each, end in zip(outcome, ended, strict=True)
-        ],
-        "error": [errors.place(each) for each in error],
-        "model": [models.place(each) for each in model],
-        "input_tokens": list(given),
-        "output_tokens": list(made),
-        "cost": list(cost),
-        "first_chunk_us": _microseconds(started, first),
-        "chunks": [each or 0 for each in chunks],
-        "stalls": [each or 0 for each in stalls],
-    }
-    return {
-        "names": names.texts,
-        "models": models.texts,
-        "kinds": KINDS,
-        "outcomes": outcomes.texts,
-        "errors": errors.texts,
-        "spans": spans,
-    }
+
+    def __init__(self, origin: int | None = None) -> None:
+        self.origin = origin
+        self.spans: dict[str, list[Any]] = {name: [] for name in _NAMES}
+        self._names, self._models, self._outcomes, self._errors = (_Table() for _ in range(4))
+        self._kinds = _Kinds()
+
+    def add(self, rows: Sequence[Any]) -> None:
+        """Add rows, as `spans_by_number` returns them; one at least."""
+        (
+            _, span_ids, _, name, operation, started, ended, outcome, error, model,
+            given, made, cost, first, chunks, stalls,
+        ) = zip(*rows, strict=True)  # fmt: skip
+        origin = self.origin = started[0] if self.origin is None else self.origin
+        ends = zip(outcome, ended, strict=True)
+        columns = (
+            [each.hex() for each in span_ids],
+            map(self._names.__getitem__, name),
+            map(self._kinds.__getitem__, zip(operation, name, strict=True)),
+            [(at - origin) // 1000 for at in started],
+            _microseconds(started, ended),
+            self._outcomes.places([it if end is not None else RUNNING for it, end in ends]),
+            self._errors.places(error),
+            self._models.places(model),
+            given,
+            made,
+            cost,
+            _microseconds(started, first),
+            [each or 0 for each in chunks],
+            [each or 0 for each in stalls],
+        )
+        for known, new in zip(self.spans.values(), columns, strict=True):
+            known.extend(new)
+
+    def document(self) -> dict[str, Any]:
+        """Return the columns and the tables."""
+        return {
+            "names": list(self._names),
+            "models": list(self._models),
+            "kinds": KINDS,
+            "outcomes": list(self._outcomes),
+            "errors": list(self._errors),
+            "spans": self.spans,
+        }
+
+    def judged(self, parents: Sequence[int]) -> dict[str, int]:
+        """Return how many evaluations spans have beneath them, by place."""
+        judging = {place for text, place in self._names.items() if text.startswith(EVALUATION)}
+        if not judging:
+            return {}
+        named = zip(parents, self.spans["name"], strict=True)
+        found = Counter(parent for parent, name in named if name in judging)
+        return {str(place): count for place, count in found.items() if place >= 0}
 
 
-def _kinds(operations: Sequence[str | None], names: Sequence[str]) -> list[int]:
-    """Return the places of the spans' kinds; each operation and name is looked at once."""
-    told = list(zip(operations, names, strict=True))
-    places = {key: _PLACE_OF_KIND[kind_of(*key)] for key in set(told)}
-    return [places[key] for key in told]
+class _Table(dict[str, int]):
+    """Texts, each kept once, with their places."""
+
+    def __missing__(self, text: str) -> int:
+        """Give a text that is new the next place."""
+        place = self[text] = len(self)
+        return place
+
+    def places(self, texts: Sequence[str | None]) -> list[int]:
+        """Return the places of texts, -1 for none."""
+        return [self[text] if text is not None else -1 for text in texts]
+
+
+class _Kinds(dict[tuple[str | None, str], int]):
+    """The places of kinds, by operation and name, each of which is looked at once."""
+
+    def __missing__(self, told: tuple[str | None, str]) -> int:
+        """Look at an operation and a name that are new."""
+        place = self[told] = _PLACE_OF_KIND[kind_of(*told)]
+        return place
 
 
 def _microseconds(since: Sequence[int], until: Sequence[int | None]) -> list[int]:
@@ -126,27 +176,14 @@ def _microseconds(since: Sequence[int], until: Sequence[int | None]) -> list[int
     return [(end - at) // 1000 if end is not None else -1 for at, end in pairs]
 
 
-def _judged(rows: Sequence[Any], parents: Sequence[int]) -> dict[str, int]:
-    """Return how many evaluations spans have beneath them, by place."""
-    found = Counter(
-        parents[place] for place, row in enumerate(rows) if row[3].startswith(EVALUATION)
-    )
-    return {str(place): count for place, count in found.items() if place >= 0}
-
-
-def _parents(parents: Sequence[bytes | None], places: dict[bytes, int]) -> list[int]:
-    """Return the places of parents; where spans say that they are each other's, one is a root."""
-    found = [places.get(parent, -1) if parent else -1 for parent in parents]
-    state = bytearray(len(found))
-    for start in range(len(found)):
-        path = []
+def _part_circles(parents: list[int]) -> None:
+    """Let one be a root of spans that say that they are each other's parents."""
+    seen: dict[int, int] = {}
+    # A circle has one at least whose parent does not stand before it.
+    for start in [place for place, parent in enumerate(parents) if parent >= place]:
         place = start
-        while place >= 0 and not state[place]:
-            state[place] = 1
-            path.append(place)
-            place = found[place]
-        if place >= 0 and state[place] == 1:
-            found[place] = -1  # a circle
-        for each in path:
-            state[each] = 2
-    return found
+        while place >= 0 and place not in seen:
+            seen[place] = start
+            place = parents[place]
+        if place >= 0 and seen[place] == start:
+            parents[place] = -1
