@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-from starlette.responses import Response
-
-from .answers import refusal
-
 FOLDER: Final = Path(__file__).parent / "static"
-_TYPES: Final = {
+TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -23,16 +20,22 @@ _TYPES: Final = {
 }
 
 
-def file_answer(name: str) -> Response:
-    """Return one of the page's files; 404 for what is none."""
-    path = (FOLDER / name).resolve()
-    kind = _TYPES.get(path.suffix)
-    if kind is None or not path.is_relative_to(FOLDER.resolve()) or not path.is_file():
-        return refusal(404, "not_found", f"there is no file {name[:200]!r}")
-    return Response(path.read_bytes(), media_type=kind)
+def content_of(name: str) -> bytes | None:
+    """Return one of the page's files; None for what is none."""
+    return _read(name) if name in _names() else None
 
 
 def text_of(name: str) -> str:
     """Return the text of one of the page's files; an empty one where it is missing."""
-    path = FOLDER / name
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    return (content_of(name) or b"").decode()
+
+
+@cache
+def _names() -> frozenset[str]:
+    """Return the names of all files, which do not change while the server runs."""
+    return frozenset(path.name for path in FOLDER.iterdir() if path.suffix in TYPES)
+
+
+@cache
+def _read(name: str) -> bytes:
+    return (FOLDER / name).read_bytes()

@@ -32,7 +32,7 @@ from .._views.lost import LostRuns
 from .._views.naming import span_number, trace_number
 from .._views.open_runs import OpenRuns
 from .._views.searches import Searches
-from .saved_files import saved_script, saved_style
+from .joined import saved_script, saved_style
 
 if TYPE_CHECKING:
     import sqlite3

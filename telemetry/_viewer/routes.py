@@ -13,8 +13,8 @@ from .._errors import JournalError
 from .._views.listing import Window
 from . import asked
 from .answers import BadRequestError, answer, encoded, refusal, refusal_of
-from .files import file_answer
 from .live import Looker, Wanted, events
+from .page import file_answer, page_answer
 from .reads import MOST_SPANS
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ class Routes:
             Route("/api/live", self._live),
             Route("/api/{path:path}", _nowhere, methods=["GET", "POST", "PUT", "DELETE"]),
             Route("/v1/{path:path}", _nowhere, methods=["GET", "POST", "PUT", "DELETE"]),
-            Route("/static/{path:path}", lambda it: file_answer(it.path_params["path"])),
-            Route("/{path:path}", lambda _: file_answer("index.html")),
+            Route("/static/{path:path}", file_answer),
+            Route("/{path:path}", page_answer),
         ]
 
     def _traces(self, request: Request) -> Any:
