@@ -84,7 +84,7 @@ export function spansOf(told) {
       stalls: columns.stalls[index] ?? 0,
       attempt: null,
       judged: told.evaluations?.[index] ?? 0,
-      children: [],
+      children: null,
       depth: 0,
     };
   });

@@ -79,7 +79,8 @@ export function atMostEvery(act, least) {
   };
 }
 
-/** A value of the theme, such as `--accent`. */
-export function themeColour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** Values of the theme by their names, such as `accent`. */
+export function themeColours(names) {
+  const style = getComputedStyle(document.documentElement);
+  return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }

@@ -25,17 +25,18 @@ function two(number) {
   return String(number).padStart(2, "0");
 }
 
-const WHOLE = new Intl.NumberFormat("en");
+// By hand: to set up a formatter of Intl takes as long as all else that the first view needs.
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /** A count, in full. */
 export function count(number) {
-  return number === null || number === undefined ? "" : WHOLE.format(number);
+  return number === null || number === undefined ? "" : String(number).replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ",");
 }
 
 /** A count in little room: `1.2 k`, `3.4 M`. */
 export function short(number) {
   if (number === null || number === undefined) return "";
-  if (Math.abs(number) < 10_000) return WHOLE.format(number);
+  if (Math.abs(number) < 10_000) return count(Math.round(number));
   const [size, unit] = Math.abs(number) < 1e6 ? [1e3, "k"] : Math.abs(number) < 1e9 ? [1e6, "M"] : [1e9, "G"];
   return `${digits(number / size)}${THIN}${unit}`;
 }
@@ -63,20 +64,31 @@ export function some(number, one, many = `${one}s`) {
   return `${count(number)} ${number === 1 ? one : many}`;
 }
 
-const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-const FULL = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
+function clock(date) {
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+function day(date) {
+  return `${date.getDate()} ${MONTHS[date.getMonth()]}`;
+}
+
+function zone(date) {
+  const east = -date.getTimezoneOffset();
+  const [hours, minutes] = [Math.floor(Math.abs(east) / 60), Math.abs(east) % 60];
+  return `UTC${east ? `${east > 0 ? "+" : "−"}${hours}${minutes ? `:${two(minutes)}` : ""}` : ""}`;
+}
 
 /** A moment, in ms since 1970: the time, and the day where it is not today. */
 export function moment(ms, now = Date.now()) {
   const date = new Date(ms);
   const isToday = date.toDateString() === new Date(now).toDateString();
-  return isToday ? CLOCK.format(date) : `${DAY.format(date)} ${CLOCK.format(date)}`;
+  return isToday ? clock(date) : `${day(date)} ${clock(date)}`;
 }
 
 /** A moment in full. */
 export function fullMoment(ms) {
-  return FULL.format(new Date(ms));
+  const date = new Date(ms);
+  return `${day(date)} ${date.getFullYear()}, ${clock(date)} ${zone(date)}`;
 }
 
 /** How long ago a moment was. */

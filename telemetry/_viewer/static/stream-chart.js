@@ -1,6 +1,6 @@
 // The stream of a model's call as a chart: how many chunks came when, with its gaps and stalls.
 
-import { el, themeColour } from "./dom.js";
+import { el, themeColours } from "./dom.js";
 import { count, duration } from "./format.js";
 
 const FOOT = 16;
@@ -28,19 +28,20 @@ function draw(canvas, span) {
   const last = span.windows.at(-1);
   const end = Math.max(span.end ?? 0, last[0] + last[1], span.last ?? 0);
   const x = (at) => ((at - span.start) / (end - span.start || 1)) * (width - 2) + 1;
-  const box = { width, height, base: height - FOOT, x };
+  const colours = themeColours(["line", "chat", "warn", "dim", "text"]);
+  const box = { width, height, base: height - FOOT, x, colours };
   drawChunks(pen, span, box);
   for (const stall of span.stallsAt ?? []) drawStall(pen, stall, box);
   drawTimes(pen, span, end, box);
 }
 
-function drawChunks(pen, { windows, usualGap }, { width, base, x }) {
+function drawChunks(pen, { windows, usualGap }, { width, base, x, colours }) {
   const gap = usualGap ?? 0;
   const rates = windows.map(([, took, chunks], place) => chunks / Math.max(took, gap || 1, place ? 0 : 1));
   const most = rates.reduce((a, b) => Math.max(a, b), 0) || 1;
-  pen.fillStyle = themeColour("--line");
+  pen.fillStyle = colours.line;
   pen.fillRect(0, base, width, 1);
-  pen.fillStyle = themeColour("--chat");
+  pen.fillStyle = colours.chat;
   windows.forEach(([at, took], place) => {
     const next = windows[place + 1]?.[0];
     const right = next !== undefined && next - at - took < gap * 3 ? next : at + Math.max(took, gap);
@@ -49,8 +50,8 @@ function drawChunks(pen, { windows, usualGap }, { width, base, x }) {
   });
 }
 
-function drawStall(pen, [at, wait], { width, base, x }) {
-  pen.fillStyle = themeColour("--warn");
+function drawStall(pen, [at, wait], { width, base, x, colours }) {
+  pen.fillStyle = colours.warn;
   pen.globalAlpha = 0.18;
   pen.fillRect(x(at), 0, x(at + wait) - x(at), base);
   pen.globalAlpha = 1;
@@ -60,12 +61,12 @@ function drawStall(pen, [at, wait], { width, base, x }) {
   pen.fillText(text, Math.min(Math.max(x(at + wait / 2) - room / 2, 2), width - room - 2), 14);
 }
 
-function drawTimes(pen, span, end, { width, height, base, x }) {
-  pen.fillStyle = themeColour("--dim");
+function drawTimes(pen, span, end, { width, height, base, x, colours }) {
+  pen.fillStyle = colours.dim;
   pen.font = "10px system-ui, sans-serif";
   pen.fillText(`first ${duration(span.first - span.start)}`, Math.min(x(span.first), width - 80), height - 3);
   const text = duration(end - span.start);
   pen.fillText(text, width - pen.measureText(text).width - 1, height - 3);
-  pen.fillStyle = themeColour("--text");
+  pen.fillStyle = colours.text;
   pen.fillRect(x(span.first) - 0.75, 0, 1.5, base);
 }

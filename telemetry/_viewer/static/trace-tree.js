@@ -193,6 +193,7 @@ export class TraceTree {
   retries() {
     const pairs = [];
     for (const span of this.spans) {
+      if (span.children.length < 2) continue;
       const latest = new Map();
       for (const index of span.children) {
         const child = this.spans[index];

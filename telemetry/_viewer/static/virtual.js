@@ -22,12 +22,16 @@ export class VirtualRows {
     this.count = 0;
     this.pool = new Map();
     this.spare = [];
+    this.size = null;
     this.body = el("div.rows", { role: "rowgroup" });
     box.append(this.body);
     this.render = this.render.bind(this);
     this.ask = inNextFrame(this.render);
     box.addEventListener("scroll", this.ask, { passive: true });
-    this.observer = new ResizeObserver(this.ask);
+    this.observer = new ResizeObserver(() => {
+      this.size = null;
+      this.ask();
+    });
     this.observer.observe(box);
   }
 
@@ -44,11 +48,21 @@ export class VirtualRows {
     this.render();
   }
 
+  /** The height of the box, and of what stands above the rows in it: read once, since that costs a layout. */
+  get measures() {
+    if (this.size) return this.size;
+    const read = { head: this.body.offsetTop, height: this.box.clientHeight };
+    // A box that is not shown yet has none to keep.
+    if (read.height) this.size = read;
+    return read;
+  }
+
   /** The rows in sight, as a half-open range. */
   get range() {
-    const top = Math.max(0, this.box.scrollTop - this.body.offsetTop);
+    const { head, height } = this.measures;
+    const top = Math.max(0, this.box.scrollTop - head);
     const first = Math.max(0, Math.floor(top / this.height) - 4);
-    const end = Math.min(this.count, Math.ceil((top + this.box.clientHeight) / this.height) + 4);
+    const end = Math.min(this.count, Math.ceil((top + height) / this.height) + 4);
     return [first, Math.max(first, end)];
   }
 
@@ -90,12 +104,11 @@ export class VirtualRows {
 
   /** Bring a row into sight. */
   reveal(index) {
-    const top = this.body.offsetTop + index * this.height;
-    const head = this.body.offsetTop;
-    if (top - head < this.box.scrollTop) this.box.scrollTop = Math.max(0, top - head);
-    else if (top + this.height > this.box.scrollTop + this.box.clientHeight) {
-      this.box.scrollTop = top + this.height - this.box.clientHeight;
-    }
+    const { head, height } = this.measures;
+    const top = index * this.height;
+    const end = head + top + this.height;
+    if (top < this.box.scrollTop) this.box.scrollTop = top;
+    else if (end > this.box.scrollTop + height) this.box.scrollTop = end - height;
     this.render();
   }
 

@@ -1,6 +1,6 @@
 // The bars of a trace, drawn on one canvas beside its tree.
 
-import { themeColour } from "./dom.js";
+import { themeColours } from "./dom.js";
 import { duration } from "./format.js";
 import { hasFailed } from "./trace-tree.js";
 
@@ -39,9 +39,14 @@ export class Waterfall {
 
   /** Read the colours of the theme anew. */
   readTheme() {
-    this.colours = Object.fromEntries(NAMES.map((name) => [name, themeColour(`--${name}`)]));
-    this.hatch = {};
-    for (const name of ["error", "faint", "warn"]) this.hatch[name] = this.hatching(this.colours[name]);
+    this.colours = themeColours(NAMES);
+    this.hatches = new Map();
+  }
+
+  /** Hatching in a colour of the theme, made when it is first drawn with. */
+  hatch(name) {
+    if (!this.hatches.has(name)) this.hatches.set(name, this.hatching(this.colours[name]));
+    return this.hatches.get(name);
   }
 
   hatching(colour) {
@@ -189,7 +194,7 @@ export class Waterfall {
     const width = Math.max(this.x(at + wait) - left, 3);
     pen.fillStyle = colours.surface;
     pen.fillRect(left, y, width, height);
-    pen.fillStyle = this.hatch.warn;
+    pen.fillStyle = this.hatch("warn");
     pen.fillRect(left, y, width, height);
     pen.strokeStyle = colours.warn;
     pen.strokeRect(left + 0.5, y + 0.5, width - 1, height - 1);
@@ -224,7 +229,7 @@ export class Waterfall {
       pen.fillRect(right - 2, y - 2, 2, height + 4);
     } else if (span.outcome === "lost" || span.outcome === "cancelled" || span.outcome === "abandoned") {
       const isLost = span.outcome === "lost";
-      pen.fillStyle = isLost ? this.hatch.error : this.hatch.faint;
+      pen.fillStyle = this.hatch(isLost ? "error" : "faint");
       pen.fillRect(left, y, width, height);
       pen.strokeStyle = isLost ? colours.error : colours.faint;
       pen.setLineDash(isLost ? [4, 3] : []);
