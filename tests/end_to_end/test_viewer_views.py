@@ -265,6 +265,29 @@ def test_the_list_is_ordered_by_its_headings(visit: Visit) -> None:
     assert "order=cost" in page.url
 
 
+@pytest.mark.parametrize("width", [480, 800])
+def test_a_narrow_list_is_ordered_by_a_menu(browser: Browser, address: str, width: int) -> None:
+    """Where there is no room for each heading, a menu that the keyboard reaches has all orders."""
+    visit = Visit(browser, address, width=width)
+    page = visit.open("/", TRACE)
+    menu = page.get_by_role("combobox", name="Order", exact=True)
+    menu.focus()
+    assert menu.input_value() == "started"
+    page.keyboard.press("ArrowDown")
+    page.wait_for_selector("[role=columnheader][aria-sort=descending]:has-text('Time')")
+    assert "order=time" in page.url
+    page.keyboard.press("End")
+    page.wait_for_selector(f"{TRACE}[aria-rowindex='2']:has(.cost:text-is('$2.90'))")
+    assert "order=cost" in page.url
+    page.reload()
+    page.wait_for_selector(f"{TRACE}[aria-rowindex='2']:has-text('book club')")
+    assert menu.input_value() == "cost"
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert not menu.is_visible()
+    assert visit.troubles == []
+    visit.close()
+
+
 def test_two_runs_are_compared(visit: Visit) -> None:
     """The other run is chosen from a list; what differs is marked, in structure and figures."""
     page = visit.open("/?conversation=trip-to-bern", TRACE)

@@ -16,6 +16,10 @@ const COLUMNS = [["Started", "when"], ["Name", "name"], ["Outcome", "outcome"], 
   ["Tokens", "tokens"], ["Cost", "cost"], ["Model", "model"], ["Conversation", "conversation"]];
 /** What the list can be ordered by, the most first: the column, and its name for the server. */
 const ORDERS = { when: "started", time: "time", chunk: "first_chunk", tokens: "tokens", cost: "cost" };
+/** The same for the menu of a narrow window, which has not all headings. */
+const ORDER_TEXTS = { started: "Newest first", time: "Longest first", first_chunk: "Slowest first chunk first", tokens: "Most tokens first", cost: "Most expensive first" };
+/** So many windows are asked for at once: who scrolls fast has passed the others by. */
+const MOST_ASKED = 2;
 
 /** Open the list. */
 export function openList(root, query) {
@@ -53,6 +57,9 @@ class ListView {
     this.more = el("button.new-traces", { type: "button", hidden: true, onclick: () => this.restart() });
     const head = el("div.row.list-head", { role: "row", "aria-rowindex": "1" },
       ...COLUMNS.map(([text, name]) => this.heading(text, name)));
+    this.orders = el("select.order-menu", { "aria-label": "Order", onchange: () => this.setOrder(this.orders.value) },
+      ...Object.entries(ORDER_TEXTS).map(([value, text]) => el("option", { value, text })));
+    this.filters.bar.append(this.orders);
     this.showOrder();
     this.box = el("div.list", { role: "grid", "aria-label": "Traces", tabindex: "0" }, el("div.list-head-group", { role: "rowgroup" }, head));
     this.empty = el("div.empty", { hidden: true });
@@ -82,6 +89,7 @@ class ListView {
   }
 
   showOrder() {
+    this.orders.value = this.order;
     for (const [order, cell] of this.headings) {
       if (order === this.order) cell.setAttribute("aria-sort", "descending");
       else cell.removeAttribute("aria-sort");
@@ -96,7 +104,8 @@ class ListView {
     this.asOf = null;
     this.more.hidden = true;
     this.news = new Set();
-    this.box.scrollTop = 0;
+    // At first it is there already, and to ask where it is costs a layout.
+    if (this.version > 1) this.box.scrollTop = 0;
     await this.load(0);
     this.askTotals();
   }
@@ -108,8 +117,9 @@ class ListView {
     try {
       const told = await api.traces({ ...this.filters.values, order: this.order, offset: window * WINDOW, limit: WINDOW, as_of: this.asOf });
       if (version !== this.version || this.isClosed) return;
+      this.asking.delete(window);
       this.take(window, told);
-      if (!told.is_complete) setTimeout(() => version === this.version && (this.asking.delete(window), this.load(window)), 30);
+      if (!told.is_complete) setTimeout(() => version === this.version && this.load(window), 30);
     } catch (error) {
       if (version === this.version && !this.isClosed) this.fail(error);
     } finally {
@@ -154,7 +164,7 @@ class ListView {
   need(first, end) {
     if (!this.total) return;
     for (let window = Math.floor(first / WINDOW); window <= Math.floor((end - 1) / WINDOW); window += 1) {
-      if (window >= 0 && !this.windows.has(window)) this.load(window);
+      if (window >= 0 && this.asking.size < MOST_ASKED && !this.windows.has(window)) this.load(window);
     }
   }
 
