@@ -28,9 +28,12 @@ _MOST_TEXT: Final = 200_000
 _PARAMETERS: Final = f"{semconv.IDENTIFYING_PARAMS}."
 _DOCUMENTS: Final = "retrieval.documents."
 _MOST_DOCUMENTS: Final = 200
+# Each twice, in what came before and in what Traceloop adds to the conventions.
+_TRACELOOP_INPUTS: Final = ("traceloop.entity.input", "gen_ai.task.input")
+_TRACELOOP_OUTPUTS: Final = ("traceloop.entity.output", "gen_ai.task.output")
 _IO: Final = {
-    "input": (semconv.INPUT_VALUE, semconv.RETRIEVAL_QUERY),
-    "output": (semconv.OUTPUT_VALUE,),
+    "input": (semconv.INPUT_VALUE, semconv.RETRIEVAL_QUERY, *_TRACELOOP_INPUTS),
+    "output": (semconv.OUTPUT_VALUE, *_TRACELOOP_OUTPUTS),
     "arguments": (semconv.TOOL_CALL_ARGUMENTS, "tool.parameters"),
     "result": (semconv.TOOL_CALL_RESULT,),
 }
@@ -79,6 +82,7 @@ def whole_span(connection: sqlite3.Connection, trace: int, number: int) -> dict[
         "outcome": outcome if ended_at is not None else RUNNING,
         "error": error,
         "status": status_of(span),
+        "status_message": _cut(span.status.message)[0] or None,
         "model": model,
         "input_tokens": given,
         "output_tokens": made,
@@ -169,7 +173,7 @@ def _said(span: Span) -> dict[str, Any]:
             if name.startswith(_PARAMETERS)
         },
         "messages": messages(said),
-        "io": {key: _first(said, names) for key, names in _IO.items()},
+        "io": _io(said),
         "documents": _documents(said),
         "events": [
             {
@@ -196,6 +200,15 @@ def _is_elsewhere(name: str) -> bool:
         or is_of_messages(name)
         or name.startswith((_PARAMETERS, _DOCUMENTS))
     )
+
+
+def _io(said: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: _first(said, names) for key, names in _IO.items()}
+    # A tool's input is what it is called with, which some write down as both.
+    for same, own in (("input", "arguments"), ("output", "result")):
+        if found[own] is not None and parsed(found[same]) == found[own]:
+            found[same] = None
+    return found
 
 
 def _first(said: Mapping[str, Any], names: Sequence[str]) -> Any:

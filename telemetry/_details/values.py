@@ -29,6 +29,9 @@ _OF_OPERATION: Final = {
     "embeddings": "embeddings",
     "execute_tool": "tool",
     "retrieval": "retrieval",
+    # Traceloop's own.
+    "execute_task": "chain",
+    "vector_db_retrieve": "retrieval",
     "chain": "chain",
     "guardrail": "guardrail",
     "reranker": "reranker",

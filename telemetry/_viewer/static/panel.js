@@ -62,6 +62,7 @@ function facts(span, detail, about) {
   const isEstimated = attributes["nodespan.usage.is_estimated"] === true;
   const [about_, hint] = isEstimated ? ["~", ESTIMATED] : ["", undefined];
   const found = [
+    ["Model", span.model && !span.name.includes(span.model) ? span.model : ""],
     ["Took", duration(end - span.start) + (span.end === null ? " so far" : "")],
     ["Started", `+${duration(span.start)}`, fullMoment(about.t0 + span.start)],
     ["First chunk", span.first !== null ? duration(span.first - span.start) : ""],
@@ -80,8 +81,10 @@ function facts(span, detail, about) {
     el("div", { title }, el("dt", { text: name }), el("dd", { text }))));
 }
 
-function failure(span, { exception, error }) {
+function failure(span, { exception, error, status_message: said }) {
   if (!exception && !(error && hasFailed(span))) return null;
+  // The conventions' own spans have no exception, and what it said in their status.
+  if (!exception && said) return el("section.failure", { "aria-label": "Failure" }, el("p", {}, el("b", { text: error }), ` ${said}`));
   if (!exception) return el("section.failure", { "aria-label": "Failure" }, el("p", {}, el("b", { text: error }), " arose in a run beneath, or what it said was not recorded."));
   return el("section.failure", { "aria-label": "Failure" },
     el("p", {}, el("b", { text: exception.type }), exception.message ? ` ${exception.message}` : ""),
