@@ -13,6 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.large_journal import write_large
+
 from support.viewing import Visit, chromium, record, serving
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 ROUNDS: Final = 5
 ROW: Final = ".tree-row:not([hidden]) .took:not(:empty)"
+EMPTY: Final = ".empty:not([hidden]) button"
 TRACE: Final = ".list-row:not([hidden]):not(.waiting) a"
 SCROLLING: Final = """async selector => {
     const box = document.querySelector(selector);
@@ -96,6 +99,21 @@ def of_list(browser: Browser, folder: Path, traces: int) -> None:
         visit.close()
 
 
+def of_large(browser: Browser, folder: Path, traces: int) -> None:
+    """Measure a journal of so many large traces: a gigabyte of 900."""
+    journal = folder / f"large-{traces}.db"
+    if not journal.exists():
+        write_large(journal, traces)
+    size = f"a journal of {journal.stat().st_size / 1e9:.1f} GB"
+    with serving(journal) as address:
+        say(f"{size}: its list", shown_after(browser, address, "/", TRACE))
+        say(f"{size}: a trace of 51 spans", shown_after(browser, address, "/traces/last", ROW))
+        rare = "/?conversation=talk+3"
+        say(f"{size}: a conversation's", shown_after(browser, address, rare, TRACE))
+        said = "/?text=no+such+text"
+        say(f"{size}: a text in all of it", shown_after(browser, address, said, EMPTY))
+
+
 def say(what: str, milliseconds: float) -> None:
     """Print a measurement."""
     sys.stdout.write(f"{what:<50} {milliseconds:8.0f} ms\n")
@@ -108,6 +126,7 @@ def main(folder: Path) -> None:
         of_trace(browser, folder, 2_000)
         of_trace(browser, folder, 50_000)
         of_list(browser, folder, 100_000)
+        of_large(browser, folder, 900)
 
 
 if __name__ == "__main__":

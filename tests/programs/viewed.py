@@ -2,7 +2,7 @@
 
 Usage: `python viewed.py JOURNAL` runs each of its scenes once, into that journal, with content on.
 `python viewed.py JOURNAL live SECONDS` streams answers for so long, one after the other, and
-`python viewed.py JOURNAL spans COUNT` makes one trace of so many spans, `traces COUNT` so many
+`runs SECONDS` short ones; `spans COUNT` makes one trace of so many spans, `traces COUNT` so many
 traces, `trip` runs the one scene of README's picture, and `crash` dies in the middle of one.
 """
 
@@ -45,6 +45,7 @@ PRICES: Final = {
 STALL: Final = 2.2
 _DEAR_CHAPTER: Final = 3
 _BETWEEN_FLUSHES: Final = 1_000
+_RUNS_OF_STORY: Final = 5
 _ANSWER: Final = (
     "Bern is sunny today, with 21 degrees at noon and a light wind from the west. Towards the "
     "evening a few clouds will come up over the Jura, but it stays dry until tomorrow morning."
@@ -319,6 +320,17 @@ def live(handler: OpenTelemetryCallbackHandler, seconds: float) -> None:
         _stream(agent, "Go on.", handler, "endless-story")
 
 
+def runs(handler: OpenTelemetryCallbackHandler, seconds: float) -> None:
+    """Stream short answers for so many seconds, one after the other."""
+    until = time.monotonic() + seconds
+    place = 0
+    while time.monotonic() < until:
+        words = [step for word in _ANSWER.split()[:6] for step in (Pause(0.01), f"{word} ")]
+        agent = build_agent(_model("writer-small", [words]), name="narrator")
+        _stream(agent, "Go on.", handler, f"story {place // _RUNS_OF_STORY}")
+        place += 1
+
+
 def many_spans(telemetry: Telemetry, count: int) -> None:
     """Write one trace of *count* spans: rounds of a node and its model, some with 20 kB of text."""
     tracer = telemetry.tracer_provider.get_tracer("viewed")
@@ -413,6 +425,8 @@ def main(journal: Path, what: str = "scenes", number: float = 0) -> None:
         handler = telemetry.handler()
         if what == "live":
             live(handler, number)
+        elif what == "runs":
+            runs(handler, number)
         elif what == "spans":
             many_spans(telemetry, int(number))
         elif what == "traces":

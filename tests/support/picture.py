@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from support.viewing import Visit, chromium, record, serving
 
 PICTURE: Final = Path(__file__).parents[2] / ".github" / "trace.png"

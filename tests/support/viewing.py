@@ -29,6 +29,13 @@ _GRAVE: Final = ("serious", "critical")
 @contextmanager
 def serving(journal: Path) -> Iterator[str]:
     """Serve the viewer of a journal; the address of its page."""
+    with served(journal) as (address, _):
+        yield address
+
+
+@contextmanager
+def served(journal: Path) -> Iterator[tuple[str, int]]:
+    """Serve the viewer of a journal; the address of its page, and the number of its process."""
     command = [sys.executable, "-m", "nodespan.graph.cli", "ui", "--port", "0", "--no-open"]
     server = subprocess.Popen(
         [*command, "--journal", journal], cwd=TESTS, stdout=subprocess.PIPE, text=True
@@ -37,7 +44,7 @@ def serving(journal: Path) -> Iterator[str]:
         assert server.stdout is not None
         first = server.stdout.readline().split()
         assert first[:1] == ["viewer"], "the viewer did not start"
-        yield first[1]
+        yield first[1], server.pid
     finally:
         server.terminate()
         server.communicate(timeout=_SECONDS)
