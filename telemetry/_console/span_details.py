@@ -61,6 +61,8 @@ class Details:
 
         if self.all:
             yield from _attributes(span.attributes)
+            if span.status_description:
+                yield from _attributes({"status": span.status_description})
             for link in span.links:
                 yield Text(f"link to span {link.span_id} of trace {link.trace_id}", style="dim")
         shown = [one for one in span.events if self.all or one.name not in _OF_EVERY_STREAM]

@@ -42,7 +42,7 @@ def given(span: SpanRecord) -> str:
 
 
 def notes(span: SpanRecord) -> Iterator[str]:
-    """Give what there is to know of an end: cut off, sent again, and what an exception said."""
+    """Give what there is to know of an end: cut off, sent again, and what was said of a failure."""
     reasons = span.attributes.get("gen_ai.response.finish_reasons")
     for reason in reasons if isinstance(reasons, list | tuple) else ():
         word = str(reason).lower()
@@ -99,8 +99,18 @@ def _number(value: object) -> str:
 
 
 def _message(span: SpanRecord) -> str:
-    found = (event.attributes.get("exception.message") for event in span.events)
+    exceptions = [event for event in span.events if event.name == "exception"]
+    if not exceptions:
+        return _said_of_status(span)
+    found = (event.attributes.get("exception.message") for event in exceptions)
     return next((text for text in found if isinstance(text, str)), "")
+
+
+def _said_of_status(span: SpanRecord) -> str:
+    """Return what other programs say of a failure; ours say its type, which is shown anyway."""
+    said = span.status_description or ""
+    shown = (span.attributes.get("nodespan.outcome"), span.attributes.get("error.type"))
+    return "" if said in shown else said
 
 
 def _short(text: str) -> str:

@@ -190,6 +190,7 @@ class JournalSpan:
         delivery: `none` where it is owed to no endpoint or was taken, `owed`, or why it was
             refused for good.
         status: `unset`, `ok` or `error`.
+        status_message: what was said of it; None where nothing was.
         attributes: of the span.
         events: of the span, in order.
         links: of the span.
@@ -219,6 +220,7 @@ class JournalSpan:
     stalls: int
     delivery: str
     status: str
+    status_message: str | None = field(repr=False)
     attributes: Mapping[str, Value] = field(repr=False)
     events: tuple[EventOfSpan, ...] = field(repr=False)
     links: tuple[LinkOfSpan, ...] = field(repr=False)

@@ -113,6 +113,7 @@ def span_of(trace_id: str, row: Iterable[Any], origins: Origins) -> JournalSpan:
         stalls=stalls or 0,
         delivery=refusal or ("owed" if destination is not None else "none"),
         status=status_of(span),
+        status_message=span.status.message or None,
         attributes=attributes_of(span.attributes),
         events=events_of(span),
         links=links_of(span),

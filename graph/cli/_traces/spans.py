@@ -27,7 +27,8 @@ def tree(trace: JournalTrace, now: int, *, shows_all: bool = False) -> TraceTree
         shows_all: whether each attribute and event is shown.
     """
     last = {each.span_id: each.last_chunk_at for each in trace.spans if each.last_chunk_at}
-    return TraceTree([_span_record(span) for span in trace.spans], Details(now, last, shows_all))
+    shown = [_span_record(span, shows_all=shows_all) for span in trace.spans]
+    return TraceTree(shown, Details(now, last, shows_all))
 
 
 def summary(trace: TraceRecord) -> dict[str, Any]:
@@ -46,8 +47,10 @@ def span_document(span: JournalSpan) -> dict[str, Any]:
     return {**asdict(span), "duration": span.duration}
 
 
-def _span_record(span: JournalSpan) -> SpanRecord:
+def _span_record(span: JournalSpan, *, shows_all: bool) -> SpanRecord:
     attributes: dict[str, Any] = {**_progress(span), **span.attributes}
+    if not shows_all:  # those of other conventions have other names
+        attributes = {**_usage(span), **attributes}
     if span.ended_at is not None and span.outcome != "ok":
         attributes.setdefault("nodespan.outcome", span.outcome)
     return SpanRecord(
@@ -59,7 +62,7 @@ def _span_record(span: JournalSpan) -> SpanRecord:
         start_ns=span.started_at,
         end_ns=span.ended_at,
         status=span.status,
-        status_description=None,
+        status_description=span.status_message,
         attributes=attributes,
         events=tuple(EventRecord(each.name, each.at, _plain(each)) for each in span.events),
         links=tuple(LinkRecord(each.trace_id, each.span_id, _plain(each)) for each in span.links),
@@ -75,6 +78,15 @@ def _progress(span: JournalSpan) -> dict[str, Any]:
         "nodespan.stream.chunks": span.chunks,
         "gen_ai.response.time_to_first_chunk": first,
     }
+
+
+def _usage(span: JournalSpan) -> dict[str, Any]:
+    """Return the tokens of a model, by whichever convention it tells them, as attributes."""
+    told = {
+        "gen_ai.usage.input_tokens": span.input_tokens,
+        "gen_ai.usage.output_tokens": span.output_tokens,
+    }
+    return {name: tokens for name, tokens in told.items() if tokens is not None}
 
 
 def _plain(part: EventOfSpan | LinkOfSpan) -> dict[str, Any]:
