@@ -22,6 +22,7 @@ from .._values.plain import Plain, Reader, Rules, to_json
 from .conversation import read_conversation
 from .media import measured
 from .messages import ADAPTERS
+from .readings import Readings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -160,6 +161,7 @@ class ContentDoor:
     max_characters: int = DEFAULT_MAX_CHARACTERS
     report: Report = field(default=_say_nothing)
     _redactions: _Redactions = field(default_factory=_Redactions, init=False, compare=False)
+    _readings: Readings = field(default_factory=Readings, init=False, compare=False)
 
     def on_span(
         self, name: str, content: Callable[[], object], limit: int | None = None
@@ -237,38 +239,38 @@ class ContentDoor:
 
     def _passed(self, name: str, content: object, most: int) -> Passed | None:
         if self.redact is None:
-            return fitted(name, content, most)
+            return fitted(name, content, most, self._readings)
         whole = Reader(self.max_characters * _REDACTION_MARGIN, _BEFORE_REDACTION)
-        value = _read(name, content, whole)
+        value = _read(name, content, whole, self._readings)
         before = to_json(value)
         redacted = self._redacted(name, value)
         if redacted is None:
             return None
-        passed = fitted(name, redacted, most)
-        is_changed = (
-            to_json(_read(name, redacted, Reader(len(before), _BEFORE_REDACTION))) != before
-        )
+        passed = fitted(name, redacted, most, self._readings)
+        seen_again = Reader(len(before), _BEFORE_REDACTION)
+        is_changed = to_json(_read(name, redacted, seen_again, self._readings)) != before
         return replace(passed, dropped=passed.dropped + whole.dropped, is_changed=is_changed)
 
 
-def _read(name: str, content: object, reader: Reader) -> Plain:
+def _read(name: str, content: object, reader: Reader, readings: Readings) -> Plain:
     if name in _CONVERSATIONS and isinstance(content, Sequence) and not isinstance(content, str):
-        return read_conversation(content, reader)
+        return read_conversation(content, reader, readings)
     return reader.read(content)
 
 
-def fitted(name: str, content: object, limit: int) -> Passed:
+def fitted(name: str, content: object, limit: int, readings: Readings | None = None) -> Passed:
     """Return content as text that is no longer than the *limit*, its JSON whole.
 
     Args:
         name: of the attribute.
         content: of any shape.
         limit: in characters.
+        readings: of messages, before.
     """
-    characters = limit
+    characters, readings = limit, readings or Readings()
     while True:
         reader = Reader(characters, _PASSING)
-        value = _read(name, content, reader)
+        value = _read(name, content, reader, readings)
         is_json = not isinstance(value, str)
         text = value if isinstance(value, str) else to_json(value)
         if len(text) <= limit:

@@ -92,16 +92,20 @@ class LazySequence(Sequence[Any]):
     Args:
         items: of which to make them.
         make: makes one.
+
+    Attributes:
+        items: as above.
+        make: as above.
     """
 
-    __slots__ = ("_items", "_make")
+    __slots__ = ("items", "make")
 
     def __init__(self, items: Sequence[Any], make: Callable[[Any], object]) -> None:
-        self._items = items
-        self._make = make
+        self.items = items
+        self.make = make
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.items)
 
     @overload
     def __getitem__(self, place: int) -> object: ...
@@ -109,11 +113,11 @@ class LazySequence(Sequence[Any]):
     def __getitem__(self, place: slice) -> list[object]: ...
     def __getitem__(self, place: int | slice) -> object:
         if isinstance(place, slice):
-            return [self._make(item) for item in self._items[place]]
-        return self._make(self._items[place])
+            return [self.make(item) for item in self.items[place]]
+        return self.make(self.items[place])
 
     def __iter__(self) -> Iterator[object]:
-        return map(self._make, self._items)
+        return map(self.make, self.items)
 
 
 @dataclass(frozen=True, slots=True)

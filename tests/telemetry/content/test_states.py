@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import pytest
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage, ToolMessage
+from langchain_core.runnables import RunnableLambda
 from langgraph.graph import START, StateGraph, add_messages
 from langgraph.types import Command, Overwrite, Send
 from pydantic import BaseModel, Field
 
+from nodespan.telemetry._content.conversation import read_conversation
+from nodespan.telemetry._content.readings import Readings
 from nodespan.telemetry._translation import payload
+from nodespan.telemetry._values.plain import Reader
 from nodespan.telemetry.testing import capture_spans
 from support.strangers import ASTREAM, INVOKE
 
@@ -176,11 +182,73 @@ def _run_id() -> Any:
     return uuid4()
 
 
+SAID: list[Any] = [
+    HumanMessage("hello", id="1"),
+    HumanMessage("pass\ud800word=1"),
+    HumanMessage("Authorization: Bearer abcdefghijklmnopqrstuvwxyz"),
+    HumanMessage([{"type": "text", "text": "hello"}, {"type": "tool_use", "input": {"a": 1}}]),
+    HumanMessage([{"type": "image", "base64": "A" * 100, "mime_type": "image/png"}]),
+    AIMessage("", tool_calls=[{"name": "find", "args": {"a": [1, None]}, "id": "c"}]),
+    AIMessage("so", response_metadata={"finish_reason": "stop"}, additional_kwargs={"b": b"x"}),
+    AIMessage("so", additional_kwargs={"thinking": "hm"}, name="Bob"),
+    ToolMessage("found", tool_call_id="c", artifact=object()),
+    {"role": "user", "content": "hello", "api_key": "k"},
+    ("user", "hello"),
+    "hello",
+]
+
+
+def test_messages_that_were_read_before_are_told_as_any_other() -> None:
+    """What is remembered gives what reading gives, again and again, and takes up the same room."""
+    for said in SAID:
+        expected: Any = payload.state_input({"messages": [said]})[INPUT]
+        long = Reader(100_000)
+        plain = long.read(expected[0])
+        readings = Readings()
+        for _ in range(3):
+            short = Reader(100_000)
+            assert readings.read(said, expected.make, short) == plain
+            assert (short.characters, short.dropped) == (long.characters, long.dropped)
+
+
+def test_a_message_that_has_changed_is_told_anew() -> None:
+    """Whatever of it has, however deep; and what somebody does to what was read stays with them."""
+    call = {"name": "find", "args": {"a": [1]}, "id": "c", "type": "tool_call"}
+    message, other = AIMessage("so", tool_calls=[call]), HumanMessage("hello")
+    state = {"messages": [other, message]}
+    with capture_spans(capture_content="SPAN_ONLY") as captured:
+        for change in (
+            lambda: message.tool_calls[0]["args"]["a"].append(2),
+            lambda: setattr(message, "content", "otherwise"),
+            lambda: message.additional_kwargs.update(thinking="hm"),
+            lambda: setattr(message, "name", "Bob"),
+        ):
+            RunnableLambda(lambda _: 1).invoke(state, {"callbacks": [captured.handler]})
+            change()
+        RunnableLambda(lambda _: 1).invoke(state, {"callbacks": [captured.handler]})
+    seen = [json.loads(str(span.attributes[INPUT]))[1] for span in captured.spans]
+    assert [part["content"] for part in seen[0]["parts"] if part["type"] == "text"] == ["so"]
+    assert seen[1]["parts"][-1]["arguments"] == {"a": [1, 2]}
+    assert [part["content"] for part in seen[2]["parts"] if part["type"] == "text"] == ["otherwise"]
+    assert seen[3]["parts"][0] == {"type": "reasoning", "content": "hm"}
+    assert seen[4]["name"] == "Bob"
+
+
+def test_messages_are_not_kept() -> None:
+    """Those that were told are gone when the application lets them go."""
+    messages = [HumanMessage(f"hello {number}") for number in range(3)]
+    kept = [weakref.ref(message) for message in messages]
+    with capture_spans(capture_content="SPAN_ONLY") as captured:
+        handler: Any = captured.handler
+        handler.on_chain_start({}, {"messages": messages}, run_id=(run_id := _run_id()), name="one")
+        handler.on_chain_end({}, run_id=run_id)
+        messages.clear()
+        gc.collect()
+        assert [each() for each in kept] == [None] * 3
+
+
 def test_a_short_message_is_told_as_any_other() -> None:
     """The short way of reading gives what the long one gives, and counts the same room."""
-    from nodespan.telemetry._content.conversation import read_conversation  # noqa: PLC0415
-    from nodespan.telemetry._values.plain import Reader  # noqa: PLC0415
-
     texts = ["hello", "", "pass\ud800word=1", "Authorization: Bearer abcdefghijklmnopqrstuvwxyz"]
     for role in ("user", "assistant", "system"):
         for more in ({}, {"finish_reason": "stop"}):
@@ -188,5 +256,5 @@ def test_a_short_message_is_told_as_any_other() -> None:
                 {"role": role, "parts": [{"type": "text", "content": t}], **more} for t in texts
             ]
             short, long = Reader(100_000), Reader(100_000)
-            assert read_conversation(said, short) == [long.read(each) for each in said]
+            assert read_conversation(said, short, Readings()) == [long.read(each) for each in said]
             assert short.characters == long.characters
