@@ -15,12 +15,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from langgraph.callbacks import GraphCallbackHandler
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
-from nodespan.telemetry import OpenTelemetryCallbackHandler
+from nodespan.telemetry import CaptureContent, OpenTelemetryCallbackHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,10 +30,13 @@ if TYPE_CHECKING:
 
     from langchain_core.runnables import RunnableConfig
     from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace.sampling import Sampler
 
 BARE: Final = "bare"
 FLOOR: Final = "floor"
 OURS: Final = "nodespan"
+NOT_SAMPLED: Final = "nodespan, not sampled and without metrics"
+WITH_CONTENT: Final = "nodespan, with content"
 
 _IMPORTED_BEFORE: Final = "import langgraph.graph, opentelemetry.sdk.trace"
 
@@ -64,14 +69,35 @@ def here(name: str) -> RunnableConfig:
         return {}
     if name == FLOOR:
         return {"callbacks": [DoNothing()]}
-    return {"callbacks": [OpenTelemetryCallbackHandler(**_providers())]}
+    return {"callbacks": [_HANDLERS[name]()]}
+
+
+def dropping_provider(sampler: Sampler = ALWAYS_ON) -> TracerProvider:
+    """Return a provider that makes spans and drops them."""
+    tracers = TracerProvider(sampler, shutdown_on_exit=False)
+    tracers.add_span_processor(_Dropping())
+    return tracers
 
 
 def _providers() -> dict[str, Any]:
-    tracers = TracerProvider(shutdown_on_exit=False)
-    tracers.add_span_processor(_Dropping())
     meters = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
-    return {"tracer_provider": tracers, "meter_provider": meters}
+    return {"tracer_provider": dropping_provider(), "meter_provider": meters}
+
+
+def _not_sampled() -> OpenTelemetryCallbackHandler:
+    tracers, meters = dropping_provider(ALWAYS_OFF), NoOpMeterProvider()
+    return OpenTelemetryCallbackHandler(tracer_provider=tracers, meter_provider=meters)
+
+
+def _with_content() -> OpenTelemetryCallbackHandler:
+    return OpenTelemetryCallbackHandler(**_providers(), capture_content=CaptureContent.SPAN_ONLY)
+
+
+_HANDLERS: Final = {
+    OURS: lambda: OpenTelemetryCallbackHandler(**_providers()),
+    NOT_SAMPLED: _not_sampled,
+    WITH_CONTENT: _with_content,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +181,13 @@ def _config_of(name: str) -> RunnableConfig:
 def serve(name: str, measure: Callable[[str, RunnableConfig], float]) -> None:
     """Be a contestant's process: measure each piece of work that standard input asks for."""
     config = _config_of(name)
+    answer(lambda work: measure(work, config))
+
+
+def answer(measure: Callable[[str], float]) -> None:
+    """Measure each piece of work that standard input asks for."""
     for line in sys.stdin:
-        sys.stdout.write(f"{measure(line.strip(), config)}\n")
+        sys.stdout.write(f"{measure(line.strip())}\n")
         sys.stdout.flush()
 
 

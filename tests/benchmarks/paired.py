@@ -10,11 +10,12 @@ from __future__ import annotations
 import gc
 import statistics
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,17 @@ class Rounds:
         pairs = zip(self._taken[contestant], self._taken[to], strict=True)
         return Measured.of([mine / other for mine, other in pairs])
 
+    def multiple(self, contestant: str, of: str, beyond: str) -> Measured:
+        """Return what a contestant adds to what is bare, in multiples of what another adds.
+
+        Args:
+            contestant: that adds so much.
+            of: who adds the least that there is.
+            beyond: who does the bare work.
+        """
+        least = self.added(of, beyond).median
+        return self.added(contestant, beyond).times(1 / least)
+
     def added(self, contestant: str, to: str) -> Measured:
         """Return what a contestant takes beyond what another takes."""
         pairs = zip(self._taken[contestant], self._taken[to], strict=True)
@@ -87,14 +99,32 @@ def in_turns(contestants: Mapping[str, Callable[[], float]], rounds: int) -> Rou
     return Rounds(taken)
 
 
-def seconds(run: Callable[[], None]) -> float:
-    """Return the CPU time that a run takes in all threads, without that of garbage collection."""
-    gc.collect()
-    gc.freeze()  # or else the next collection looks at all of this again
-    gc.disable()
-    started = time.process_time()
-    try:
+def seconds(run: Callable[[], None], *, collects: bool = False) -> float:
+    """Return the CPU time that a run takes in all threads.
+
+    Args:
+        run: what is measured.
+        collects: whether garbage is collected meanwhile, as it is in applications.
+    """
+    with _collecting() if collects else without_garbage_collection():
+        started = time.process_time()
         run()
         return time.process_time() - started
-    finally:
-        gc.enable()
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Collect garbage before, and none meanwhile."""
+    with _collecting():
+        gc.disable()
+        try:
+            yield
+        finally:
+            gc.enable()
+
+
+@contextmanager
+def _collecting() -> Iterator[None]:
+    gc.collect()
+    gc.freeze()  # or else the next collection looks at all of this again
+    yield

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 import tracemalloc
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langgraph.graph import START, MessagesState, StateGraph
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from langchain_core.runnables import RunnableConfig
     from langgraph.graph.state import CompiledStateGraph
@@ -169,6 +170,71 @@ def graph_ainvoke(runs: int) -> Work:
     return Work(lambda config: _runner().run(invoke(config)), runs)
 
 
+def three_nodes(runs: int) -> Work:
+    """Return runs of a graph with three nodes, one of which calls a model: five spans a run."""
+    graph = _model_between(ByHand(tokens=20))
+
+    def run(config: RunnableConfig) -> None:
+        for _ in range(runs):
+            graph.invoke(asked(), config)
+
+    return Work(run, runs)
+
+
+def three_async_nodes(runs: int) -> Work:
+    """Return the same, async."""
+    graph = _async_model_between(ByHand(tokens=20))
+
+    async def invoke(config: RunnableConfig) -> None:
+        for _ in range(runs):
+            await graph.ainvoke(asked(), config)
+
+    return Work(lambda config: _runner().run(invoke(config)), runs)
+
+
+def chat_calls(calls: int, seconds_before: float = 0.0) -> Work:
+    """Return calls of a model, each after a sleep: by then much of what it runs is cold."""
+    model = ByHand(tokens=20)
+
+    def run(config: RunnableConfig) -> None:
+        for _ in range(calls):
+            if seconds_before:
+                time.sleep(seconds_before)
+            model.invoke([HumanMessage("go", id="1")], config)
+
+    return Work(run, calls)
+
+
+def long_conversation(messages: int, nodes: int) -> Work:
+    """Return one run of a graph whose nodes pass a long conversation on, each with an answer."""
+    said = [_message(number) for number in range(messages)]
+    graph = _row([(f"node {number}", _answering(number)) for number in range(nodes)])
+
+    def run(config: RunnableConfig) -> None:
+        graph.invoke({"messages": said}, config)
+
+    return Work(run, 1)
+
+
+def streaming_agent(tokens: int, on_token: Callable[[], None]) -> CompiledStateGraph[Any]:
+    """Return a graph whose node streams a model that lets other tasks run before each token."""
+    model = ByHand(tokens=tokens, is_patient=True)
+
+    async def answer(state: MessagesState) -> dict[str, list[BaseMessage]]:
+        said: list[str] = []
+        async for chunk in model.astream(state["messages"]):
+            said.append(chunk.text)
+            on_token()
+        return {"messages": [AIMessage("".join(said))]}
+
+    return _row([("plan", _nothing_async), ("answer", answer), ("check", _nothing_async)])
+
+
+def asked() -> Any:
+    """Return what a graph of messages is asked."""
+    return {"messages": [HumanMessage("go", id="1")]}
+
+
 def open_stream_bytes(config: RunnableConfig, streams: int, tokens: int) -> float:
     """Return the memory that one of many streams holds that have given so many tokens."""
     model = ByHand(tokens=2 * tokens)
@@ -184,6 +250,22 @@ def open_stream_bytes(config: RunnableConfig, streams: int, tokens: int) -> floa
         return tracemalloc.get_traced_memory()[0] / streams
     finally:
         tracemalloc.stop()
+
+
+def _message(number: int) -> BaseMessage:
+    """Return a message of a long conversation; an answer has what providers tell beside it."""
+    text, name = f"message {number}: {'some words of it ' * 8}", str(number)
+    if number % 2 == 0:
+        return HumanMessage(text, id=name)
+    told = {"model_name": "by-hand", "finish_reason": "stop"}
+    return AIMessage(text, id=name, response_metadata=told, usage_metadata=_usage(40))
+
+
+def _answering(number: int) -> Any:
+    def answer(_state: MessagesState) -> dict[str, list[BaseMessage]]:
+        return {"messages": [AIMessage("an answer", id=f"answer {number}")]}
+
+    return answer
 
 
 _ASKED: Final[Any] = {"messages": [("user", "go")]}
@@ -212,6 +294,38 @@ def _async_model_graph(model: BaseChatModel) -> CompiledStateGraph[Any]:
         return {"messages": [await model.ainvoke(state["messages"])]}
 
     return StateGraph(MessagesState).add_node("model", answer).add_edge(START, "model").compile()
+
+
+def _model_between(model: BaseChatModel) -> CompiledStateGraph[Any]:
+    def answer(state: MessagesState) -> dict[str, list[BaseMessage]]:
+        return {"messages": [model.invoke(state["messages"])]}
+
+    return _row([("plan", _nothing), ("answer", answer), ("check", _nothing)])
+
+
+def _async_model_between(model: BaseChatModel) -> CompiledStateGraph[Any]:
+    async def answer(state: MessagesState) -> dict[str, list[BaseMessage]]:
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    return _row([("plan", _nothing_async), ("answer", answer), ("check", _nothing_async)])
+
+
+def _row(nodes: Sequence[tuple[str, Any]]) -> CompiledStateGraph[Any]:
+    """Return a graph of messages whose nodes follow each other."""
+    graph, before = StateGraph(MessagesState), START
+    for name, node in nodes:
+        graph.add_node(name, node)
+        graph.add_edge(before, name)
+        before = name
+    return graph.compile()
+
+
+def _nothing(_state: MessagesState) -> dict[str, Any]:
+    return {}
+
+
+async def _nothing_async(_state: MessagesState) -> dict[str, Any]:
+    return {}
 
 
 def _three_nodes(step: Any) -> CompiledStateGraph[Any]:
