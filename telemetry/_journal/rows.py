@@ -15,6 +15,7 @@ from opentelemetry.trace import StatusCode
 from .._process import importing
 from .._semconv import names as semconv
 from .._upstream.opentelemetry import log_encoder, span_encoder
+from .._values.pacing import Paced, paced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -104,7 +105,7 @@ class Encoder:
         Raises:
             Exception: a span has what the official encoder does not take.
         """
-        for span in spans:
+        for span in paced(spans):
             yield _row_of_sdk(span, self._origin(span), run_ids)
 
     def _origin(self, span: ReadableSpan) -> Origin:
@@ -329,7 +330,7 @@ def encoded_logs(records: Sequence[ReadableLogRecord]) -> list[tuple[bytes, byte
     if encode_logs is None:
         return []
     found = []
-    for group in encode_logs(records).resource_logs:
+    for group in encode_logs(Paced(records)).resource_logs:
         scopes = list(group.scope_logs)
         del group.scope_logs[:]
         resource = group.SerializeToString()

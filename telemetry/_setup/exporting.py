@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from .._process import in_forked_child, started_thread
+from .._values.pacing import Paced
 from .._values.tally import Tally
 from .fitting import Fitting, span_weight, span_without_content
 
@@ -69,7 +70,7 @@ class CountingExporter(SpanExporter):
         return SpanExportResult.SUCCESS if is_whole else SpanExportResult.FAILURE
 
     def _send(self, spans: Sequence[ReadableSpan]) -> bool:
-        is_sent = not self._is_shut_down and self._exporter.export(spans)
+        is_sent = not self._is_shut_down and self._exporter.export(Paced(spans))
         return is_sent is SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:

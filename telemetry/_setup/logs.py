@@ -21,6 +21,7 @@ from .._providers import was_shut_down
 from .._settings.config import TelemetryConfig, otlp_endpoint, sends_otlp
 from .._settings.variables import Signal, exporter_names
 from .._upstream.opentelemetry import is_unset, otlp_log_exporter
+from .._values.pacing import Paced
 from .._values.tally import Tally
 from .fitting import Fitting, record_weight, record_without_content
 from .receipts import Receipts
@@ -63,7 +64,7 @@ class CountingLogExporter(LogRecordExporter):
         return LogRecordExportResult.SUCCESS if is_whole else LogRecordExportResult.FAILURE
 
     def _send(self, batch: Sequence[ReadableLogRecord]) -> bool:
-        is_sent = not self._is_shut_down and self._exporter.export(batch)
+        is_sent = not self._is_shut_down and self._exporter.export(Paced(batch))
         return is_sent is LogRecordExportResult.SUCCESS
 
     def shutdown(self) -> None:
