@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from opentelemetry.trace import StatusCode
 
 from .._process import importing
 from .._semconv import names as semconv
 from .._upstream.opentelemetry import log_encoder, span_encoder
-from .._values.pacing import Paced, paced
+from .._values.pacing import Paced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+_Item = TypeVar("_Item")
+
 ERROR: Final = "error"
 OK: Final = "ok"
 LOST: Final = "lost"
@@ -39,6 +41,8 @@ _REMOTE: Final = 0x200
 # OTLP's STATUS_CODE_ERROR.
 _FAILED: Final = 2
 _MOST_ORIGINS: Final = 1_000
+# So many at once have come within a moment: then there is no time for pauses.
+_BACKLOG: Final = 1_000
 # SQLite's largest integer is beyond: sums of many must fit, too.
 _MOST: Final = 1 << 53
 # In seconds: what is said to be longer, or less than nothing, is no time to a first chunk.
@@ -105,7 +109,7 @@ class Encoder:
         Raises:
             Exception: a span has what the official encoder does not take.
         """
-        for span in paced(spans):
+        for span in spans:
             yield _row_of_sdk(span, self._origin(span), run_ids)
 
     def _origin(self, span: ReadableSpan) -> Origin:
@@ -123,12 +127,17 @@ def encoded_rows(
 ) -> tuple[list[SpanRow], int]:
     """Return the rows of spans, and how many have what cannot be encoded."""
     try:
-        return list(encoder.rows(spans, run_ids)), 0
+        return list(encoder.rows(_read(spans), run_ids)), 0
     except Exception:  # noqa: BLE001 - one span's attribute of any kind, or one that changes now
         rows: list[SpanRow] = []
         for span in spans:
             rows += _encoded_alone(encoder, span, run_ids)
         return rows, len(spans) - len(rows)
+
+
+def _read(items: Sequence[_Item]) -> Sequence[_Item]:
+    """Return what is to be encoded as it is read: with pauses, but where much is waiting."""
+    return Paced(items) if len(items) < _BACKLOG else items
 
 
 def _encoded_alone(
@@ -330,7 +339,7 @@ def encoded_logs(records: Sequence[ReadableLogRecord]) -> list[tuple[bytes, byte
     if encode_logs is None:
         return []
     found = []
-    for group in encode_logs(Paced(records)).resource_logs:
+    for group in encode_logs(_read(records)).resource_logs:
         scopes = list(group.scope_logs)
         del group.scope_logs[:]
         resource = group.SerializeToString()

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from .._process import in_forked_child, started_thread
-from .._values.pacing import Paced
+from .._values.pacing import Pace
 from .._values.tally import Tally
 from .fitting import Fitting, span_weight, span_without_content
 
@@ -57,6 +57,7 @@ class CountingExporter(SpanExporter):
     def __init__(self, exporter: SpanExporter, receipts: Receipts) -> None:
         self._exporter = exporter
         self._is_shut_down = False
+        self._pace = Pace()
         self.taken = 0
         self.fitting: Fitting[ReadableSpan] = Fitting(
             self._send, span_without_content, span_weight, receipts, type(exporter).__module__
@@ -64,13 +65,14 @@ class CountingExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send *spans*."""
-        taken = self.fitting.deliver(spans)
+        with self._pace.of(spans) as read:
+            taken = self.fitting.deliver(read)
         self.taken += taken
         is_whole = taken == len(spans)
         return SpanExportResult.SUCCESS if is_whole else SpanExportResult.FAILURE
 
     def _send(self, spans: Sequence[ReadableSpan]) -> bool:
-        is_sent = not self._is_shut_down and self._exporter.export(Paced(spans))
+        is_sent = not self._is_shut_down and self._exporter.export(spans)
         return is_sent is SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:

@@ -12,7 +12,6 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from .._diagnostics import Diagnostics
 from .._spool.answers import Fate
 from .._spool.sizes import CONTENT, LONG, MOST_BYTES
-from .._values.pacing import paced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -71,7 +70,7 @@ class Fitting(Generic[_Item]):
 
     def _parts(self, items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
         begin = weight = 0
-        for place, item in enumerate(paced(items)):
+        for place, item in enumerate(items):
             weighs = self._weigh(item)
             if weight + weighs > MOST_BYTES and place > begin:
                 yield items[begin:place]

@@ -21,7 +21,7 @@ from .._providers import was_shut_down
 from .._settings.config import TelemetryConfig, otlp_endpoint, sends_otlp
 from .._settings.variables import Signal, exporter_names
 from .._upstream.opentelemetry import is_unset, otlp_log_exporter
-from .._values.pacing import Paced
+from .._values.pacing import Pace
 from .._values.tally import Tally
 from .fitting import Fitting, record_weight, record_without_content
 from .receipts import Receipts
@@ -51,6 +51,7 @@ class CountingLogExporter(LogRecordExporter):
     def __init__(self, exporter: LogRecordExporter, receipts: Receipts) -> None:
         self._exporter = exporter
         self._is_shut_down = False
+        self._pace = Pace()
         self.taken = 0
         self.fitting: Fitting[ReadableLogRecord] = Fitting(
             self._send, record_without_content, record_weight, receipts, type(exporter).__module__
@@ -58,13 +59,14 @@ class CountingLogExporter(LogRecordExporter):
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
         """Send a *batch* of records."""
-        taken = self.fitting.deliver(batch)
+        with self._pace.of(batch) as read:
+            taken = self.fitting.deliver(read)
         self.taken += taken
         is_whole = taken == len(batch)
         return LogRecordExportResult.SUCCESS if is_whole else LogRecordExportResult.FAILURE
 
     def _send(self, batch: Sequence[ReadableLogRecord]) -> bool:
-        is_sent = not self._is_shut_down and self._exporter.export(Paced(batch))
+        is_sent = not self._is_shut_down and self._exporter.export(batch)
         return is_sent is LogRecordExportResult.SUCCESS
 
     def shutdown(self) -> None:

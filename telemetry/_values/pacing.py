@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import contextmanager
 from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Final, TypeVar, overload
 
@@ -18,6 +19,8 @@ _PIECE: Final = 0.0005
 _PAUSE: Final = 0.00005
 # Where many threads wait for the lock a pause takes long: so much of the time is worked even then.
 _LEAST_SHARE: Final = 0.2
+# A batch follows at once after so much of the time that the one before it took.
+_AT_ONCE: Final = 0.1
 
 
 class Paced(Sequence[_Item]):
@@ -40,7 +43,7 @@ class Paced(Sequence[_Item]):
     @overload
     def __getitem__(self, place: slice) -> Sequence[_Item]: ...
     def __getitem__(self, place: int | slice) -> _Item | Sequence[_Item]:
-        return self._items[place]
+        return Paced(self._items[place]) if isinstance(place, slice) else self._items[place]
 
     def __iter__(self) -> Iterator[_Item]:
         return paced(self._items)
@@ -56,3 +59,25 @@ def paced(items: Iterable[_Item]) -> Iterator[_Item]:
             sleep(_PAUSE)
             then = perf_counter()
             due = then + max(_PIECE, (then - now) * _LEAST_SHARE / (1 - _LEAST_SHARE))
+
+
+class Pace:
+    """Paces batches that come with time between them; where they do not, there is a backlog.
+
+    A batch that follows the last one at once was waiting before that was done: then nothing
+    pauses, or what waits would find no room.
+    """
+
+    def __init__(self) -> None:
+        self._began_at = self._ended_at = 0.0
+
+    @contextmanager
+    def of(self, items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+        """Give a batch as it is to be read, and take note when that is done."""
+        now = perf_counter()
+        took, idle = self._ended_at - self._began_at, now - self._ended_at
+        self._began_at = now
+        try:
+            yield items if idle < took * _AT_ONCE else Paced(items)
+        finally:
+            self._ended_at = perf_counter()

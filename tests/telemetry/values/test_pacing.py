@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodespan.telemetry._values import pacing
-from nodespan.telemetry._values.pacing import Paced, paced
+from nodespan.telemetry._values.pacing import Pace, Paced, paced
 
 
 class Clock:
@@ -48,7 +48,7 @@ def test_nothing_is_lost(items: list[int]) -> None:
     read = Paced(items)
     assert (list(read), list(read), len(read)) == (items, items, len(items))
     assert [read[place] for place in range(len(read))] == items
-    assert read[1:] == items[1:]
+    assert list(read[1:]) == items[1:]
 
 
 def test_others_run_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,3 +70,20 @@ def test_work_goes_on_where_many_threads_compute(
     work_through(monkeypatch, clock, 100e-6)
     worked: Any = 1_000 * 100e-6
     assert worked / (clock.now - wait) >= 0.19
+
+
+def test_a_backlog_is_worked_off_without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that was waiting when the last was done has no pauses; the next after a while has."""
+    clock, pace = Clock(), Pace()
+    monkeypatch.setattr(pacing, "perf_counter", lambda: clock.now)
+    monkeypatch.setattr(pacing, "sleep", clock.sleep)
+    pauses = []
+    for idle in (1.0, 0.001, 0.0, 1.0):
+        clock.now += idle
+        before = len(clock.pauses)
+        with pace.of(list(range(100))) as read:
+            for _ in read:
+                clock.now += 1e-3
+        pauses.append(len(clock.pauses) - before)
+    assert pauses[1:3] == [0, 0]
+    assert min(pauses[0], pauses[3]) > 90
