@@ -25,11 +25,11 @@ class Doubles:
     def __init__(self) -> None:
         self.by_id: dict[int, list[tuple[Caller, UUID]]] = {}
 
-    def add(self, run_id: UUID) -> UUID:
+    def add(self, run_id: int) -> UUID:
         """Return another id for a call, of who is calling now, that was given a *run_id* too."""
         own_id = uuid4()
         if len(self.by_id) < _MOST:
-            self.by_id.setdefault(run_id.int, []).append((Caller.here(), own_id))
+            self.by_id.setdefault(run_id, []).append((Caller.here(), own_id))
         return own_id
 
     def take(self, run_id: UUID, *, is_first_open: bool) -> UUID | None:

@@ -121,7 +121,7 @@ class Lifecycle:
         run = self._new_run(run_id, start, parent, kind, told_by, here)
         if parent is not None:
             self._place(run, parent)
-        for evicted in self._runs.add(run):
+        for evicted in self._runs.add(run, self._double):
             self.diagnostics.report(RUN_EVICTED)
             evicted.owner.close(evicted, Ending(run.started_at, Outcome.ABANDONED))
         if run.kind.is_call:
@@ -172,10 +172,14 @@ class Lifecycle:
         if known is None:
             return run_id
         if known.owner is self and known.caller.is_elsewhere:
-            self.diagnostics.report(SAME_RUN_ID)
-            return self._doubles.add(run_id)
+            return self._double(run_id.int)
         known.add_reporter()
         return None
+
+    def _double(self, run_id: int) -> UUID:
+        """Return an id of our own for a call that was given one that another open call has."""
+        self.diagnostics.report(SAME_RUN_ID)
+        return self._doubles.add(run_id)
 
     def end_run(self, run: Run, ending: Ending) -> None:
         """End a run and, before it, whatever is still open beneath it."""

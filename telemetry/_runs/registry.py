@@ -109,9 +109,16 @@ class OpenRuns:
         ended = self._ended.get(run_id.int)
         return ended.as_run(run_id.int, owner) if ended is not None else None
 
-    def add(self, run: Run) -> list[Run]:
-        """Take a run in; return those that had to give way to it, deepest first."""
+    def add(self, run: Run, another_id: Callable[[int], UUID]) -> list[Run]:
+        """Take a run in; return those that had to give way to it, deepest first.
+
+        Args:
+            run: to take in.
+            another_id: returns another one for an id that a run of another thread has just taken.
+        """
         with self._lock:
+            if run.run_id in self.by_id:
+                run.call_itself(another_id(run.run_id).int)
             self.by_id[run.run_id] = run
             if run.parent is not None:
                 run.parent.adopt(run)

@@ -215,6 +215,10 @@ class Run:
             self.totals = Totals()
         self.totals.add(used, is_own=is_own)
 
+    def call_itself(self, run_id: int) -> None:
+        """Take another id, before anybody knows it: the one that it was given is taken."""
+        self.run_id = run_id
+
     def number(self, attempt: int | None) -> None:
         """Say which attempt it is."""
         self.attempt = attempt

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry import trace
 
 from nodespan.model import CustomChatModel
 from nodespan.telemetry.testing import capture_spans
@@ -64,6 +66,27 @@ def test_in_two_threads() -> None:
         assert captured.handler.diagnostics.counts == {WORD: 1}
     outcomes = sorted(str((span.attributes or {}).get("error.type")) for span in captured.spans)
     assert outcomes == ["None", "ValueError"]
+
+
+def test_in_two_threads_that_start_at_once() -> None:
+    """However closely: each call has its span, and no thread keeps one that is not its own."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that one thread stops anywhere in its start
+    try:
+        with capture_spans() as captured:
+            for _ in range(30):
+                model = Meeting(together=threading.Barrier(2))
+                config: Any = {"run_id": uuid.uuid4(), "callbacks": [captured.handler]}
+                other = threading.Thread(target=model.invoke, args=("fine", config))
+                other.start()
+                model.invoke("fine", config)
+                other.join()
+                assert not trace.get_current_span().get_span_context().is_valid
+            assert captured.handler.open_runs == 0
+            assert captured.handler.diagnostics.counts == {WORD: 30}
+            assert len(captured.spans) == 60
+    finally:
+        sys.setswitchinterval(before)
 
 
 async def test_in_two_tasks() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,20 +44,17 @@ class TestRealServer:
 
     def test_answer(self, url: str, nodespan: Nodespan) -> None:
         """It answers, with the numbers of its tokens in the trace."""
-        result = nodespan(
-            "chat", "Say hello.", "--model", url, "--model-name", "smollm2", OPENAI_API_KEY=KEY
-        )
+        options = ("--model", url, "--model-name", "smollm2", "--json")
+        result = nodespan("chat", "Say hello.", *options, OPENAI_API_KEY=KEY)
 
         assert (result.code, result.err) == (0, "")
-        answer, _, _ = result.out.partition("\n\ntrace ")
-        assert answer.strip()
-        *_, chat = spans(result.out)
-        assert chat.startswith("   └─ chat smollm2 ")
-        *_, chunks, tokens_in, tokens_out, outcome = chat.split()
-        assert outcome == "ok"
-        assert int(chunks) > 1
-        assert int(tokens_in) > 10
-        assert int(tokens_out) > 1
+        told = json.loads(result.out)
+        assert told["answer"].strip()
+        *_, chat = told["spans"]
+        assert (chat["name"], chat["status"]) == ("chat smollm2", "unset")
+        assert chat["attributes"]["nodespan.stream.chunks"] > 1
+        assert chat["attributes"]["gen_ai.usage.input_tokens"] > 10
+        assert chat["attributes"]["gen_ai.usage.output_tokens"] > 1
 
     def test_ctrl_c(self, url: str, terminal: Any) -> None:
         """Ctrl-C stops an answer; in a conversation the next question gets one."""
