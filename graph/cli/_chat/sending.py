@@ -29,7 +29,9 @@ _SDK: Final = "opentelemetry"
 _EXPORTERS: Final = f"{_SDK}.exporter"
 _SPAN_EXPORTER: Final = f"{_EXPORTERS}.otlp.proto.http.trace_exporter"
 _TELEMETRY: Final = "nodespan.telemetry"
-_REFUSED: Final = re.compile(r"refused .* for good \(HTTP (\d{3})\)")
+_REFUSED: Final = re.compile(r"refused .* for good.* \(HTTP (\d{3})\)")
+_AWAY: Final = re.compile(r"does not take spans; they wait in the journal \((.*)\)")
+_NO_ANSWER: Final = {"ConnectionError": "no connection", "ReadTimeout": "no answer in time"}
 _MAX_REASON: Final = 100
 _SERVICE_NAME: Final = "nodespan"
 
@@ -51,7 +53,7 @@ def sending(
     reason = _Reason()
     _quiet(_EXPORTERS)
     logging.getLogger(_SPAN_EXPORTER).addHandler(reason)
-    logging.getLogger(_TELEMETRY).addFilter(reason.is_no_refusal)
+    logging.getLogger(_TELEMETRY).addFilter(reason.is_news)
     # What the command itself prints goes to standard output, and may be read by a program.
     try:
         config = TelemetryConfig(
@@ -67,10 +69,11 @@ def sending(
     finally:
         _quiet(_SDK)
         telemetry.shutdown(timeout=_SECONDS)
-        logging.getLogger(_TELEMETRY).removeFilter(reason.is_no_refusal)
+        logging.getLogger(_TELEMETRY).removeFilter(reason.is_news)
         if telemetry.unsent:
             why = reason.text or "no answer in time"
-            note(_not_sent(telemetry.unsent, _endpoint(os.environ), why))
+            waits = telemetry.journal_path is not None and not reason.is_final
+            note(_not_sent(telemetry.unsent, _endpoint(os.environ), why, waits=waits))
 
 
 def _service_name(environ: Mapping[str, str]) -> str | None:
@@ -86,20 +89,27 @@ def _quiet(log: str) -> None:
 
 
 class _Reason(logging.Handler):
-    """Keeps why the exporter of spans failed the last time: it tells its log alone."""
+    """Keeps why spans could not be sent the last time: who sends them tells its log alone.
+
+    Attributes:
+        text: why.
+        is_final: whether the receiver has refused them for good.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.text = ""
+        self.is_final = False
 
-    def is_no_refusal(self, record: logging.LogRecord) -> bool:
-        """Keep a refusal out of standard error: it is said in the end, with where it came from."""
-        refused = _REFUSED.search(record.getMessage())
-        if refused:
-            status = int(refused[1])
-            phrases = {each.value: each.phrase for each in HTTPStatus}
-            self.text = f"{status} {phrases.get(status, '')}".rstrip()
-        return refused is None
+    def is_news(self, record: logging.LogRecord) -> bool:
+        """Keep out of standard error what is said in the end, with where it came from."""
+        message = record.getMessage()
+        if refused := _REFUSED.search(message):
+            self.text, self.is_final = _status(int(refused[1])), True
+        elif away := _AWAY.search(message):
+            status = away[1].removeprefix("HTTP ")
+            self.text = _status(int(status)) if status.isdigit() else _NO_ANSWER.get(status, status)
+        return not (refused or away)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep what a line of the exporter says of its failure."""
@@ -110,6 +120,11 @@ class _Reason(logging.Handler):
                 self.text = f"{status} {reason}"[:_MAX_REASON]
             case (reason, _, float()) | (reason, float()):
                 self.text = _with_status(str(reason))[:_MAX_REASON]
+
+
+def _status(number: int) -> str:
+    phrases = {each.value: each.phrase for each in HTTPStatus}
+    return f"{number} {phrases.get(number, '')}".rstrip()
 
 
 def _with_status(reason: str) -> str:
@@ -126,9 +141,11 @@ def _root_cause(error: BaseException) -> str:
     return (said or type(error).__name__)[:_MAX_REASON]
 
 
-def _not_sent(spans: int, endpoint: str, reason: str) -> str:
-    what = "1 span was" if spans == 1 else f"{spans:,} spans were"
-    return f"{what} not sent to {endpoint}: {reason}"
+def _not_sent(spans: int, endpoint: str, reason: str, *, waits: bool) -> str:
+    what = "1 span" if spans == 1 else f"{spans:,} spans"
+    if waits:
+        return f"{what} {'waits' if spans == 1 else 'wait'} in the journal for {endpoint}: {reason}"
+    return f"{what} {'was' if spans == 1 else 'were'} not sent to {endpoint}: {reason}"
 
 
 def _endpoint(environ: Mapping[str, str]) -> str:

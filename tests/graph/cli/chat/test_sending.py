@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,36 @@ def test_refused(nodespan: Nodespan, refusing: Any) -> None:
     assert result.out.startswith("{")
     assert result.err == f"3 spans were not sent to {receiver.url}: 500 Internal Server Error\n"
     assert result.code == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "3 spans were not sent to {url}: 400 Bad Request\n"),
+        (503, "3 spans wait in the journal for {url}: 503 Service Unavailable\n"),
+    ],
+)
+def test_with_a_journal(
+    nodespan: Nodespan, refusing: Any, tmp_path: Path, status: int, said: str
+) -> None:
+    """What waits in the journal is not lost; what was refused for good does not wait."""
+    with refusing(status) as receiver:
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url}
+        variables["NODESPAN_JOURNAL"] = str(tmp_path / "journal.db")
+        result = nodespan("chat", "Meow!", "--json", **variables)
+
+    assert (result.code, result.err) == (0, said.format(url=receiver.url))
+
+
+def test_with_a_journal_and_nobody_there(
+    nodespan: Nodespan, dead_port: int, tmp_path: Path
+) -> None:
+    """In one line: nobody is there, and the spans wait."""
+    url = f"http://127.0.0.1:{dead_port}"
+    journal = str(tmp_path / "journal.db")
+    result = nodespan("chat", "Meow!", OTEL_EXPORTER_OTLP_ENDPOINT=url, NODESPAN_JOURNAL=journal)
+
+    assert result.err == f"3 spans wait in the journal for {url}: no connection\n"
 
 
 def test_not_for_long(nodespan_process: Nodespan, refusing: Any) -> None:
