@@ -228,14 +228,14 @@ class Elsewhere:
         self._process.communicate()
 
 
-def import_seconds(module: str) -> float:
-    """Return the CPU time of importing a module after LangGraph and the SDK, in a new process.
+def import_seconds(statement: str) -> float:
+    """Return the CPU time of an import after LangGraph and the SDK, in a new process.
 
     What is compiled once is compiled, as it is wherever programs are installed.
     """
     program = (
         f"{_IMPORTED_BEFORE}\nimport time\nstarted = time.process_time()\n"
-        f"import {module}\nprint(time.process_time() - started)"
+        f"{statement}\nprint(time.process_time() - started)"
     )
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     printed = subprocess.run(
