@@ -7,7 +7,7 @@ from ._errors import (
     TraceNotFoundError,
 )
 from ._reading.activity import Activity
-from ._reading.doctor import repair
+from ._reading.doctor import repair, trouble_of_place
 from ._reading.reader import Journal
 from ._reading.records import (
     Backlog,
@@ -47,4 +47,5 @@ __all__ = [
     "journal_path",
     "path_in_use",
     "repair",
+    "trouble_of_place",
 ]

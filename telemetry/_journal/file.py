@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from .._errors import JournalError, JournalMissingError
 from .._process import Locked, process_wide
-from .._settings.place import HEADER, LOOKED_AT, looks_foreign, network_filesystem
+from .._settings.place import HEADER, LOOKED_AT, looks_foreign, network_filesystem, takes_files
 from .schema import APPLICATION_ID, VERSION, is_foreign, migrate, version_of
 
 # How long one statement waits for another process: short, since what waits can be asked to stop.
@@ -108,8 +108,13 @@ def log_of(path: Path) -> Path:
     return Path(f"{os.path.realpath(path)}-wal")  # a link's lie beside what it leads to
 
 
-def check_place(path: Path) -> None:
+def check_place(path: Path, *, makes_folder: bool = True) -> None:
     """Check, without opening it, that a journal can lie at a place.
+
+    Args:
+        path: of the journal.
+        makes_folder: whether its folder is made where it is missing; else it is only checked that
+            it could be.
 
     Raises:
         JournalError: it cannot; the message says why, and what would do.
@@ -122,7 +127,10 @@ def check_place(path: Path) -> None:
             "data; set NODESPAN_JOURNAL to a file on a local disk, or to off"
         )
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if makes_folder:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        else:
+            _check_folder(path.parent)
         is_there = path.exists()
         start = _OPEN.start_of(path)
     except OSError as error:
@@ -130,11 +138,32 @@ def check_place(path: Path) -> None:
     if looks_foreign(start):
         raise _foreign(path)
     _check_header(path, start)
-    if not os.access(path if is_there else path.parent, os.W_OK):
+    written = path if is_there else path.parent
+    if written.exists() and not os.access(written, os.W_OK):
         raise JournalError(
             f"the journal {path} cannot be written; set NODESPAN_JOURNAL to a file that can, "
             "or to off"
         )
+
+
+def _check_folder(folder: Path) -> None:
+    """Check that a folder is there, or could be made, and that it would take a file.
+
+    Raises:
+        OSError: it could not; as making it would say.
+    """
+    nearest = folder
+    while not os.path.lexists(nearest) and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        code = errno.EEXIST if nearest == folder else errno.ENOTDIR
+    elif not takes_files(nearest):
+        code = errno.ENOENT
+    elif nearest != folder and not os.access(nearest, os.W_OK | os.X_OK):
+        code = errno.EACCES
+    else:
+        return
+    raise OSError(code, os.strerror(code))
 
 
 def _check_header(path: Path, header: bytes) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._journal.file import move_aside, open_journal, size_of
+from .._errors import JournalError
+from .._journal.file import check_place, move_aside, open_journal, size_of
 from .._journal.owners import Owner
 from .._journal.recovery import end_lost_runs
 from .._journal.salvage import salvage
@@ -39,6 +40,15 @@ def status_of_journal(path: Path, connection: sqlite3.Connection) -> JournalStat
         lost=counts.get("lost", 0),
         refused=counts.get("refused", 0),
     )
+
+
+def trouble_of_place(path: str | PathLike[str]) -> str | None:
+    """Return why no journal can be written at a place; None where one can. Nothing is made."""
+    try:
+        check_place(Path(path), makes_folder=False)
+    except (JournalError, OSError) as error:
+        return str(error)
+    return None
 
 
 def repair(path: str | PathLike[str]) -> Path:

@@ -37,6 +37,8 @@ _NETWORK: Final = frozenset(
         "smbfs",
     ]
 )
+# What the kernel shows as files: none can be made there, whatever its folders' modes say.
+_SHOWN_ALONE: Final = frozenset(["debugfs", "proc", "securityfs", "sysfs", "tracefs"])
 HEADER: Final = b"SQLite format 3\0"
 # What a journal's pages are full of, whatever has become of its first one.
 _MARKS: Final = (b"telemetry.sdk.", b"gen_ai.", b"nodespan")
@@ -57,13 +59,26 @@ def network_filesystem(path: Path, mounts: str | None = None) -> str | None:
     """
     if str(path).startswith("\\\\"):
         return "a network share"
-    if mounts is None:
-        try:
-            mounts = _MOUNTS.read_text(errors="replace")
-        except OSError:
-            return None
-    kind = _filesystem(os.path.realpath(path), mounts)
+    kind = _filesystem(os.path.realpath(path), _mounts() if mounts is None else mounts)
     return kind if kind in _NETWORK else None
+
+
+def takes_files(folder: Path, mounts: str | None = None) -> bool:
+    """Say whether files can be made on the file system of a folder, as far as its type tells.
+
+    Args:
+        folder: that is there.
+        mounts: as of `network_filesystem`.
+    """
+    found = _filesystem(os.path.realpath(folder), _mounts() if mounts is None else mounts)
+    return found not in _SHOWN_ALONE
+
+
+def _mounts() -> str:
+    try:
+        return _MOUNTS.read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 def looks_foreign(start: bytes) -> bool:

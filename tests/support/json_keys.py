@@ -64,7 +64,8 @@ DOCUMENTS: Final[dict[str, tuple[type | None, dict[str, str]]]] = {
         JournalStatus,
         {
             "is_sound": "whether every page of the journal can be read",
-            "trouble": "why the journal cannot be read; null where it can",
+            "trouble": "why the journal cannot be read, or written where programs are to do so; "
+            "null where it can",
             "aside": "where the damaged journal lies that `--repair` has replaced",
             "is_well": "whether nothing is wrong: the exit code is 0",
             "endpoints": "who takes what is sent, as below",

@@ -6,7 +6,7 @@ import os
 import sqlite3
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ....telemetry import ConfigurationError, TelemetryConfig
 from ....telemetry.checkup import check_endpoints, settings_in_force
@@ -16,6 +16,7 @@ from ....telemetry.journal import (
     JournalMissingError,
     default_path,
     path_in_use,
+    trouble_of_place,
 )
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from ....telemetry.checkup import EndpointCheck, SettingInForce
     from ....telemetry.journal import JournalStatus
+
+
+_DEFAULT: Final = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class Findings:
         path: where the journal is, or would be.
         status: of the journal; None where there is none, or it cannot be read.
         is_sound: whether every page of it can be read.
-        trouble: why there is no status; None where there is one.
+        trouble: why the journal cannot be read, or else why it cannot be written where programs
+            are to do so; None where nothing is wrong with it.
         is_missing: whether there is no journal, and none was named.
         aside: where the damaged journal lies that was repaired.
         endpoints: that signals are sent to.
@@ -77,6 +82,9 @@ class Findings:
             if is_missing and named is not None:
                 raise
             trouble = str(error)
+        if named is None and (status is not None or is_missing) and _may_be_written(settings):
+            trouble = trouble_of_place(path)
+            is_missing = is_missing and trouble is None
         return cls(path, status, is_sound, trouble, is_missing, aside, endpoints, settings)
 
     @property
@@ -93,7 +101,7 @@ class Findings:
     def is_well(self) -> bool:
         """Whether nothing is wrong: what takes no metrics is still well for all else."""
         return (
-            (self.is_sound or self.is_missing)
+            (self.is_missing or (self.is_sound and self.trouble is None))
             and all(each.is_well or each.signal == "metrics" for each in self.endpoints)
             and not self.troubled
         )
@@ -112,6 +120,12 @@ class Findings:
             "endpoints": [asdict(each) for each in self.endpoints],
             "settings": [asdict(each) for each in self.settings],
         }
+
+
+def _may_be_written(settings: tuple[SettingInForce, ...]) -> bool:
+    """Say whether a program may write the journal in use: `nodespan chat` does unless told off."""
+    (setting,) = (each for each in settings if each.name == "journal")
+    return setting.value != "off" or setting.source == _DEFAULT
 
 
 def _path_in_use() -> Path:

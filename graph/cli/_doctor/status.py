@@ -25,6 +25,8 @@ def lines(found: Findings) -> Iterator[str]:
         yield f"repaired  the damaged one lies at {plain(str(found.aside))}"
     if found.status is not None:
         yield from _journal(found.status, is_sound=found.is_sound)
+        if found.trouble is not None:
+            yield f"          WRONG: {plain(found.trouble)}"
     elif found.is_missing:
         yield "state     there is none yet: nothing was recorded"
     else:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from nodespan.telemetry._journal.file import open_journal
+from nodespan.telemetry.journal import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +59,83 @@ class TestJournal:
         found = document(command)
         assert (found["traces"], found["is_well"]) == (None, True)
         assert not (tmp_path / "journal.db").exists()
+
+    @pytest.mark.parametrize(
+        ("place", "why"),
+        [
+            ("file/journal.db", "cannot be opened (File exists)"),
+            ("file/folder/journal.db", "cannot be opened (Not a directory)"),
+            ("/proc/none/journal.db", "cannot be opened (No such file or directory)"),
+            ("/proc/journal.db", "cannot be opened (No such file or directory)"),
+        ],
+    )
+    def test_a_place_that_cannot_be_written(
+        self,
+        command: Command,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        place: str,
+        why: str,
+    ) -> None:
+        """Where no journal can lie, the doctor says what who records would say, and makes none."""
+        (tmp_path / "file").write_text("x")
+        path = tmp_path / place
+        monkeypatch.setenv("NODESPAN_JOURNAL", str(path))
+        said = f"the journal {path} {why}; set NODESPAN_JOURNAL to a file that can be written, or"
+        result = command("doctor")
+        assert result.code == 1
+        assert f"state     {said} to off" in result.out
+        found = document(command, code=1)
+        assert (found["is_well"], found["trouble"]) == (False, f"{said} to off")
+        with pytest.raises(JournalError) as raised:
+            open_journal(path)
+        assert str(raised.value) == found["trouble"]
+        assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+    def test_folders_that_can_be_made_are_not_made(
+        self, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A journal may come to lie in folders that are still missing: nothing is wrong."""
+        monkeypatch.setenv("NODESPAN_JOURNAL", str(tmp_path / "a" / "b" / "journal.db"))
+        assert document(command)["is_well"]
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    @pytest.mark.parametrize("place", ["journal.db", "a/b/journal.db"])
+    def test_a_folder_without_the_right_to_write(
+        self, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+    ) -> None:
+        """The nearest folder that is there decides."""
+        monkeypatch.setenv("NODESPAN_JOURNAL", str(tmp_path / place))
+        tmp_path.chmod(0o500)
+        found = document(command, code=1)
+        tmp_path.chmod(0o700)
+        assert "cannot be" in found["trouble"]
+
+    def test_a_sound_one_that_cannot_be_written(
+        self, command: Command, recording: Recording, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What lies there is told, and that nothing more can be recorded."""
+        recording.tracer.start_span("x").end()
+        recording.flush()
+        monkeypatch.setenv("NODESPAN_JOURNAL", str(recording.path))
+        assert document(command)["is_well"]
+        monkeypatch.setattr(os, "access", lambda *_: False)
+        found = document(command, code=1)
+        assert (found["is_sound"], found["is_well"], found["traces"]) == (True, False, 1)
+        assert "cannot be written; set NODESPAN_JOURNAL to a file that can" in found["trouble"]
+        assert "WRONG: the journal" in command("doctor").out
+
+    def test_a_place_that_nobody_writes_is_not_wrong(
+        self, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where the journal is off, it is no matter whether one could be written."""
+        (tmp_path / "file").write_text("x")
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+        monkeypatch.setenv("NODESPAN_JOURNAL", "off")
+        assert document(command)["is_well"]
+        monkeypatch.delenv("NODESPAN_JOURNAL")
+        assert "cannot be opened" in document(command, code=1)["trouble"]
 
     def test_damaged_and_repaired(
         self, command: Command, recording: Recording, tmp_path: Path
