@@ -5,15 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf.message import DecodeError
 
 from .._errors import JournalError, JournalMissingError
 from .._process import Locked, process_wide
 from .._settings.place import HEADER, LOOKED_AT, looks_foreign, network_filesystem, takes_files
 from .schema import APPLICATION_ID, VERSION, is_foreign, migrate, version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # How long one statement waits for another process: short, since what waits can be asked to stop.
 _BUSY: Final = 0.25
@@ -215,15 +220,8 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         raise _unusable(path, error) from error
     if looks_foreign(start):
         raise _foreign(path)
-    try:
+    with telling_damage(path):
         connection, version = _opened_to_read(path)
-    except sqlite3.DatabaseError as error:
-        if not is_broken(error):
-            raise
-        raise JournalError(
-            f"the journal {path} is damaged; `nodespan doctor --repair` makes a new one of what "
-            "can be read"
-        ) from error
     if version == VERSION:
         return connection
     connection.close()
@@ -288,6 +286,24 @@ def size_of(path: Path) -> int:
         with suppress(OSError):
             total += Path(f"{path}{suffix}").stat().st_size
     return total
+
+
+@contextmanager
+def telling_damage(path: Path) -> Iterator[None]:
+    """Have whoever reads a damaged journal told so, and what would do.
+
+    Raises:
+        JournalError: what is read is damaged.
+    """
+    try:
+        yield
+    except (sqlite3.DatabaseError, DecodeError) as error:
+        if not is_broken(error) and not isinstance(error, DecodeError):
+            raise
+        raise JournalError(
+            f"the journal {path} is damaged; `nodespan doctor --repair` makes a new one of what "
+            "can be read"
+        ) from error
 
 
 def is_broken(error: BaseException) -> bool:

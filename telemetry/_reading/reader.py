@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from time import time_ns
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from .._errors import AmbiguousTraceError, TraceNotFoundError
-from .._journal.file import is_broken, open_journal, open_to_read
+from .._errors import AmbiguousTraceError, JournalError, TraceNotFoundError
+from .._journal.file import open_journal, open_to_read, telling_damage
 from .._journal.recovery import end_lost_runs, has_lost_runs
 from .._settings.journal import path_in_use
 from .activity import activity_of
@@ -67,7 +67,8 @@ class Journal:
 
     Raises:
         JournalMissingError: there is none.
-        JournalError: it is none, or one that only a newer nodespan can read.
+        JournalError: it is none, or one that only a newer nodespan can read. Each method that
+            reads raises it too where what it reads is damaged.
     """
 
     def __init__(self, path: str | PathLike[str] | None = None) -> None:
@@ -193,26 +194,29 @@ class Journal:
 
     def activity(self, seconds: float = 300) -> Activity:
         """Return what goes on, and what the last so many *seconds* have brought."""
-        with self._lock:
+        with self._reading():
             return activity_of(self._connection, time_ns(), seconds)
 
     def status(self) -> JournalStatus:
         """Return what state it is in; in a large journal this counts for a second or so."""
-        with self._lock:
+        with self._reading():
             return status_of_journal(self.path, self._connection)
 
     def is_sound(self) -> bool:
         """Say whether every page of it can be read; this reads the whole file."""
         try:
             ((verdict,),) = self._all("PRAGMA quick_check(1)")
-        except sqlite3.DatabaseError as error:
-            if not is_broken(error):
-                raise
+        except JournalError:
             return False
         return bool(verdict == "ok")
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with self._lock, telling_damage(self.path):
+            yield
+
     def _all(self, query: str, *arguments: object) -> list[Any]:
-        with self._lock:
+        with self._reading():
             return self._connection.execute(query, arguments).fetchall()
 
     def _traces(self, asked: TraceFilter, limit: int) -> list[tuple[int, TraceRecord]]:
@@ -228,7 +232,7 @@ class Journal:
     def _with_text(self, asked: TraceFilter, text: str, limit: int) -> list[TraceRecord]:
         where, arguments = conditions(asked, time_ns())
         found: dict[int, TraceRecord] = {}
-        with self._lock:
+        with self._reading():
             rows = self._connection.execute(
                 f"SELECT t.id, s.span, {TRACE_COLUMNS} FROM traces AS t "  # noqa: S608 - ours
                 f"CROSS JOIN spans AS s ON s.trace = t.id WHERE {where} "

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from .._journal.file import open_to_read
+from .._journal.file import open_to_read, telling_damage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,14 +40,15 @@ class Connections:
         """
         identity = self.identity
         connection = self._taken(identity)
-        try:
-            connection.execute("BEGIN")
-            yield connection
-        except sqlite3.Error:
-            connection.close()
-            raise
-        finally:
-            self._give_back(identity, connection)
+        with telling_damage(self.path):
+            try:
+                connection.execute("BEGIN")
+                yield connection
+            except sqlite3.Error:
+                connection.close()
+                raise
+            finally:
+                self._give_back(identity, connection)
 
     def opened(self) -> sqlite3.Connection:
         """Open one more, that whoever asks for it closes.

@@ -238,7 +238,7 @@ def test_a_damaged_journal_is_moved_aside_and_read(
     told = said(run_program(RUNS_ON, NODESPAN_JOURNAL=str(recording.path)))
     with Journal(recording.path) as journal:
         is_sound = journal.is_sound()
-        with suppress(sqlite3.Error):
+        with suppress(JournalError):
             journal.traces(limit=10_000)
     if not is_sound:  # the damage lies where nothing was written
         repair(recording.path)

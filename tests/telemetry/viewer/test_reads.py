@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -245,6 +246,22 @@ def test_without_a_journal(viewer: TestClient) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_journal")
     assert viewer.get("/api/about").json()["is_there"] is False
     assert viewer.get("/").status_code == 200
+
+
+def test_a_damaged_journal(recording: Recording, viewer: TestClient) -> None:
+    """The page is told which file is damaged, and what recovers what can be read of it."""
+    for number in range(80):
+        recording.tracer.start_span(f"{number}", attributes={"a": "x" * 1000}).end()
+    recording.flush()
+    recording.writer.stop(10)
+    sqlite3.connect(recording.path).execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+    content = bytearray(recording.path.read_bytes())
+    content[20_000:90_000] = b"\x7f" * 70_000
+    recording.path.write_bytes(content)
+    answer = viewer.get("/api/traces")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "journal_error")
+    said = f"the journal {recording.path} is damaged; `nodespan doctor --repair` makes a new"
+    assert answer.json()["error"]["message"].startswith(said)
 
 
 def test_the_list_goes_by_cost_and_the_like(recording: Recording, viewer: TestClient) -> None:

@@ -155,6 +155,30 @@ class TestJournal:
         (aside,) = tmp_path.glob("journal.db.broken-*[0-9]")
         assert f"repaired  the damaged one lies at {aside}" in result.out
 
+    @pytest.mark.parametrize("filling", [b"\x7f", b"\0", b"\xc1\x05\xff"])
+    def test_a_badly_damaged_one(
+        self, command: Command, recording: Recording, filling: bytes
+    ) -> None:
+        """Whoever reads it is told which file is damaged, and what recovers what can be read."""
+        for number in range(80):
+            recording.tracer.start_span(f"{number}", attributes={"a": "x" * 1000}).end()
+        recording.flush()
+        recording.writer.stop(10)
+        sqlite3.connect(recording.path).execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        content = bytearray(recording.path.read_bytes())
+        content[20_000:90_000] = (filling * 70_000)[:70_000]
+        recording.path.write_bytes(content)
+        said = f"the journal {recording.path} is damaged; `nodespan doctor --repair` makes a new"
+        for asked in (("traces",), ("trace", "last"), ("traces", "--text", "5")):
+            result = command(*asked)
+            assert (result.code, result.out) == (1, "")
+            assert result.err.startswith(f"error: {said}")
+        result = command("doctor")
+        assert (result.code, result.err) == (1, "")
+        assert f"state     {said}" in result.out
+        assert command("doctor", "--repair").code == 0
+        assert command("traces").code == 0
+
 
 class TestEndpoint:
     """A real OTLP request with nothing in it."""
