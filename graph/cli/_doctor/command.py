@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .._terminal.exit import reporting
+from .._terminal.numbers import seconds
 from .._terminal.options import AsJson, JournalFile, takes
 from .._terminal.output import Output
 
@@ -27,7 +28,11 @@ class _Options:
     ] = False
     timeout: Annotated[
         float,
-        typer.Option(metavar="SECONDS", min=0.1, max=60, help="How long an endpoint may take."),
+        typer.Option(
+            metavar="SECONDS",
+            parser=seconds(0.1, 60),
+            help="How long an endpoint may take, from 0.1 to 60.",
+        ),
     ] = 5.0
     journal: JournalFile = None
 

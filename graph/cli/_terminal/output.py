@@ -5,6 +5,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import RenderableType
@@ -27,6 +28,35 @@ class OutputLostError(Exception):
     def __init__(self, reason: str, *, reader_left: bool) -> None:
         super().__init__(f"cannot write to standard output: {reason}")
         self.reader_left = reader_left
+
+
+class FileNotWrittenError(Exception):
+    """A file that was asked for cannot be written.
+
+    Args:
+        path: Of the file.
+        error: What the system says.
+    """
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        why = error.strerror or str(error)
+        if isinstance(error, FileNotFoundError):
+            why = f"there is no folder {path.parent}"
+        elif isinstance(error, IsADirectoryError):
+            why = "it is a folder; name a file in it"
+        super().__init__(f"the file {path} cannot be written: {why}")
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file that was asked for.
+
+    Raises:
+        FileNotWrittenError: It cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FileNotWrittenError(path, error) from error
 
 
 class Output:

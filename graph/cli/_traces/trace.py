@@ -12,7 +12,7 @@ import typer
 
 from .._terminal.exit import bad_value, reporting
 from .._terminal.options import AsJson, JournalFile, takes
-from .._terminal.output import Output
+from .._terminal.output import Output, write_file
 
 if TYPE_CHECKING:
     from ....telemetry.journal import Journal, JournalTrace
@@ -84,7 +84,7 @@ def trace(options: _Options) -> None:
 
 def _write(journal: Journal, output: Output, options: _Options) -> None:
     if options.otlp is not None:
-        options.otlp.write_text(journal.otlp_json(options.name) + "\n", encoding="utf-8")
+        write_file(options.otlp, journal.otlp_json(options.name) + "\n")
         return
     found = journal.trace(options.name)
     if options.as_script:

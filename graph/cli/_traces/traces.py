@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from .._terminal.exit import reporting
+from .._terminal.numbers import seconds, whole_number
 from .._terminal.options import AsJson, JournalFile, takes
 from .._terminal.output import Output
 from .._terminal.plain_text import plain
@@ -44,7 +45,8 @@ class _Options:
         ),
     ] = None
     slow: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Only those that took longer.")
+        float | None,
+        typer.Option(metavar="SECONDS", parser=seconds(0), help="Only those that took longer."),
     ] = None
     stalled: Annotated[
         bool, typer.Option("--stalled", help="Only those with a stream that has stalled.")
@@ -57,7 +59,12 @@ class _Options:
         str | None,
         typer.Option(metavar="TEXT", help="Only those with it in a name or in recorded content."),
     ] = None
-    limit: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="How many.")] = 50
+    limit: Annotated[
+        int,
+        typer.Option(
+            metavar="N", parser=whole_number(1, 10_000), help="How many, from 1 to 10,000."
+        ),
+    ] = 50
     as_json: AsJson = False
     journal: JournalFile = None
 

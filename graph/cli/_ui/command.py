@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from .._terminal.exit import bad_value, reporting
+from .._terminal.numbers import whole_number
 from .._terminal.options import JournalFile, takes
 from .._terminal.output import Output
 
@@ -26,7 +27,12 @@ class _Options:
     """What was asked for."""
 
     port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=65_535, help="0 takes one that is free.")
+        int,
+        typer.Option(
+            metavar="N",
+            parser=whole_number(0, 65_535),
+            help="Up to 65,535; 0 takes one that is free.",
+        ),
     ] = 4319
     host: Annotated[
         str,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .._terminal.exit import ExitCode, reporting
+from .._terminal.numbers import seconds, whole_number
 from .._terminal.options import AsJson, JournalFile, takes
 from .._terminal.output import Output
 
@@ -26,11 +27,17 @@ class _Options:
 
     interval: Annotated[
         float,
-        typer.Option(metavar="SECONDS", min=0.1, max=3600, help="How often to look."),
+        typer.Option(
+            metavar="SECONDS",
+            parser=seconds(0.1, 3_600),
+            help="How often to look, from 0.1 to 3,600.",
+        ),
     ] = 1.0
     rounds: Annotated[
         int | None,
-        typer.Option("--count", metavar="N", min=1, help="Look so often, and end."),
+        typer.Option(
+            "--count", metavar="N", parser=whole_number(1), help="Look so often, and end."
+        ),
     ] = None
     as_json: AsJson = False
     journal: JournalFile = None

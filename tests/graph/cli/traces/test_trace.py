@@ -15,6 +15,7 @@ from nodespan.telemetry.journal import AmbiguousTraceError, Journal, TraceNotFou
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from support.command import Result
     from support.recording import Recording
@@ -206,3 +207,25 @@ def test_the_library_reads_what_the_command_shows(recording: Recording) -> None:
         span.end()
         recording.flush()
         assert journal.trace("last").summary.outcome == "ok"
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("none/x.json", "there is no folder {folder}/none"),
+        (".", "it is a folder; name a file in it"),
+        ("file/x.json", "Not a directory"),
+        ("x" * 300, "File name too long"),
+    ],
+)
+def test_an_otlp_file_that_cannot_be_written(
+    command: Command, recording: Recording, tmp_path: Path, place: str, why: str
+) -> None:
+    """Which file it is, and why, are said in plain words."""
+    recording.tracer.start_span("x").end()
+    recording.flush()
+    (tmp_path / "file").write_text("x")
+    path = tmp_path / place
+    result = command("trace", "last", "--otlp", str(path), "--journal", str(recording.path))
+    expected = f"error: the file {path} cannot be written: {why.format(folder=tmp_path)}\n"
+    assert (result.code, result.out, result.err) == (1, "", expected)
