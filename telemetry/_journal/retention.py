@@ -23,6 +23,8 @@ _SPANS_AT_ONCE: Final = 200
 _CLEARED_TO: Final = 0.9
 _PAGES_AT_ONCE: Final = 2_000
 _DAY: Final = 86_400 * 10**9
+# In days: what SQLite can subtract from now.
+_FOREVER: Final = 100_000.0
 
 _FREE: Final = (
     "SELECT id FROM traces AS t WHERE open = 0 AND NOT EXISTS (SELECT 1 FROM spans "
@@ -60,7 +62,7 @@ def make_room(store: Store, retention: Retention) -> int:
     Raises:
         sqlite3.Error: the journal cannot be written now.
     """
-    oldest = time_ns() - int(retention.most_days * _DAY)
+    oldest = time_ns() - int(min(retention.most_days, _FOREVER) * _DAY)
     dropped = _repeated(lambda: _delete_traces(store, _OLD, (oldest, _AT_ONCE)), lambda: True)
     if _bytes_used(store) > retention.most_bytes:
         most = int(retention.most_bytes * _CLEARED_TO)

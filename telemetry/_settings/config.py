@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 from .._content.door import CaptureContent
 from .._errors import ConfigurationError
-from .checks import as_given, capable_of, days, headers, host_names, of_kind, positive, switch
-from .journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_DAYS, journal
+from .checks import as_given, capable_of, days, headers, host_names, of_kind, switch
+from .journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_DAYS, journal, max_bytes
 from .journal import VARIABLE as JOURNAL_VARIABLE
 from .keywords import lists_itself
 from .record import Settings, Variable, setting
@@ -111,9 +111,9 @@ class TelemetryConfig(Settings):
     )
     journal_max_bytes: int | None = setting(
         None,
-        "how large that file may be, in bytes; 512 MiB by default. What no endpoint waits for goes "
-        "first, then the oldest",
-        positive,
+        "how large that file may be, in bytes, from 1,000,000 up; 512 MiB by default. What no "
+        "endpoint waits for goes first, then the oldest",
+        max_bytes,
         variable=Variable(f"{JOURNAL_VARIABLE}_MAX_BYTES", DEFAULT_MAX_BYTES, int),
     )
     journal_max_days: float | None = setting(

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VARIABLE: Final = "NODESPAN_JOURNAL"
+# An empty one takes 170,000 with its log.
+LEAST_MAX_BYTES: Final = 1_000_000
 DEFAULT_MAX_BYTES: Final = 512 << 20
 DEFAULT_MAX_DAYS: Final = 30.0
 
@@ -39,6 +41,21 @@ def journal(name: str, value: object) -> bool | Path | None:
     if not isinstance(text, str) or "\0" in text or not any(mark in text for mark in marks):
         raise ConfigurationError(f"{name} is {text!r}; use on, off or the path of a file")
     return _file(text)
+
+
+def max_bytes(name: str, value: object) -> int | None:
+    """Return how large a journal may be, in bytes; None where that is not said.
+
+    Raises:
+        ConfigurationError: it is no number, or so few that nothing could be kept.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < LEAST_MAX_BYTES:
+        raise ConfigurationError(
+            f"{name} is {value!r}; it must be a whole number of bytes from {LEAST_MAX_BYTES:,} up"
+        )
+    return value
 
 
 def journal_path(setting: bool | os.PathLike[str] | str | None, *, by_default: bool) -> Path | None:

@@ -173,7 +173,7 @@ def _entries(source: Mapping[str, Any] | str | PathLike[str]) -> tuple[str, Mapp
 
     try:
         with _opened(Path(source)) as file:
-            text = file.read(_MAX_BYTES + 1).decode()
+            text = _text(file.read(_MAX_BYTES + 1))
         _check_shape(text)
         return f"{source}", tomllib.loads(text)
     except OSError as error:
@@ -193,14 +193,27 @@ def _opened(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _check_shape(text: str) -> None:
-    """Refuse what takes the parser long, or deep: no table of prices looks like it.
+def _text(content: bytes) -> str:
+    """Return the text of a file.
 
     Raises:
-        ValueError: it is too long, or too deep.
+        ValueError: it is too long, or no text.
     """
-    if len(text) > _MAX_BYTES:
+    if len(content) > _MAX_BYTES:
         raise ValueError(f"it is longer than {_MAX_BYTES:,} bytes, as no table of prices is")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"line {line:,} is not in UTF-8; save the file as UTF-8") from None
+
+
+def _check_shape(text: str) -> None:
+    """Refuse what takes the parser deep: no table of prices looks like it.
+
+    Raises:
+        ValueError: it is too deep.
+    """
     depth = 0
     for part in _STRUCTURE.split(_NO_STRUCTURE.sub("_", text)):
         opens, closes = part in ("[", "{"), part in ("]", "}")

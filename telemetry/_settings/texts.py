@@ -34,12 +34,12 @@ def function_named(text: str) -> Any:
     """Return what `MODULE:NAME` names, importing the module.
 
     Raises:
-        ConfigurationError: there is no such module, it fails, or it has no such name.
-        ValueError: the text is no such place.
+        ConfigurationError: the text is no such place, there is no such module, it fails, or it has
+            no such name.
     """
     place = _PLACE.fullmatch(text)
     if place is None:
-        raise ValueError(text)
+        raise ConfigurationError("use MODULE:NAME, such as rules:redact for a rules.py")
     module, path = place.groups()
     try:
         found: Any = import_module(module)

@@ -122,6 +122,15 @@ def test_a_trace_that_never_ends_does_not_fill_the_disk(
     assert names(recording) == {"root"}
 
 
+@pytest.mark.parametrize("days", [1e5, 1e300, float("inf")])
+def test_whoever_keeps_all_may_say_so(recording: Recording, days: float) -> None:
+    """No number of days is too many."""
+    make(recording, "mine").end()
+    recording.flush()
+    assert make_room(recording.store, Retention(most_days=days)) == 0
+    assert names(recording) == {"mine"}
+
+
 def test_what_is_within_the_bounds_stays(recording: Recording) -> None:
     """To look costs nothing that is there."""
     make(recording, "mine").end()

@@ -196,6 +196,36 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, text: str | None, t
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"\xff\xfe[\0m\0]\0", 1),
+        ("# Preise\n[m]\ncurrency = 'Fr\xe4nkli'".encode("latin-1"), 3),
+        (b"[m]\n# \xe2\x82", 2),
+    ],
+    ids=["UTF-16", "Latin-1", "cut"],
+)
+def test_a_file_that_is_not_in_utf_8_is_told_in_plain_english(
+    tmp_path: Path, content: bytes, line: int
+) -> None:
+    """The error says which line it is, and what to do."""
+    file = tmp_path / "prices.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        OpenTelemetryCallbackHandler(prices=file)
+    assert str(caught.value) == (
+        f"prices file {str(file)!r} is no TOML: line {line} is not in UTF-8; save the file as UTF-8"
+    )
+
+
+def test_a_file_that_is_too_long_is_told_so_whatever_it_is_cut_to(tmp_path: Path) -> None:
+    """Where it is cut within a character, that is not its trouble."""
+    file = tmp_path / "prices.toml"
+    file.write_text("#" + "\u20ac" * 400_000, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="is longer than 1,000,000 bytes"):
+        OpenTelemetryCallbackHandler(prices=file)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     """Nobody may ever write into it."""

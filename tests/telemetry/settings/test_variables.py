@@ -80,7 +80,8 @@ def test_the_first_chunk_has_a_threshold_of_its_own(
         ("NODESPAN_STALL_THRESHOLD", "soon", "it must be a number of seconds above 0"),
         ("NODESPAN_STALL_THRESHOLD", "-1", "it must be a number of seconds above 0"),
         ("NODESPAN_MAX_OPEN_RUNS", "2.5", "it must be a whole number from 1 up"),
-        ("NODESPAN_REDACT", "hide", "use a function of two arguments"),
+        ("NODESPAN_REDACT", "hide", "NODESPAN_REDACT is 'hide': use MODULE:NAME, such as rules:"),
+        ("NODESPAN_REDACT", "a b:c", "NODESPAN_REDACT is 'a b:c': use MODULE:NAME, such as rules:"),
         ("NODESPAN_REDACT", "no_such:hide", "the module 'no_such' cannot be imported"),
         ("NODESPAN_REDACT", f"{__name__}:missing", "has no 'missing'"),
         ("NODESPAN_REDACT", f"{__name__}:NO_FUNCTION", "use a function of two arguments"),
@@ -96,6 +97,21 @@ def test_a_bad_variable_is_named_with_the_way_out(
         OpenTelemetryCallbackHandler()
     assert said in str(caught.value)
     assert variable in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["10", "0", "-1", "999999", "1e9", "lots"])
+def test_a_journal_too_small_to_keep_anything_is_refused(value: str) -> None:
+    """The message says the least that can be."""
+    with pytest.raises(ConfigurationError) as caught:
+        TelemetryConfig().checked({"NODESPAN_JOURNAL_MAX_BYTES": value})
+    shown = value if value.lstrip("-").isdecimal() else repr(value)
+    assert str(caught.value) == (
+        f"NODESPAN_JOURNAL_MAX_BYTES is {shown}; it must be a whole number of bytes from "
+        "1,000,000 up"
+    )
+    with pytest.raises(ConfigurationError, match="journal_max_bytes is 10; it must be"):
+        TelemetryConfig(journal_max_bytes=10).checked({})
+    assert TelemetryConfig(journal_max_bytes=1_000_000).checked({}).journal_max_bytes == 1_000_000
 
 
 @pytest.mark.parametrize("value", ["true", "ON", "1", "yes"])
