@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 PATH: Final = "/v1/traces"
 _KINDS: Final = {JSON: JSON, PROTOBUF: PROTOBUF, "application/protobuf": PROTOBUF}
 _CODES: Final = {429: RESOURCE_EXHAUSTED, 500: INTERNAL, 503: UNAVAILABLE}
+_OTHER_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT")
 _REQUESTS_A_SECOND: Final = 500.0
 _BYTES_A_SECOND: Final = 64e6
 _MOST_AT_ONCE: Final = 8
@@ -80,13 +81,17 @@ class Receiver:
     def routes(self) -> list[Route]:
         """Return the routes, for starlette."""
         taken = {
-            PATH: _Signal(ExportTraceServiceRequest, self._take, None),
-            "/v1/metrics": _Signal(ExportMetricsServiceRequest, unkept_metrics, METRICS),
-            "/v1/logs": _Signal(ExportLogsServiceRequest, unkept_logs, LOGS),
+            PATH: _Signal("spans", ExportTraceServiceRequest, self._take, None),
+            "/v1/metrics": _Signal("metrics", ExportMetricsServiceRequest, unkept_metrics, METRICS),
+            "/v1/logs": _Signal("log records", ExportLogsServiceRequest, unkept_logs, LOGS),
         }
         return [
-            Route(path, partial(self._receive, signal), methods=["POST"])
+            route
             for path, signal in taken.items()
+            for route in (
+                Route(path, partial(self._receive, signal), methods=["POST"]),
+                Route(path, partial(_only_posted, signal), methods=_OTHER_METHODS),
+            )
         ]
 
     async def _receive(self, signal: _Signal, request: Request) -> Response:
@@ -133,14 +138,22 @@ class _Signal(NamedTuple):
     """What is done with the requests of a signal.
 
     Attributes:
+        what: they bring.
         request: of OTLP.
         answer: returns the answer to it.
         unkept: said once when one comes, where nothing of it is kept.
     """
 
+    what: str
     request: type[Message]
     answer: Callable[[Any], Message]
     unkept: str | None
+
+
+async def _only_posted(signal: _Signal, _: Request) -> Response:
+    answer = _refusal(RefusedError(405, f"POST {signal.what} here, as OTLP/HTTP does"), JSON)
+    answer.headers["Allow"] = "POST"
+    return answer
 
 
 def _refusal(error: RefusedError, kind: str) -> Response:

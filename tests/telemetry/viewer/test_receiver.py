@@ -250,3 +250,24 @@ def test_metrics_and_log_records_are_told_not_to_be_kept(
     wrong = viewer.post(path, content=b"\xff\xff", headers={"Content-Type": PROTOBUF})
     assert wrong.status_code == 400
     assert "ServiceRequest in protobuf" in Status.FromString(wrong.content).message
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [("traces", "spans"), ("metrics", "metrics"), ("logs", "log records")],
+)
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
+def test_who_does_not_post_is_told_to(
+    viewer: TestClient, path: str, what: str, method: str
+) -> None:
+    """The address is right, and the method is not: the answer says both, in OTLP's own form."""
+    answer = viewer.request(method, f"/v1/{path}")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    said = {"code": 3, "message": f"POST {what} here, as OTLP/HTTP does"}
+    assert (answer.content == b"") if method == "HEAD" else (answer.json() == said)
+
+
+@pytest.mark.parametrize("path", ["/v1/profiles", "/v1/traces/more", "/v1/"])
+def test_what_is_not_received_is_not_found(viewer: TestClient, path: str) -> None:
+    """An address that takes nothing is said to be none."""
+    assert viewer.get(path).status_code == viewer.post(path).status_code == 404
