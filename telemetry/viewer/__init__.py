@@ -18,7 +18,7 @@ except ModuleNotFoundError as error:
         raise
     raise ViewerError(
         f"the viewer needs {error.name}, which is not installed; "
-        "install the extra: pip install 'nodespan[ui]'"
+        "install the extra with: pip install 'nodespan[ui]', or '.[ui]' in a clone"
     ) from error
 
 if TYPE_CHECKING:

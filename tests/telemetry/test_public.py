@@ -31,6 +31,24 @@ def test_another_name_is_an_error() -> None:
         telemetry.Handler  # type: ignore[attr-defined]  # noqa: B018 - that is what is tried
 
 
+def test_without_its_extra_the_viewer_says_what_to_install(run_python: RunPython) -> None:
+    """Who has a clone is told too: an index may not have the package."""
+    code = """
+import sys
+sys.modules["starlette"] = None
+from nodespan.telemetry._errors import ViewerError
+try:
+    import nodespan.telemetry.viewer
+except ViewerError as error:
+    print(error)
+"""
+    said = (
+        "the viewer needs starlette.applications, which is not installed; install the extra with: "
+    )
+    way = "pip install 'nodespan[ui]', or '.[ui]' in a clone"
+    assert run_python(code).stdout == f"{said}{way}\n"
+
+
 def test_who_only_reads_needs_no_langchain(run_python: RunPython) -> None:
     """LangChain and LangGraph, which take seconds, are imported by what needs them."""
     code = """
