@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -160,9 +161,16 @@ WAYS: dict[str, Callable[[str], object]] = {
 }
 
 
-@pytest.mark.parametrize(("reply", "way"), list(zip(REPLIES, WAYS, strict=True)))
+FAST = set(zip(REPLIES, WAYS, strict=True))
+EACH = [
+    pytest.param(*each, marks=() if each in FAST else pytest.mark.slow)
+    for each in product(REPLIES, WAYS)
+]
+
+
+@pytest.mark.parametrize(("reply", "way"), EACH)
 def test_a_failed_answer(reply: str, way: str) -> None:
-    """Each kind of failure, each by another way to call."""
+    """Each kind of failure by each way to call; among the fast tests each by another one."""
     with HostileServer([REPLIES[reply]]) as server, pytest.raises(ModelError) as caught:
         WAYS[way](server.url)
     assert not leaks(caught.value)

@@ -385,13 +385,12 @@ def test_a_batch_numbers_the_attempts_of_each_input(traced: Traced, way: str) ->
     assert span_tree(traced.collector, "langchain.attempt", in_order=False) == FALLEN_BACK * 2
 
 
-LIMITS = {
-    "run_timeout": TimeoutPolicy(run_timeout=0.2),
-    "idle_timeout": TimeoutPolicy(idle_timeout=0.2),
-}
+LIMITS = ("run_timeout", "idle_timeout")
 
 
-def slow_node(*, waits: list[float], limit: str = "run_timeout", **settings: Any) -> Any:
+def slow_node(
+    *, waits: list[float], limit: str = "run_timeout", seconds: float = 0.2, **settings: Any
+) -> Any:
     """Return a graph with a node that waits so long, one time after another, for its model."""
 
     async def wait(_body: str, _given: int) -> None:
@@ -401,18 +400,20 @@ def slow_node(*, waits: list[float], limit: str = "run_timeout", **settings: Any
         return {"messages": [await Talker(waits=wait).ainvoke("hello")]}
 
     graph = StateGraph(State)
-    graph.add_node("ask", ask, timeout=LIMITS[limit], **settings)
+    graph.add_node("ask", ask, timeout=TimeoutPolicy(**{limit: seconds}), **settings)
     graph.set_entry_point("ask")
     return graph.compile()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", LIMITS)
 @pytest.mark.parametrize("call", [AINVOKE, ASTREAM], ids=str)
 def test_a_node_that_times_out_and_is_retried_is_an_error(
     traced: Traced, call: Call, limit: str
 ) -> None:
     """The attempt that timed out failed, what ran beneath it was cancelled, the graph is fine."""
-    graph = slow_node(waits=[9.0], limit=limit, retry_policy=AT_ONCE)
+    # So long that the second attempt is in time on a machine that stands still for a while.
+    graph = slow_node(waits=[60.0], limit=limit, seconds=2.0, retry_policy=AT_ONCE)
     call.run(graph, GREETING, traced.config())
     assert span_tree(traced.collector, "langgraph.attempt") == [
         "invoke_workflow LangGraph",
