@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from google.protobuf.message import DecodeError
-
 from .._errors import JournalError, JournalMissingError
 from .._process import Locked, process_wide
 from .._settings.place import HEADER, LOOKED_AT, looks_foreign, network_filesystem, takes_files
@@ -288,6 +286,13 @@ def size_of(path: Path) -> int:
     return total
 
 
+def _is_of_damage(error: Exception) -> bool:
+    # Imported late: of a start it is a good part, and no start meets damage.
+    from google.protobuf.message import DecodeError  # noqa: PLC0415
+
+    return is_broken(error) or isinstance(error, DecodeError)
+
+
 @contextmanager
 def telling_damage(path: Path) -> Iterator[None]:
     """Have whoever reads a damaged journal told so, and what would do.
@@ -297,8 +302,8 @@ def telling_damage(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (sqlite3.DatabaseError, DecodeError) as error:
-        if not is_broken(error) and not isinstance(error, DecodeError):
+    except Exception as error:
+        if not _is_of_damage(error):
             raise
         raise JournalError(
             f"the journal {path} is damaged; `nodespan doctor --repair` makes a new one of what "

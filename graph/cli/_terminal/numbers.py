@@ -2,55 +2,42 @@
 
 from __future__ import annotations
 
-from math import inf, isfinite
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from math import inf
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_Number = TypeVar("_Number", int, float)
+
 
 def whole_number(least: int, most: float = inf) -> Callable[[str], int]:
     """Return what reads an option that is a whole number, from *least* to *most*."""
-
-    def read(text: str) -> int:
-        """Read it; a default comes as the number that it is.
-
-        Raises:
-            typer.BadParameter: it is none, or beyond its bounds.
-        """
-        try:
-            value = int(text)
-        except ValueError:
-            raise _refused(text, "whole number", least, most) from None
-        if not least <= value <= most:
-            raise _refused(text, "whole number", least, most)
-        return value
-
-    return read
+    return _reader(int, "whole number", least, most)
 
 
 def seconds(least: float, most: float = inf) -> Callable[[str], float]:
     """Return what reads an option that is a number of seconds, from *least* to *most*."""
+    return _reader(float, "number of seconds", least, most)
 
-    def read(text: str) -> float:
+
+def _reader(
+    number_of: Callable[[str], _Number], what: str, least: float, most: float
+) -> Callable[[str], _Number]:
+    def read(text: str) -> _Number:
         """Read it; a default comes as the number that it is.
 
         Raises:
             typer.BadParameter: it is none, or beyond its bounds.
         """
-        try:
-            value = float(text)
-        except ValueError:
-            raise _refused(text, "number of seconds", least, most) from None
-        if not isfinite(value) or not least <= value <= most:
-            raise _refused(text, "number of seconds", least, most)
-        return value
+        with suppress(ValueError):
+            value = number_of(text)
+            if least <= value <= most and value < inf:
+                return value
+        bounds = f"from {least:,} up" if most == inf else f"from {least:,} to {most:,}"
+        raise typer.BadParameter(f"{str(text)!r} is not a {what} {bounds}")
 
     return read
-
-
-def _refused(text: str, what: str, least: float, most: float) -> typer.BadParameter:
-    bounds = f"from {least:,} up" if most == inf else f"from {least:,} to {most:,}"
-    return typer.BadParameter(f"{str(text)!r} is not a {what} {bounds}")
