@@ -209,6 +209,44 @@ def test_the_tree_goes_by_keyboard(visit: Visit) -> None:
     page.wait_for_selector(".list")
 
 
+def test_keys_open_what_is_shown_while_the_list_is_read_anew(visit: Visit) -> None:
+    """What is in the list can be chosen and opened before the answer with what is new is there."""
+    page = visit.open("/?agent=forecaster", TRACE)
+    with page.expect_request("**/api/traces?*"):
+        page.route("**/api/traces?*", lambda _: None)
+    page.focus(".list")
+    page.keyboard.press("ArrowDown")
+    shown = page.get_attribute(f"{TRACE}.chosen a", "href")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(ROW)
+    assert page.url.startswith(f"{visit.address}{shown}")
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_the_chosen_trace_stays_the_chosen_one_when_new_ones_come(visit: Visit) -> None:
+    """What is chosen is a trace, and not a place in the list; Enter opens that one."""
+    page = visit.open("/", TRACE)
+    page.focus(".list")
+    page.keyboard.press("ArrowDown")
+    chosen = page.get_attribute(f"{TRACE}.chosen a", "href")
+    page.wait_for_selector(f"{TRACE}:not([aria-rowindex='2']).chosen")
+    assert page.get_attribute(f"{TRACE}.chosen a", "href") == chosen
+    page.keyboard.press("Enter")
+    page.wait_for_selector(ROW)
+    assert page.url.startswith(f"{visit.address}{chosen}")
+
+
+def test_enter_on_a_heading_orders_and_opens_nothing(visit: Visit) -> None:
+    """A key that a button of the list takes is not one for its rows too."""
+    page = visit.open("/?agent=forecaster", TRACE)
+    page.focus(".list")
+    page.keyboard.press("ArrowDown")
+    page.focus("button.order:text-is('Time')")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[aria-sort]:has-text('Time')")
+    assert "order=time" in page.url
+
+
 def test_a_conversation_is_a_chat(visit: Visit) -> None:
     """Its runs are in order, with what was said and how long the person took."""
     page = visit.open("/conversation?id=trip-to-bern", ".turn")

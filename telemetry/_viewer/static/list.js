@@ -34,6 +34,7 @@ class ListView {
     this.total = 0;
     this.version = 0;
     this.chosen = -1;
+    this.chosenId = null;
     this.clockOffset = 0;
     this.order = Object.values(ORDERS).includes(query.get("order")) ? query.get("order") : "started";
     this.filters = new Filters(query, () => this.restart());
@@ -98,16 +99,21 @@ class ListView {
 
   /** Begin anew, with the filters as they are. */
   async restart() {
+    // At first it is there already, and to ask where it is costs a layout.
+    if (this.version > 0) this.box.scrollTop = 0;
+    await this.readAnew();
+    this.askTotals();
+  }
+
+  /** Read the list from its top; what is shown stays until the answer is there, and can be opened. */
+  readAnew() {
     this.version += 1;
-    this.windows.clear();
+    this.isOld = true;
     this.asking.clear();
     this.asOf = null;
     this.more.hidden = true;
     this.news = new Set();
-    // At first it is there already, and to ask where it is costs a layout.
-    if (this.version > 1) this.box.scrollTop = 0;
-    await this.load(0);
-    this.askTotals();
+    return this.load(0);
   }
 
   async load(window) {
@@ -129,21 +135,28 @@ class ListView {
 
   take(window, told) {
     this.asOf ??= told.as_of;
+    const wasOld = this.isOld;
+    if (wasOld) this.windows.clear();
+    this.isOld = false;
     this.windows.delete(window);
     this.windows.set(window, told.columns);
     while (this.windows.size > MOST_WINDOWS) this.windows.delete(this.windows.keys().next().value);
     this.total = told.total;
+    if (wasOld) this.choose(this.place(this.chosenId));
+    else this.chosenId ??= this.idAt(this.chosen);
     this.isComplete = told.is_complete;
     this.showEmpty(null);
     this.box.setAttribute("aria-rowcount", String(told.total + 1));
     if (this.virtual.count === told.total) this.virtual.refresh();
     else this.virtual.setCount(told.total);
     if (!told.is_complete) this.totalsLater();
+    if (this.opensChosen) this.openChosen();
   }
 
   fail(error) {
     if (error.code === "no_journal") {
       this.total = 0;
+      this.windows.clear();
       this.virtual.setCount(0);
       this.showEmpty(el("div", {}, el("h1", { text: "Nothing has been recorded yet" }),
         el("p", { text: "This list fills as soon as a program does so. Try it:" }), el("pre", { text: "nodespan chat \"Meow!\"" })));
@@ -172,6 +185,20 @@ class ListView {
     const columns = this.windows.get(Math.floor(index / WINDOW));
     const place = index % WINDOW;
     return columns && columns.trace_id.length > place ? [columns, place] : null;
+  }
+
+  idAt(index) {
+    const [columns, place] = this.at(index) ?? [];
+    return columns?.trace_id[place] ?? null;
+  }
+
+  /** Where a trace stands, of what has been read; else -1. */
+  place(id) {
+    for (const [window, columns] of this.windows) {
+      const place = columns.trace_id.indexOf(id);
+      if (place >= 0) return window * WINDOW + place;
+    }
+    return -1;
   }
 
   /** Take traces that are new or have changed. */
@@ -203,15 +230,8 @@ class ListView {
     if (this.isClosed) return;
     // Rows do not move under a hand that is about to click one.
     if (Date.now() - this.pointedAt < AIMING) this.refreshLater();
-    else if (this.box.scrollTop < ROW) {
-      this.news.clear();
-      this.more.hidden = true;
-      this.asOf = null;
-      this.windows.clear();
-      this.version += 1;
-      this.asking.clear();
-      this.load(0);
-    } else {
+    else if (this.box.scrollTop < ROW) this.readAnew();
+    else {
       this.more.hidden = false;
       write(this.more, `${count(this.news.size)}${this.news.size < MOST_NEWS ? "" : " or more"} new · show`);
     }
@@ -219,9 +239,10 @@ class ListView {
 
   async askTotals() {
     if (this.isClosed) return;
+    const asked = (this.totalsAsked = (this.totalsAsked ?? 0) + 1);
     try {
       const told = await api.totals({ ...this.filters.values, as_of: this.asOf });
-      if (!this.isClosed) this.showTotals(told);
+      if (!this.isClosed && asked === this.totalsAsked) this.showTotals(told);
     } catch {
       // The list says what is wrong.
     }
@@ -305,18 +326,30 @@ class ListView {
   }
 
   onKey(event) {
+    // A heading's own button, or a link.
+    if (event.key === "Enter" && event.target !== this.box) return;
     const page = Math.max(1, Math.floor(this.box.clientHeight / ROW) - 2);
     const to = { ArrowDown: this.chosen + 1, ArrowUp: this.chosen - 1, PageDown: this.chosen + page, PageUp: this.chosen - page, Home: 0, End: this.total - 1 }[event.key];
-    if (to !== undefined) {
-      event.preventDefault();
-      this.chosen = Math.min(Math.max(to, 0), this.total - 1);
-      this.virtual.reveal(this.chosen);
-      this.virtual.refresh();
-      this.box.setAttribute("aria-activedescendant", `trace-${this.chosen}`);
-    } else if (event.key === "Enter" && this.at(this.chosen)) {
-      const [columns, place] = this.at(this.chosen);
-      go(`/traces/${columns.trace_id[place]}`);
-    }
+    this.opensChosen = event.key === "Enter" && this.chosen >= 0;
+    if (this.opensChosen) this.openChosen();
+    if (to === undefined) return;
+    event.preventDefault();
+    this.choose(Math.min(Math.max(to, 0), this.total - 1));
+    this.virtual.reveal(this.chosen);
+    this.virtual.refresh();
+  }
+
+  choose(index) {
+    this.chosen = index;
+    this.chosenId = this.idAt(index);
+    if (index >= 0) this.box.setAttribute("aria-activedescendant", `trace-${index}`);
+    else this.box.removeAttribute("aria-activedescendant");
+  }
+
+  /** Open the chosen trace, as soon as it has been read. */
+  openChosen() {
+    const id = this.idAt(this.chosen);
+    if (id) go(`/traces/${id}`);
   }
 
   say(text, isBad = false) {
