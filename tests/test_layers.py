@@ -63,8 +63,9 @@ ROOMS: Final[Mapping[str, str]] = {
         "_content _context _diagnostics _errors _interrupts _logs _metrics _process _runs"
         " _semconv _settings _stream _traces _translation _upstream _version"
     ),
+    "telemetry/_encoding": "_process _upstream",
     "telemetry/_journal": (
-        "_context _diagnostics _errors _process _semconv _settings _upstream _values"
+        "_context _diagnostics _encoding _errors _process _semconv _settings _values"
     ),
     "telemetry/_reading": "_errors _journal _settings",
     "telemetry/_details": "_reading _semconv",

@@ -35,12 +35,10 @@ ON CONFLICT (trace, span_id) DO UPDATE SET
     destination = excluded.destination, span = excluded.span
 WHERE ended_at IS NULL OR excluded.ended_at IS NOT NULL
 """
-_SPAN: Final = f"((SELECT id FROM traces WHERE trace_id = ?){', ?' * 21})"  # noqa: S608 - ours
+_SPAN: Final = f"(?{', ?' * 21})"
 _PUT_MODELS: Final = "INSERT OR IGNORE INTO models (model, started_at, trace) VALUES {rows}"
-_MODEL: Final = (
-    "(?, (SELECT started_at FROM traces WHERE trace_id = ?), "
-    "(SELECT id FROM traces WHERE trace_id = ?))"
-)
+_MODEL: Final = "(?, ?, ?)"
+_TRACES: Final = "SELECT trace_id, id, started_at FROM traces WHERE trace_id IN ({marks})"
 _ONLY_JUDGED: Final = """
 SELECT 1 FROM traces AS t WHERE trace_id = ? AND NOT EXISTS (
     SELECT 1 FROM spans WHERE trace = t.id AND name NOT GLOB 'evaluation *'
@@ -48,6 +46,7 @@ SELECT 1 FROM traces AS t WHERE trace_id = ? AND NOT EXISTS (
 """
 # So many rows a statement: of that SQLite takes 999 arguments everywhere.
 _AT_ONCE: Final = 40
+_TRACES_AT_ONCE: Final = 900
 _SUM_UP: Final = """
 UPDATE traces SET (
     started_at, ended_at, spans, open, errors, stalls, input_tokens, output_tokens, cost,
@@ -156,19 +155,37 @@ def _put_rows(
     destination: int | None,
     is_known: Callable[[SpanRow], bool],
 ) -> None:
-    put(connection, PUT_TRACES, TRACE, sums_of(rows, is_known))
+    sums = sums_of(rows, is_known)
+    put(connection, PUT_TRACES, TRACE, sums)
+    # Their numbers, once a trace: to look for that of each span costs a tenth of its writing.
+    traces = _numbered(connection, [trace_id for trace_id, *_ in sums])
     origins = {origin: _origin(connection, origin) for origin in {row.origin for row in rows}}
-    spans = [_values(row, owner, origins[row.origin], destination) for row in rows]
+    spans = [
+        _values(row, traces[row.trace_id][0], owner, origins[row.origin], destination)
+        for row in rows
+    ]
     put(connection, _PUT_SPANS, _SPAN, spans)
-    models = dict.fromkeys((row.model, row.trace_id, row.trace_id) for row in rows if row.model)
-    put(connection, _PUT_MODELS, _MODEL, list(models))
+    models = dict.fromkeys((row.model, row.trace_id) for row in rows if row.model)
+    put(connection, _PUT_MODELS, _MODEL, [(model, *traces[name][::-1]) for model, name in models])
+
+
+def _numbered(
+    connection: sqlite3.Connection, trace_ids: Sequence[object]
+) -> dict[bytes, tuple[int, int]]:
+    """Return number and start of traces that the journal knows, by their ids."""
+    found: dict[bytes, tuple[int, int]] = {}
+    for first in range(0, len(trace_ids), _TRACES_AT_ONCE):
+        some = trace_ids[first : first + _TRACES_AT_ONCE]
+        query = _TRACES.format(marks=", ".join("?" * len(some)))
+        found |= {row[0]: row[1:] for row in connection.execute(query, some)}
+    return found
 
 
 def _values(
-    row: SpanRow, owner: int | None, origin: int, destination: int | None
+    row: SpanRow, trace: int, owner: int | None, origin: int, destination: int | None
 ) -> tuple[object, ...]:
     return (
-        row.trace_id,
+        trace,
         row.span_id,
         row.parent_id,
         row.run_id,

@@ -1,30 +1,19 @@
-"""Spans and log records as rows: the official OTLP encoding, and beside it what a list shows.
-
-The encoder is imported on the writer's thread, before there is a span: it takes longer than all
-else that a start does.
-"""
+"""Spans as rows: their OTLP encoding, and beside it what a list shows."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from opentelemetry.trace import StatusCode
 
-from .._process import importing
+from .._encoding.spans import SpanEncoder, encoded_origin
 from .._semconv import names as semconv
-from .._upstream.opentelemetry import log_encoder, span_encoder
 from .._values.pacing import Paced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-        ExportTraceServiceRequest,
-    )
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
-    from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -84,16 +73,11 @@ class SpanRow(NamedTuple):
     stalls: int | None = None
 
 
-def load_encoder() -> None:
-    """Import the encoder, which takes long."""
-    with suppress(Exception), importing():  # who encodes raises it again
-        _encode()
-
-
 class Encoder:
     """Encodes spans one by one, and who made them once: most are made by few."""
 
     def __init__(self) -> None:
+        self._encoder = SpanEncoder()
         # With the resource itself: an id is used again. Its hash would encode it as JSON.
         self._origins: dict[tuple[int, InstrumentationScope | None], tuple[Resource, Origin]] = {}
 
@@ -110,7 +94,7 @@ class Encoder:
             Exception: a span has what the official encoder does not take.
         """
         for span in spans:
-            yield _row_of_sdk(span, self._origin(span), run_ids)
+            yield _row_of_sdk(self._encoder, span, self._origin(span), run_ids)
 
     def _origin(self, span: ReadableSpan) -> Origin:
         key = (id(span.resource), span.instrumentation_scope)
@@ -118,7 +102,7 @@ class Encoder:
         if known is None:
             if len(self._origins) >= _MOST_ORIGINS:
                 self._origins.clear()
-            known = self._origins[key] = (span.resource, _origin(span))
+            known = self._origins[key] = (span.resource, Origin(*encoded_origin(span)))
         return known[1]
 
 
@@ -127,7 +111,7 @@ def encoded_rows(
 ) -> tuple[list[SpanRow], int]:
     """Return the rows of spans, and how many have what cannot be encoded."""
     try:
-        return list(encoder.rows(_read(spans), run_ids)), 0
+        return list(encoder.rows(paced_unless_many(spans), run_ids)), 0
     except Exception:  # noqa: BLE001 - one span's attribute of any kind, or one that changes now
         rows: list[SpanRow] = []
         for span in spans:
@@ -135,7 +119,7 @@ def encoded_rows(
         return rows, len(spans) - len(rows)
 
 
-def _read(items: Sequence[_Item]) -> Sequence[_Item]:
+def paced_unless_many(items: Sequence[_Item]) -> Sequence[_Item]:
     """Return what is to be encoded as it is read: with pauses, but where much is waiting."""
     return Paced(items) if len(items) < _BACKLOG else items
 
@@ -153,37 +137,12 @@ def _encoded_alone(
     return []
 
 
-def _origin(span: ReadableSpan) -> Origin:
-    (group,) = _public_encoder()([span]).resource_spans
-    (scope,) = group.scope_spans
-    del scope.spans[:]
-    made_by = scope.SerializeToString()
-    del group.scope_spans[:]
-    return Origin(group.SerializeToString(), made_by)
-
-
-@cache
-def _encode() -> Callable[[ReadableSpan], Span]:
-    return span_encoder() or _encoded_publicly
-
-
-def _encoded_publicly(span: ReadableSpan) -> Span:
-    encoded: Span = _public_encoder()([span]).resource_spans[0].scope_spans[0].spans[0]
-    return encoded
-
-
-def _public_encoder() -> Callable[[Sequence[ReadableSpan]], ExportTraceServiceRequest]:
-    from opentelemetry.exporter.otlp.proto.common.trace_encoder import (  # noqa: PLC0415 - late
-        encode_spans,
-    )
-
-    return encode_spans
-
-
-def _row_of_sdk(span: ReadableSpan, origin: Origin, run_ids: Mapping[bytes, bytes]) -> SpanRow:
-    encoded = _encode()(span)
+def _row_of_sdk(
+    encoder: SpanEncoder, span: ReadableSpan, origin: Origin, run_ids: Mapping[bytes, bytes]
+) -> SpanRow:
     # A copy, since each look into the SDK's own mapping costs as much as all else here.
     values = span.attributes.copy() if span.attributes else _NOTHING  # type: ignore[attr-defined]  # as it says
+    encoded = encoder.encoded(span, values)
     span_id = encoded.span_id
     parent = span.parent
     return _row(
@@ -331,24 +290,3 @@ def _count(value: object) -> int | None:
 def _number(value: object) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number else None  # type: ignore[arg-type]  # a number
-
-
-def encoded_logs(records: Sequence[ReadableLogRecord]) -> list[tuple[bytes, bytes, bytes, int]]:
-    """Return resource, scope, record and time of each, in OTLP encoding."""
-    encode_logs = log_encoder()
-    if encode_logs is None:
-        return []
-    found = []
-    for group in encode_logs(_read(records)).resource_logs:
-        scopes = list(group.scope_logs)
-        del group.scope_logs[:]
-        resource = group.SerializeToString()
-        for scope in scopes:
-            encoded = list(scope.log_records)
-            del scope.log_records[:]
-            made_by = scope.SerializeToString()
-            found += [
-                (resource, made_by, each.SerializeToString(), each.observed_time_unix_nano)
-                for each in encoded
-            ]
-    return found

@@ -10,6 +10,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from .._context.graphs import GRAPHS
+from .._encoding.logs import encoded_logs
+from .._encoding.spans import load_encoder
 from .._errors import JournalError
 from .._process import started_thread
 from .file import is_broken, is_busy
@@ -17,7 +19,7 @@ from .processor import Ended, Logged, Mark, Queue, Started
 from .recording import count, forget_texts, put_graphs, put_logs, put_progress, record
 from .recovery import end_lost_runs
 from .retention import Retention, make_room
-from .rows import Encoder, encoded_logs, encoded_rows, load_encoder
+from .rows import Encoder, encoded_rows, paced_unless_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -268,7 +270,7 @@ class Writer:
         batch.rows = [row for row in rows if row.ended_at is None or row.span_id in batch.ended]
         if self.destination is not None:
             records = [entry.record for entry in entries if type(entry) is Logged]
-            batch.logs = encoded_logs(records) if records else []
+            batch.logs = encoded_logs(paced_unless_many(records)) if records else []
         return batch
 
     def _run_of(self, span_id: bytes) -> StartingRun | None:

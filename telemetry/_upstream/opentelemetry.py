@@ -5,22 +5,26 @@ Its API and SDK of logs have an underscore for as long as the signal is in devel
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .names import Kind, Name, Use
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+    from opentelemetry.proto.common.v1.common_pb2 import KeyValue
     from opentelemetry.proto.trace.v1.trace_pb2 import Span as EncodedSpan
     from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
     from opentelemetry.sdk.trace import Event, ReadableSpan
-    from opentelemetry.trace import Span
+    from opentelemetry.trace import Link, Span
+
+    _EncodeSpan: TypeAlias = Callable[[ReadableSpan], EncodedSpan]
+    _EncodeAttributes: TypeAlias = Callable[[Mapping[str, Any]], list[KeyValue] | None]
 
 _METRICS: Final = "opentelemetry.sdk.metrics._internal"
 _AGGREGATION: Final = f"{_METRICS}.aggregation"
@@ -48,8 +52,19 @@ LOG_ENCODING: Final = Use(
     "log records do not travel through the journal",
 )
 SPAN_ENCODING: Final = Use(
-    (Name("opentelemetry.exporter.otlp.proto.common._internal.trace_encoder", "_encode_span"),),
-    "each span is encoded with who made it, once more",
+    (
+        Name("opentelemetry.exporter.otlp.proto.common._internal.trace_encoder", "_encode_span"),
+        Name("opentelemetry.exporter.otlp.proto.common._internal", "_encode_attributes"),
+    ),
+    "each span is encoded with who made it, and all its attributes, once more",
+    is_replaced=True,
+)
+SPAN_LISTS: Final = Use(
+    (
+        Name("opentelemetry.sdk.trace", "ReadableSpan._events", Kind.MEMBER),
+        Name("opentelemetry.sdk.trace", "ReadableSpan._links", Kind.MEMBER),
+    ),
+    "a span's events and links are copied before it is known whether there are any",
     is_replaced=True,
 )
 PREFERENCES: Final = Use(
@@ -126,6 +141,7 @@ TABLE: Final = (
     OTLP_LOGS,
     LOG_ENCODING,
     SPAN_ENCODING,
+    SPAN_LISTS,
     PREFERENCES,
     EVENTS,
     LIMITS,
@@ -198,10 +214,21 @@ def log_encoder() -> Callable[[Sequence[ReadableLogRecord]], ExportLogsServiceRe
     return found[0] if found is not None else None
 
 
-def span_encoder() -> Callable[[ReadableSpan], EncodedSpan] | None:
-    """Return what encodes a span without who made it; None where only the public way does."""
+def span_encoder() -> tuple[_EncodeSpan, _EncodeAttributes] | None:
+    """Return what encodes a span without who made it, and attributes alone.
+
+    None where only the public way does, which encodes all at once.
+    """
     found = SPAN_ENCODING.find()
-    return found[0] if found is not None else None
+    return (found[0], found[1]) if found is not None else None
+
+
+def events_and_links(span: ReadableSpan) -> tuple[Sequence[Event], Sequence[Link]]:
+    """Return a span's events and links; where there are none, without making copies of them."""
+    try:
+        return span.events if span._events else (), span.links if span._links else ()
+    except AttributeError:
+        return span.events, span.links
 
 
 def preferences_of(exporter: MetricExporter) -> tuple[Any, Any] | None:

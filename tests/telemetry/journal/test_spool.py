@@ -238,6 +238,7 @@ def test_what_is_damaged_holds_up_nothing(
     spooling = spool()
     names = spooling.make(5)
     assert not spooling.journal.flush(0.3)
+    eventually(lambda: not spooling.journal.queue.entries)
     with sqlite3.connect(spooling.path) as connection:
         connection.execute("UPDATE spans SET span = x'ff' WHERE name = 'span 2'")
     connection.close()
@@ -329,7 +330,7 @@ def test_another_endpoint_gets_nothing_of_this_ones(spool: Callable[..., Spoolin
 
 @pytest.mark.slow
 def test_another_tenant_gets_nothing_of_this_ones(
-    spool: Callable[..., Spooling], receiver: PlayingReceiver
+    spool: Callable[..., Spooling], receiver: PlayingReceiver, eventually: Callable[..., None]
 ) -> None:
     """One URL with other credentials is another destination, and the file has none of them."""
     receiver.plays = lambda *_: (
@@ -338,6 +339,7 @@ def test_another_tenant_gets_nothing_of_this_ones(
     mine = spool(OTEL_EXPORTER_OTLP_HEADERS="x-api-key=my-secret")
     mine.make(3)
     assert not mine.journal.flush(0.3)
+    eventually(lambda: not mine.journal.queue.entries)
     theirs = spool(OTEL_EXPORTER_OTLP_HEADERS="x-api-key=theirs")
     theirs.make(2, first=10)
     assert theirs.journal.flush(60)

@@ -1,0 +1,1 @@
+"""Spans and log records in OTLP encoding, by the official encoder."""
