@@ -170,11 +170,15 @@ async def events(looker: Looker, closing: asyncio.Event) -> AsyncIterator[bytes]
         looker: looks for the page.
         closing: set when the server closes.
     """
-    yield RETRY + _event("hello", {"now": ms(time_ns())})
     said_at = monotonic()
+    is_first = True
     try:
         while not closing.is_set():
             wait, found = await run_in_threadpool(_looked, looker)
+            if is_first:
+                # What a page has read before may be old; what changes from now on is told.
+                is_first = False
+                yield RETRY + _event("hello", {"now": ms(time_ns())})
             for event in found:
                 yield event
             if found:

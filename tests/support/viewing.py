@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,13 +18,20 @@ from support.processes import PROGRAMS, TESTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, ConsoleMessage, Page
+    from playwright.sync_api import APIResponse, Browser, ConsoleMessage, Page, Route
 
 VIEWED: Final = PROGRAMS / "viewed.py"
 _SECONDS: Final = 120
 _MILLISECONDS: Final = 60_000
 _AXE: Final = Path(axe_core_python.__file__).parent / "axe.min.js"
 _GRAVE: Final = ("serious", "critical")
+# An answer is read in a few turns of the page's loop, and what it says drawn in a frame.
+_SETTLED: Final = """async () => {
+    for (let turn = 0; turn < 5; turn += 1) {
+        await new Promise((done) => setTimeout(done));
+        await new Promise(requestAnimationFrame);
+    }
+}"""
 
 
 @contextmanager
@@ -82,6 +90,53 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+class Held:
+    """Answers to a page that a test lets through when it wants to, each as old as its question.
+
+    Args:
+        page: that asks.
+        pattern: of the addresses.
+        is_asked: whether the server is asked at once; else when the answer is let through.
+    """
+
+    def __init__(self, page: Page, pattern: str, *, is_asked: bool = True) -> None:
+        self._page = page
+        self._pattern = pattern
+        self._is_asked = is_asked
+        self._has_ended = False
+        self._waiting: list[tuple[Route, APIResponse | None]] = []
+        page.route(pattern, self._hold)
+
+    def wait(self, count: int = 1) -> None:
+        """Wait until so many are held."""
+        deadline = time.monotonic() + _SECONDS
+        while len(self._waiting) < count:
+            assert time.monotonic() < deadline, f"nobody has asked for {self._pattern}"
+            self._page.wait_for_timeout(20)
+
+    def let_through(self, place: int = 0) -> None:
+        """Let one of them through, and wait until the page has taken it."""
+        route, response = self._waiting.pop(place)
+        if response is None:
+            route.continue_()
+            return
+        with self._page.expect_event("requestfinished", lambda it: it == route.request):
+            route.fulfill(response=response)
+        self._page.evaluate(_SETTLED)
+
+    def end(self) -> None:
+        """Hold nothing any more."""
+        self._has_ended = True
+        while self._waiting:
+            self.let_through()
+
+    def _hold(self, route: Route) -> None:
+        if self._has_ended:
+            route.continue_()
+        else:
+            self._waiting.append((route, route.fetch() if self._is_asked else None))
 
 
 class Visit:

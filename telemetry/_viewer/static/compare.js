@@ -25,6 +25,7 @@ class CompareView {
 
   async load() {
     document.title = "Compare · nodespan";
+    show(this.root, el("div.bar.view-head", {}, el("h1", { text: "Compare" }), el("span.dim", { role: "status", text: "Reading …" })));
     try {
       if (!this.left || !this.right) await this.pick();
       else this.take(await api.compare({ left: this.left, right: this.right }));

@@ -1,12 +1,14 @@
 // Conversations: all of them in a list, and one as a chat with the times that people waited.
 
 import * as api from "./api.js";
-import { atMostEvery, el, show } from "./dom.js";
+import { atMostEvery, el, inOrder, renew, show } from "./dom.js";
 import { ago, count, duration, fullMoment, money, moment, short, some } from "./format.js";
 import { messageView } from "./messages.js";
 import { go } from "./router.js";
 
 const PAGE = 100;
+/** The server gives at most a thousand. */
+const MOST_PAGES = 10;
 const LONG_WAIT = 3_600_000;
 
 /** Open the list of conversations. */
@@ -19,37 +21,39 @@ export function openConversations(root) {
 class ConversationsView {
   constructor(root) {
     this.root = root;
-    this.shown = 0;
+    this.pages = 1;
+    this.asked = inOrder();
     this.body = el("tbody");
-    this.more = el("button", { type: "button", text: "Show more", hidden: true, onclick: () => this.load() });
+    this.more = el("button", { type: "button", text: "Show more", hidden: true, onclick: () => this.showMore() });
     this.count = el("span.dim");
     const head = ["Conversation", "Last", "Runs", "Agent", "Tokens", "Cost", "Errors"];
     const table = el("table.plain.talks", {}, el("thead", {}, el("tr", {}, ...head.map((text, at) => el("th", { text, scope: "col", class: at === 2 || at > 3 ? "number" : null })))), this.body);
     show(root, el("div.bar.view-head", {}, el("h1", { text: "Conversations" }), this.count), el("div.page", { tabindex: "0", role: "region", "aria-label": "Conversations" }, table, this.more));
     document.title = "Conversations · nodespan";
-    this.reload = atMostEvery(() => this.restart(), 800);
-    this.unwatch = api.follow({ traces: 1 }, { traces: () => this.reload(), reset: () => this.reload() });
+    this.reload = atMostEvery(() => this.load(), 800);
+    this.unwatch = api.follow({ traces: 1 }, { hello: () => this.reload(), traces: () => this.reload(), reset: () => this.reload() });
   }
 
-  restart() {
-    if (this.isClosed || this.shown > PAGE) return;
-    this.shown = 0;
-    this.load();
+  showMore() {
+    this.pages = Math.min(this.pages + 1, MOST_PAGES);
+    return this.load();
   }
 
   async load() {
+    if (this.isClosed) return;
+    const isNews = this.asked();
     try {
-      const told = await api.conversations({ offset: this.shown, limit: PAGE });
-      if (this.isClosed) return;
-      if (this.shown === 0) this.body.replaceChildren();
-      this.body.append(...told.conversations.map(line));
-      this.shown += told.conversations.length;
-      this.count.textContent = count(told.total);
-      this.more.hidden = this.shown >= told.total;
-      if (!told.total) this.body.append(el("tr", {}, el("td.dim", { colspan: "7", text: "No conversation has been recorded. One is the runs that share a thread_id." })));
+      const told = await api.conversations({ offset: 0, limit: this.pages * PAGE });
+      if (!this.isClosed && isNews()) this.take(told);
     } catch (error) {
-      if (!this.isClosed) show(this.root, el("div.empty", {}, el("h1", { text: "Conversations" }), el("p", { text: error.message })));
+      if (!this.isClosed && isNews()) renew(this.body, remark(error.message));
     }
+  }
+
+  take({ total, conversations }) {
+    renew(this.body, ...(total ? conversations.map(line) : [remark("No conversation has been recorded. One is the runs that share a thread_id.")]));
+    this.count.textContent = count(total);
+    this.more.hidden = conversations.length >= total || this.pages >= MOST_PAGES;
   }
 
   close() {
@@ -62,8 +66,12 @@ class ConversationsView {
   }
 }
 
+function remark(text) {
+  return el("tr", { "data-key": "remark" }, el("td.dim", { colspan: "7", text }));
+}
+
 function line(each) {
-  return el("tr", {},
+  return el("tr", { "data-key": `conversation ${each.id}` },
     el("td.cut", {}, each.running ? el("span.dot.running") : null, el("a", { href: `/conversation?id=${encodeURIComponent(each.id)}`, text: each.id, title: each.id })),
     el("td.dim.nowrap", { text: ago(each.last_at), title: fullMoment(each.last_at) }),
     el("td.number", { text: count(each.runs) }),
@@ -88,28 +96,42 @@ class ConversationView {
     this.head = el("div.bar.view-head");
     show(root, this.head, this.page);
     document.title = `${id} · nodespan`;
+    this.asked = inOrder();
     this.reload = atMostEvery(() => this.load(), 500);
     this.unwatch = api.follow({ traces: 1 }, {
+      hello: () => this.reload(),
       traces: ({ columns }) => columns.conversation.includes(id) && this.reload(),
       reset: () => this.reload(),
     });
   }
 
   async load() {
-    let told;
+    if (this.isClosed) return;
+    const isNews = this.asked();
     try {
-      told = await api.conversation({ id: this.id });
+      const told = await api.conversation({ id: this.id });
+      if (!this.isClosed && isNews()) this.take(told);
     } catch (error) {
-      if (!this.isClosed) show(this.root, el("div.empty", {}, el("h1", { text: "No such conversation" }), el("p", { text: error.message })));
+      if (!this.isClosed && isNews()) this.fail(error);
+    }
+  }
+
+  fail(error) {
+    renew(this.head, el("h1.cut", { text: this.id, title: this.id }));
+    renew(this.page, el("div.empty", { "data-key": "failure" }, el("h1", { text: error.code === "not_found" ? "No such conversation" : "The conversation cannot be read" }), el("p", { text: error.message })));
+  }
+
+  take(told) {
+    if (!told.runs.length) {
+      this.fail({ code: "not_found", message: `No run in the journal has the conversation ${JSON.stringify(this.id)}. One appears here as soon as it has.` });
       return;
     }
-    if (this.isClosed) return;
     const isAtEnd = this.page.scrollTop + this.page.clientHeight > this.page.scrollHeight - 40;
     const wasShown = this.page.childElementCount > 0;
     const tokens = told.runs.reduce((sum, run) => sum + (run.trace.input_tokens ?? 0) + (run.trace.output_tokens ?? 0), 0);
-    show(this.head, el("h1.cut", { text: this.id, title: this.id }), el("span.dim", { text: `${some(told.runs.length, "run")} · ${short(tokens)} tokens` }), el("span.grow"), el("a.button", { href: `/?conversation=${encodeURIComponent(this.id)}`, text: "As a list" }));
-    show(this.page,
-      told.dropped ? el("p.dim", { text: `${some(told.dropped, "earlier run is", "earlier runs are")} not shown` }) : null,
+    renew(this.head, el("h1.cut", { text: this.id, title: this.id }), el("span.dim", { text: `${some(told.runs.length, "run")} · ${short(tokens)} tokens` }), el("span.grow"), el("a.button", { href: `/?conversation=${encodeURIComponent(this.id)}`, text: "As a list" }));
+    renew(this.page,
+      told.dropped ? el("p.dim", { "data-key": "dropped", text: `${some(told.dropped, "earlier run is", "earlier runs are")} not shown` }) : null,
       ...told.runs.map(turn));
     if (wasShown && isAtEnd) this.page.scrollTop = this.page.scrollHeight;
   }
@@ -130,7 +152,7 @@ function turn(run) {
   const took = (trace.ended_at ?? Date.now()) - trace.started_at;
   const facts = [duration(took), trace.first_chunk_ms !== null ? `first chunk ${duration(trace.first_chunk_ms)}` : "",
     trace.input_tokens !== null ? `${short(trace.input_tokens)} → ${short(trace.output_tokens ?? 0)} tokens` : "", money(trace.cost, trace.currency)];
-  return el("article.turn", { "aria-label": `Run ${trace.name}` },
+  return el("article.turn", { "aria-label": `Run ${trace.name}`, "data-key": trace.trace_id },
     wait !== null && wait !== undefined ? el("p.wait", { class: wait > LONG_WAIT ? "long" : null }, el("span", { text: run.resumes ? `a person answered after ${duration(wait)}` : `${duration(wait)} later` })) : null,
     el("header.turn-head", {},
       el(`span.dot.${trace.outcome}`),

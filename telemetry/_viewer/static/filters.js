@@ -54,7 +54,8 @@ export class Filters {
   }
 
   set(name, value) {
-    if (this.given[name] === value) return;
+    // What was typed last may come when the address is another view's.
+    if (this.isClosed || this.given[name] === value) return;
     this.given[name] = value;
     this.look();
     setQuery({ [name]: value });
@@ -74,6 +75,15 @@ export class Filters {
     this.stalled.setAttribute("aria-pressed", String(this.given.stalled === "1"));
     for (const menu of [this.outcome, this.agent, this.model, this.time, this.slow]) menu.classList.toggle("set", menu.value !== "");
     this.reset.hidden = !this.isSet;
+  }
+
+  close() {
+    this.isClosed = true;
+  }
+
+  /** All that is set, as one text. */
+  get address() {
+    return new URLSearchParams(this.given).toString();
   }
 
   /** Whether any filter is set. */

@@ -1,7 +1,7 @@
 // The graph that LangGraph compiled, with the visits that a trace made to its nodes.
 
 import * as api from "./api.js";
-import { atMostEvery, el, show, svg } from "./dom.js";
+import { atMostEvery, el, inOrder, renew, show, svg } from "./dom.js";
 import { count, duration, some } from "./format.js";
 import { go } from "./router.js";
 
@@ -9,7 +9,6 @@ const HEIGHT = 46;
 const PADDING = 24;
 /** Characters of a name that are shown. */
 const LONGEST = 28;
-let marker = 0;
 
 /** Open the graph of a trace. */
 export function openGraph(root, id) {
@@ -26,47 +25,59 @@ class GraphView {
     this.head = el("div.bar.view-head");
     this.page = el("div.page.graphs", { tabindex: "0", role: "region", "aria-label": "Graphs" });
     show(root, this.head, this.page);
+    this.asked = inOrder();
     this.reload = atMostEvery(() => this.load(), 300);
   }
 
   async load() {
+    if (this.isClosed) return;
+    const isNews = this.asked();
     try {
       const [told, skeleton, dagre] = await Promise.all([api.graph({ trace: this.id }), this.summary ? null : api.trace(this.id), import("./dagre.js")]);
-      if (this.isClosed) return;
+      if (this.isClosed || !isNews()) return;
       this.summary ??= skeleton.summary;
       this.told = told;
       this.dagre = dagre;
-      this.unwatch ??= api.follow({ trace: this.summary.trace_id, cursor: skeleton?.cursor }, { spans: () => this.reload(), reset: () => this.reload() });
+      this.unwatch ??= api.follow({ trace: this.summary.trace_id, cursor: skeleton?.cursor }, { spans: () => this.reload(), reset: () => this.beginAnew() });
       this.show();
     } catch (error) {
-      if (!this.isClosed) show(this.root, el("div.empty", {}, el("h1", { text: "No graph" }), el("p", { text: error.message })));
+      if (!this.isClosed && isNews()) renew(this.page, el("div.empty", { "data-key": "failure" }, el("h1", { text: "No graph" }), el("p", { text: error.message })));
     }
+  }
+
+  /** Follow from a newer state on: from the old one too much has changed. */
+  beginAnew() {
+    this.unwatch();
+    this.unwatch = this.summary = null;
+    this.reload();
   }
 
   show() {
     const { told } = this;
+    // It is read anew.
+    if (!this.summary) return;
     document.title = `Graph of ${this.summary.name} · nodespan`;
     const pick = (by, text) => el("button", { type: "button", text, "aria-pressed": String(this.by === by), onclick: () => ((this.by = by), this.show()) });
-    show(this.head, el("h1.cut", {}, el("a", { href: `/traces/${this.id}`, text: this.summary.name })), el("span.dim", { text: "graph" }), el("span.grow"),
+    renew(this.head, el("h1.cut", {}, el("a", { href: `/traces/${this.id}`, text: this.summary.name })), el("span.dim", { text: "graph" }), el("span.grow"),
       el("div.choice", { role: "group", "aria-label": "Colour nodes by" }, pick("time", "By time"), pick("outcome", "By outcome")));
     if (!told.is_known) {
       const seen = { nodes: told.visits.map((visit) => ({ id: visit.node, name: visit.node })) };
-      show(this.page,
+      renew(this.page,
         el("div.empty", {}, el("h1", { text: "The shape of this graph is not known" }), el("p", { text: told.reason ?? "" })),
         visitsTable(seen, new Map(told.visits.map((visit) => [visit.node, visit])), this.id));
       return;
     }
     const isRoot = (graph) => this.summary.name.endsWith(graph.name);
     const graphs = [...told.graphs].sort((a, b) => isRoot(b) - isRoot(a));
-    show(this.page, ...graphs.map((graph) => this.figure(graph, told.visits.filter((visit) => visit.graph === graph.id))));
+    renew(this.page, ...graphs.map((graph, at) => this.figure(graph, told.visits.filter((visit) => visit.graph === graph.id), at)));
   }
 
-  figure(graph, visits) {
+  figure(graph, visits, number) {
     const byNode = new Map(visits.map((visit) => [visit.node, visit]));
-    return el("figure.graph", {}, el("figcaption", { text: graph.name }), this.drawing(graph, byNode), visitsTable(graph, byNode, this.id));
+    return el("figure.graph", { "data-key": graph.id }, el("figcaption", { text: graph.name }), this.drawing(graph, byNode, number), visitsTable(graph, byNode, this.id));
   }
 
-  drawing(graph, byNode) {
+  drawing(graph, byNode, number) {
     const { dagre } = this;
     const plan = new dagre.Graph({ multigraph: true }).setGraph({ rankdir: "TB", nodesep: 34, ranksep: 46, marginx: PADDING, marginy: PADDING }).setDefaultEdgeLabel(() => ({}));
     for (const node of graph.nodes) {
@@ -77,7 +88,7 @@ class GraphView {
     dagre.layout(plan);
     const { width, height } = plan.graph();
     const most = [...byNode.values()].reduce((a, visit) => Math.max(a, visit.total_ms), 0) || 1;
-    const arrow = `arrow-${(marker += 1)}`;
+    const arrow = `arrow-${number}`;
     const drawn = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": `Graph ${graph.name}: ${some(graph.nodes.length, "node")}, ${some(graph.edges.length, "edge")}` },
       svg("defs", {}, svg("marker", { id: arrow, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 8, markerHeight: 8, orient: "auto" }, svg("path", { d: "M0 0.5 L8 4 L0 7.5 z", class: "arrow-head" }))));
     for (const key of plan.edges()) {

@@ -1,19 +1,17 @@
 // The list of traces: newest first, live, with filters and what the shown ones come to.
 
 import * as api from "./api.js";
-import { atMostEvery, el, show, write } from "./dom.js";
+import { atMostEvery, el, inOrder, renew, show, write } from "./dom.js";
 import { Filters } from "./filters.js";
-import { count, duration, ESTIMATED, fullMoment, moment, money, short, some, tokens } from "./format.js";
+import { count, duration, money, short } from "./format.js";
+import { COLUMNS, fillRow, makeRow, ROW } from "./list-rows.js";
 import { go, setQuery } from "./router.js";
 import { VirtualRows } from "./virtual.js";
 
-const ROW = 34;
 const WINDOW = 200;
 const MOST_WINDOWS = 12;
 const MOST_NEWS = 1_000;
 const AIMING = 1_500;
-const COLUMNS = [["Started", "when"], ["Name", "name"], ["Outcome", "outcome"], ["Time", "time"], ["First chunk", "chunk"],
-  ["Tokens", "tokens"], ["Cost", "cost"], ["Model", "model"], ["Conversation", "conversation"]];
 /** What the list can be ordered by, the most first: the column, and its name for the server. */
 const ORDERS = { when: "started", time: "time", chunk: "first_chunk", tokens: "tokens", cost: "cost" };
 /** The same for the menu of a narrow window, which has not all headings. */
@@ -36,6 +34,8 @@ class ListView {
     this.chosen = -1;
     this.chosenId = null;
     this.clockOffset = 0;
+    this.merged = [];
+    this.totalsAsked = inOrder();
     this.order = Object.values(ORDERS).includes(query.get("order")) ? query.get("order") : "started";
     this.filters = new Filters(query, () => this.restart());
     this.find = this.filters.text;
@@ -44,7 +44,10 @@ class ListView {
     this.build();
     this.restart();
     this.unwatch = api.follow({ traces: 1 }, {
-      hello: ({ now }) => (this.clockOffset = now - Date.now()),
+      hello: ({ now }) => {
+        this.clockOffset = now - Date.now();
+        this.catchUp();
+      },
       traces: (message) => this.merge(message),
       reset: () => this.restart(),
       up: () => this.say(""),
@@ -65,9 +68,9 @@ class ListView {
     this.box = el("div.list", { role: "grid", "aria-label": "Traces", tabindex: "0" }, el("div.list-head-group", { role: "rowgroup" }, head));
     this.empty = el("div.empty", { hidden: true });
     show(this.root, el("h1.sr", { text: "Traces" }), this.filters.bar, this.totals, this.more, this.box, this.empty);
-    this.virtual = new VirtualRows(this.box, ROW, { make: () => this.makeRow(), fill: (row, at) => this.fillRow(row, at) }, (first, end) => this.need(first, end));
+    this.virtual = new VirtualRows(this.box, ROW, { make: makeRow, fill: (row, at) => this.fillRow(row, at), key: (at) => this.idAt(at) }, (first, end) => this.need(first, end));
     this.pointedAt = 0;
-    this.box.addEventListener("pointermove", () => (this.pointedAt = Date.now()), { passive: true });
+    for (const name of ["pointermove", "pointerdown"]) this.box.addEventListener(name, () => (this.pointedAt = Date.now()), { passive: true });
     this.box.addEventListener("keydown", (event) => this.onKey(event));
     document.title = "Traces · nodespan";
   }
@@ -107,39 +110,51 @@ class ListView {
 
   /** Read the list from its top; what is shown stays until the answer is there, and can be opened. */
   readAnew() {
+    this.beginAnew();
+    return this.load(0);
+  }
+
+  beginAnew() {
     this.version += 1;
     this.isOld = true;
     this.asking.clear();
     this.asOf = null;
     this.more.hidden = true;
     this.news = new Set();
-    return this.load(0);
   }
 
   async load(window) {
     if (this.asking.has(window)) return;
     const { version } = this;
-    this.asking.set(window, true);
+    this.asking.set(window, this.merged.length);
     try {
-      const told = await api.traces({ ...this.filters.values, order: this.order, offset: window * WINDOW, limit: WINDOW, as_of: this.asOf });
-      if (version !== this.version || this.isClosed) return;
+      const told = await this.ask(window, this.asOf);
+      if (version !== this.version) return;
+      const known = this.asking.get(window);
       this.asking.delete(window);
-      this.take(window, told);
-      if (!told.is_complete) setTimeout(() => version === this.version && this.load(window), 30);
+      this.take(window, told, known);
     } catch (error) {
-      if (version === this.version && !this.isClosed) this.fail(error);
+      if (version === this.version) this.fail(error);
     } finally {
       if (version === this.version) this.asking.delete(window);
     }
   }
 
-  take(window, told) {
+  ask(window, asOf) {
+    return api.traces({ ...this.filters.values, order: this.order, offset: window * WINDOW, limit: WINDOW, as_of: asOf });
+  }
+
+  /** Take an answer; *known* of the changes that were told had been told when it was asked for. */
+  take(window, told, known) {
     this.asOf ??= told.as_of;
     const wasOld = this.isOld;
     if (wasOld) this.windows.clear();
     this.isOld = false;
     this.windows.delete(window);
     this.windows.set(window, told.columns);
+    // What was told meanwhile may be newer, and is not told again.
+    for (const [id, columns, at] of this.merged.slice(known)) this.replace(id, columns, at);
+    if (!this.asking.size && !this.isReading) this.merged = [];
     while (this.windows.size > MOST_WINDOWS) this.windows.delete(this.windows.keys().next().value);
     this.total = told.total;
     if (wasOld) this.choose(this.place(this.chosenId));
@@ -149,8 +164,26 @@ class ListView {
     this.box.setAttribute("aria-rowcount", String(told.total + 1));
     if (this.virtual.count === told.total) this.virtual.refresh();
     else this.virtual.setCount(told.total);
-    if (!told.is_complete) this.totalsLater();
+    if (!told.is_complete) {
+      const { version } = this;
+      this.totalsLater();
+      setTimeout(() => version === this.version && this.load(window), 30);
+    }
     if (this.opensChosen) this.openChosen();
+    if (this.isBehind && !this.asking.size) this.catchUp();
+  }
+
+  /** Read what has changed before changes began to be told, or while nobody could tell. */
+  catchUp() {
+    this.isBehind = this.asking.size > 0;
+    if (this.isBehind || this.isClosed) return;
+    if (!this.windows.size) this.restart();
+    else if (this.isAtTop) this.refreshLater();
+    else {
+      const [first, end] = this.virtual.range.map((index) => Math.floor(index / WINDOW));
+      for (const window of [...this.windows.keys()]) if (window < first || window > end) this.windows.delete(window);
+      for (const window of this.windows.keys()) this.load(window);
+    }
   }
 
   fail(error) {
@@ -160,7 +193,8 @@ class ListView {
       this.virtual.setCount(0);
       this.showEmpty(el("div", {}, el("h1", { text: "Nothing has been recorded yet" }),
         el("p", { text: "This list fills as soon as a program does so. Try it:" }), el("pre", { text: "nodespan chat \"Meow!\"" })));
-      this.retry = setTimeout(() => this.restart(), 2_000);
+      clearTimeout(this.retry);
+      this.retry = setTimeout(() => this.isClosed || this.restart(), 2_000);
     } else this.say(error.message, true);
   }
 
@@ -205,13 +239,15 @@ class ListView {
   merge({ columns }) {
     let isNew = false;
     columns.trace_id.forEach((id, at) => {
+      if (this.asking.size || this.isReading) this.merged.push([id, columns, at]);
       if (!this.replace(id, columns, at)) {
         if (this.news.size < MOST_NEWS) this.news.add(id);
         isNew = true;
       }
     });
     this.virtual.refresh();
-    if (isNew) this.refreshLater();
+    // What has changed may be no longer what the filters ask for, or stand elsewhere.
+    if (isNew || this.filters.isSet || this.order !== "started") this.refreshLater();
     this.totalsLater();
   }
 
@@ -226,23 +262,53 @@ class ListView {
   }
 
   /** Show what is new: at once where people look at the top, else behind a button. */
-  refresh() {
+  async refresh() {
     if (this.isClosed) return;
-    // Rows do not move under a hand that is about to click one.
-    if (Date.now() - this.pointedAt < AIMING) this.refreshLater();
-    else if (this.box.scrollTop < ROW) this.readAnew();
-    else {
+    if (this.isPointedAt || this.isReading || this.asking.size) this.refreshLater();
+    else if (this.isAtTop) await this.readNews();
+    else if (this.news.size) {
       this.more.hidden = false;
       write(this.more, `${count(this.news.size)}${this.news.size < MOST_NEWS ? "" : " or more"} new · show`);
     }
   }
 
+  async readNews() {
+    const { version } = this;
+    const known = this.merged.length;
+    this.isReading = true;
+    try {
+      const told = await this.ask(0, null);
+      if (version !== this.version) return;
+      // Somebody has come nearer while it was read.
+      if (this.isPointedAt || !this.isAtTop) this.refreshLater();
+      else {
+        this.beginAnew();
+        this.take(0, told, known);
+      }
+    } catch (error) {
+      if (version === this.version) this.fail(error);
+    } finally {
+      this.isReading = false;
+      if (!this.asking.size) this.merged = [];
+    }
+  }
+
+  /** Rows do not move under a hand that is about to click one. */
+  get isPointedAt() {
+    return Date.now() - this.pointedAt < AIMING;
+  }
+
+  get isAtTop() {
+    return this.box.scrollTop < ROW;
+  }
+
   async askTotals() {
     if (this.isClosed) return;
-    const asked = (this.totalsAsked = (this.totalsAsked ?? 0) + 1);
+    const isNews = this.totalsAsked();
+    const { address } = this.filters;
     try {
       const told = await api.totals({ ...this.filters.values, as_of: this.asOf });
-      if (!this.isClosed && asked === this.totalsAsked) this.showTotals(told);
+      if (!this.isClosed && address === this.filters.address && isNews()) this.showTotals(told);
     } catch {
       // The list says what is wrong.
     }
@@ -256,61 +322,14 @@ class ListView {
       ["Tokens in", short(told.input_tokens)], ["Tokens out", short(told.output_tokens)], ["Cost", money_ || "–"],
       ["p95 first chunk", duration(told.first_chunk_p95_ms) || "–"], ["p95 time", duration(told.duration_p95_ms) || "–"],
     ];
-    show(this.totals, ...facts.map(([name, text, look]) =>
+    renew(this.totals, ...facts.map(([name, text, look]) =>
       el("div", {}, el("dt", { text: name }), el("dd", { text, class: look || null }))));
   }
 
-  makeRow() {
-    const cells = Object.fromEntries(COLUMNS.map(([, name]) => [name, el(`div.cell.${name}`, { role: "gridcell" })]));
-    const dot = el("span.dot");
-    const link = el("a.cut", { tabindex: "-1" });
-    const badge = el("span.badge");
-    const stalls = el("span.badge.stalled");
-    cells.name.append(dot, link);
-    cells.outcome.append(badge, stalls);
-    const row = el("div.row.list-row", { role: "row" }, ...Object.values(cells));
-    row.parts = { cells, dot, link, badge, stalls };
-    row.addEventListener("click", (event) => {
-      if (!event.target.closest("a") && row.traceId) go(`/traces/${row.traceId}`);
-    });
-    return row;
-  }
-
   fillRow(row, index) {
-    const found = this.at(index);
     row.id = `trace-${index}`;
-    row.classList.toggle("chosen", index === this.chosen);
-    row.setAttribute("aria-selected", String(index === this.chosen));
-    row.classList.toggle("waiting", !found);
-    if (!found) return;
-    const trace = api.record(...found);
-    const { cells, dot, link, badge, stalls } = row.parts;
-    row.traceId = trace.trace_id;
-    const isRunning = trace.ended_at === null;
-    row.isRunning = isRunning;
-    row.startedAt = trace.started_at;
-    write(cells.when, moment(trace.started_at));
-    cells.when.title = fullMoment(trace.started_at);
-    dot.className = `dot ${trace.outcome}`;
-    write(link, trace.name.replace(/^(invoke_agent|invoke_workflow) (?=\S)/, ""));
-    link.title = trace.name;
-    link.href = `/traces/${trace.trace_id}`;
-    badge.className = `badge ${trace.outcome}`;
-    badge.hidden = trace.outcome === "ok" && !trace.errors;
-    write(badge, trace.outcome === "ok" ? some(trace.errors, "error") : trace.error ?? trace.outcome);
-    badge.title = trace.error ? `${trace.outcome}: ${trace.error}` : trace.errors ? "Inside; the run went on" : "";
-    if (trace.outcome === "ok" && trace.errors) badge.className = "badge error";
-    stalls.hidden = !trace.stalls;
-    write(stalls, trace.stalls === 1 ? "stall" : `${trace.stalls} stalls`);
-    write(cells.time, duration((trace.ended_at ?? this.now) - trace.started_at));
-    write(cells.chunk, trace.first_chunk_ms !== null ? duration(trace.first_chunk_ms) : "");
-    write(cells.tokens, trace.input_tokens !== null ? tokens(trace.input_tokens, trace.output_tokens, trace.is_estimated) : "");
-    cells.tokens.title = trace.is_estimated ? ESTIMATED : "";
-    write(cells.cost, money(trace.cost, trace.currency));
-    write(cells.model, trace.models.join(", "));
-    cells.model.title = trace.models.join(", ");
-    write(cells.conversation, trace.conversation ?? "");
-    cells.conversation.title = trace.conversation ?? "";
+    const found = this.at(index);
+    fillRow(row, found && api.record(...found), { isChosen: index === this.chosen, now: this.now });
   }
 
   /** The server's time. */
@@ -360,6 +379,9 @@ class ListView {
 
   close() {
     this.isClosed = true;
+    // What is still to come is for nobody.
+    this.version += 1;
+    this.filters.close();
     this.unwatch?.();
     this.say("");
     clearInterval(this.clock);

@@ -19,6 +19,7 @@ class LiveView {
     this.grid = el("div.live-grid");
     this.note = el("span.dim", { role: "status" });
     this.empty = el("div.empty", {}, el("h1", { text: "Nothing is running" }), el("p", { text: "Runs and their streams appear here as they go on." }));
+    this.empty.hidden = true;
     show(root, el("div.bar.view-head", {}, el("h1", { text: "Live" }), this.note), el("div.page", { tabindex: "0", role: "region", "aria-label": "Open runs" }, this.grid, this.empty));
     document.title = "Live · nodespan";
     this.unwatch = api.follow({ open: 1 }, {
@@ -31,7 +32,6 @@ class LiveView {
       },
     });
     this.clock = setInterval(() => this.tick(), 500);
-    this.take([]);
   }
 
   take(runs) {

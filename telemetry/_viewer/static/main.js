@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { openCompare } from "./compare.js";
 import { openConversation, openConversations } from "./conversation.js";
-import { el, show } from "./dom.js";
+import { el, renew, show } from "./dom.js";
 import { openGraph } from "./graph.js";
 import { openList } from "./list.js";
 import { openLive } from "./live.js";
@@ -33,7 +33,7 @@ route(/^/, (box) => void show(box, el("div.empty", {}, el("h1", { text: "There i
 function showPlaces() {
   const path = location.pathname;
   const here = (to) => path === to || (to === "/" && path.startsWith("/traces")) || (to === "/conversations" && path === "/conversation");
-  show(document.getElementById("places"), ...PLACES.map(([to, text]) => el("a", { href: to, text, "aria-current": here(to) ? "page" : null })));
+  renew(document.getElementById("places"), ...PLACES.map(([to, text]) => el("a", { href: to, text, "aria-current": here(to) ? "page" : null })));
 }
 
 function showHelp() {
@@ -47,16 +47,41 @@ function showHelp() {
   dialog.showModal();
 }
 
-let leader = 0;
+/** For so many ms after `g` the next key says where to. */
+const LEADS = 1_000;
+const LEADS_TO = { t: "/", l: "/live", c: "/conversations" };
+let led = -LEADS;
+
+function isTyping(event) {
+  return event.target.matches?.("input, select, textarea");
+}
+
+function isForPage(event) {
+  return !(event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]"));
+}
+
+/** What follows `g` is for the page alone, and before any view. */
+function onLedKey(event) {
+  // When it was pressed, and not when there was time for it.
+  const isLed = event.timeStamp - led < LEADS;
+  led = -LEADS;
+  if (!isForPage(event) || isTyping(event)) return;
+  if (event.key === "g") led = event.timeStamp;
+  else if (isLed && LEADS_TO[event.key]) {
+    event.preventDefault();
+    event.stopPropagation();
+    go(LEADS_TO[event.key]);
+  }
+}
+
 function onKey(event) {
-  const isTyping = event.target.matches?.("input, select, textarea");
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (!isForPage(event)) return;
   if (event.key === "Escape") {
-    if (isTyping) event.target.blur();
+    if (isTyping(event)) event.target.blur();
     else openView()?.back?.();
     return;
   }
-  if (isTyping) return;
+  if (isTyping(event)) return;
   if (event.key === "?") showHelp();
   else if (event.key === "/") {
     const field = openView()?.find;
@@ -64,16 +89,12 @@ function onKey(event) {
     event.preventDefault();
     field.focus();
     field.select();
-  } else if (event.key === "g") leader = Date.now();
-  else if (Date.now() - leader < 1_000) {
-    const to = { t: "/", l: "/live", c: "/conversations" }[event.key];
-    leader = 0;
-    if (to) go(to);
   }
 }
 
 setUpTheme(document.getElementById("theme"));
 document.getElementById("help").addEventListener("click", showHelp);
+document.addEventListener("keydown", onLedKey, { capture: true });
 document.addEventListener("keydown", onKey);
 document.addEventListener("viewchange", showPlaces);
 start(document.getElementById("view"));

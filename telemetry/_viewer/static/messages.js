@@ -53,6 +53,7 @@ function mediaText({ modality, mime_type: type, bytes: size, uri }) {
 /** Text as it stands, cut with a button where it is long. */
 export function textView(text) {
   const body = el("div.text");
+  body.says = text;
   if (text.length <= LONG) {
     body.textContent = text;
     return body;

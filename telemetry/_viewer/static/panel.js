@@ -1,6 +1,6 @@
 // All that one span says, beside the tree.
 
-import { el, show } from "./dom.js";
+import { el, renew, show } from "./dom.js";
 import { count, duration, ESTIMATED, fullMoment, money, some } from "./format.js";
 import { asText, jsonView, messageView, valueView } from "./messages.js";
 import { streamChart } from "./stream-chart.js";
@@ -16,8 +16,10 @@ import { linkAddress } from "./trace-rows.js";
  */
 export function showPanel(box, span, detail, about) {
   const attributes = detail.attributes;
-  const was = box.dataset.span === span.id ? stateOf(box) : null;
-  show(box,
+  const isSame = box.dataset.span === span.id;
+  // A span that goes on is told anew: what is open, focused and scrolled to in its panel stays so.
+  const tell = isSame ? renew : show;
+  tell(box,
     heading(span, about),
     facts(span, detail, about),
     failure(span, detail),
@@ -33,18 +35,7 @@ export function showPanel(box, span, detail, about) {
     identity(detail));
   box.dataset.span = span.id;
   box.setAttribute("aria-label", `Span ${span.name}`);
-  restore(box, was);
-}
-
-/** What is open in a panel, and how far it is scrolled: a span that goes on is shown anew. */
-function stateOf(box) {
-  const open = [...box.querySelectorAll("details")].map((each) => [each.querySelector("summary").textContent, each.open]);
-  return { open: new Map(open), top: box.scrollTop };
-}
-
-function restore(box, was) {
-  for (const each of was ? box.querySelectorAll("details") : []) each.open = was.open.get(each.querySelector("summary").textContent) ?? each.open;
-  box.scrollTop = was?.top ?? 0;
+  if (!isSame) box.scrollTop = 0;
 }
 
 function heading(span, about) {
@@ -84,9 +75,9 @@ function facts(span, detail, about) {
 function failure(span, { exception, error, status_message: said }) {
   if (!exception && !(error && hasFailed(span))) return null;
   // The conventions' own spans have no exception, and what it said in their status.
-  if (!exception && said) return el("section.failure", { "aria-label": "Failure" }, el("p", {}, el("b", { text: error }), ` ${said}`));
-  if (!exception) return el("section.failure", { "aria-label": "Failure" }, el("p", {}, el("b", { text: error }), " arose in a run beneath, or what it said was not recorded."));
-  return el("section.failure", { "aria-label": "Failure" },
+  if (!exception && said) return el("section.failure", { "aria-label": "Failure", "data-key": "failure" }, el("p", {}, el("b", { text: error }), ` ${said}`));
+  if (!exception) return el("section.failure", { "aria-label": "Failure", "data-key": "failure" }, el("p", {}, el("b", { text: error }), " arose in a run beneath, or what it said was not recorded."));
+  return el("section.failure", { "aria-label": "Failure", "data-key": "failure" },
     el("p", {}, el("b", { text: exception.type }), exception.message ? ` ${exception.message}` : ""),
     exception.stacktrace ? el("details", {}, el("summary", { text: "Stack trace" }), el("pre.text.mono", { text: exception.stacktrace })) : null);
 }
@@ -97,7 +88,7 @@ function links(detail, about) {
   const back = (about.links ?? []).filter((link) => link.kind === "resumed_by" && link.from_span === detail.span_id);
   const all = [...(detail.links ?? []), ...back.filter((link) => !(detail.links ?? []).some((each) => each.span_id === link.span_id))];
   if (!all.length) return null;
-  return el("section.links", { "aria-label": "Links" }, ...all.map((link) => {
+  return el("section.links", { "aria-label": "Links", "data-key": "links" }, ...all.map((link) => {
     const [text, title] = LINKS[link.kind] ?? ["→ linked to", "A span that this one links to"];
     return el("a.badge.resumed", { href: linkAddress(link), title, text: `${text} ${link.name ?? link.trace_id.slice(0, 8)}` });
   }));
@@ -172,5 +163,5 @@ export function table(entries) {
 function section(title, body, isOpen = true) {
   const parts = (Array.isArray(body) ? body : [body]).filter(Boolean);
   if (!parts.length) return null;
-  return el("details.section", { open: isOpen }, el("summary", {}, el("h3", { text: title })), el("div.section-body", {}, ...parts));
+  return el("details.section", { open: isOpen, "data-key": title.split(" · ")[0] }, el("summary", {}, el("h3", { text: title })), el("div.section-body", {}, ...parts));
 }

@@ -14,8 +14,9 @@ export function route(pattern, open) {
 /** Show the view of the address, in this element, now and whenever the address changes. */
 export function start(root) {
   box = root;
-  window.addEventListener("popstate", openCurrent);
+  window.addEventListener("popstate", change);
   document.addEventListener("click", (event) => {
+    if (event.defaultPrevented) return;
     const link = event.target.closest?.("a[href]");
     if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || link.hasAttribute("download")) return;
     const to = new URL(link.getAttribute("href"), location.href);
@@ -29,7 +30,14 @@ export function start(root) {
 /** Go to an address of this page. */
 export function go(address) {
   history.pushState(null, "", address);
+  change();
+}
+
+/** Open the view of the address in the place of another. */
+function change() {
   openCurrent();
+  // Who has come by the keyboard goes on in the view, and not at the top of the page.
+  if (document.activeElement === document.body) (box.querySelector("[tabindex='0']") ?? box).focus({ preventScroll: true });
 }
 
 /** Change parameters of the address, without opening the view anew. */
@@ -53,6 +61,8 @@ function openCurrent() {
   current?.close?.();
   current = null;
   box.className = "";
+  // A view that was left does nothing any more, however long the next one waits for its answer.
+  box.replaceChildren();
   const path = location.pathname;
   for (const [pattern, open] of ROUTES) {
     const match = pattern.exec(path);

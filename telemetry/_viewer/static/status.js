@@ -9,6 +9,7 @@ import { go } from "./router.js";
 export function openStatus(root) {
   const view = { back: () => go("/"), close: () => (view.isClosed = true) };
   document.title = "Journal · nodespan";
+  show(root, el("div.bar.view-head", {}, el("h1", { text: "Journal" }), el("span.dim", { role: "status", text: "Reading …" })));
   load(root, view);
   return view;
 }

@@ -1,14 +1,25 @@
 // The keyboard in the tree of a trace, as an ARIA treegrid has it.
 
-/** Let the keyboard move through a trace's tree. */
+/** So many keys that come before the trace are kept. */
+const MOST_EARLY = 64;
+
+/**
+ * Let the keyboard move through a trace's tree.
+ * @returns {() => void} does what was pressed before the tree was there
+ */
 export function treeKeys(view) {
+  const early = [];
   view.box.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const act = ACTS[event.key];
-    if (!act || !view.rows.length) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !ACTS[event.key]) return;
     event.preventDefault();
-    act(view, at(view));
+    if (view.tree) press(view, event.key);
+    else if (early.length < MOST_EARLY) early.push(event.key);
   });
+  return () => early.splice(0).forEach((key) => press(view, key));
+}
+
+function press(view, key) {
+  if (view.rows.length || VIEW_KEYS.has(key)) ACTS[key](view, at(view));
 }
 
 function at(view) {
@@ -62,3 +73,5 @@ const ACTS = {
   "-": (view) => view.zoomBy(1 / 0.7),
   0: (view) => view.setZoom(null),
 };
+/** What these do needs no row: without one, they lead back to where there are some. */
+const VIEW_KEYS = new Set(["e", "c", "+", "-", "0"]);

@@ -1,10 +1,13 @@
 // What a mouse or a finger does in a trace: zoom, choose, and share the width.
 
 import { el } from "./dom.js";
+import { go } from "./router.js";
 import { ROW } from "./trace-rows.js";
 
 const LEAST = 15;
 const MOST = 85;
+/** A hand that clicks moves by so many pixels at most. */
+const SHAKES = 6;
 
 /** Zoom with Ctrl and the wheel, and by dragging along the axis. */
 export function zoomByPointer(view) {
@@ -14,12 +17,12 @@ export function zoomByPointer(view) {
     const x = event.clientX - view.canvas.getBoundingClientRect().left;
     view.zoomBy(event.deltaY > 0 ? 1.25 : 0.8, view.waterfall.at(x));
   }, { passive: false });
-  view.axisTimes.addEventListener("pointerdown", (event) => {
+  view.axis.times.addEventListener("pointerdown", (event) => {
     if (event.target.closest("button")) return;
-    const box = view.axisTimes.getBoundingClientRect();
+    const box = view.axis.times.getBoundingClientRect();
     const from = view.waterfall.at(event.clientX - box.left);
     const stretch = el("div.stretch");
-    view.axisTimes.append(stretch);
+    view.axis.times.append(stretch);
     const follow = (move) => {
       const [a, b] = [event.clientX - box.left, move.clientX - box.left].sort((x, y) => x - y);
       stretch.style.left = `${a}px`;
@@ -36,14 +39,41 @@ export function zoomByPointer(view) {
   });
 }
 
-/** Choose the span of a bar by a click, and zoom out by a double one. */
+/** Choose a span by a click on its row or its bar, open and close it, and zoom out by a double click on the bars. */
 export function chooseByPointer(view) {
+  pressable(view.virtual.body, (event) => rowOf(view, event), ({ row, isTwist, link }, event) => {
+    if (event.target.closest("a")) return;
+    if (link) go(link);
+    else if (isTwist || row.fold) view.open(row, !row.isOpen);
+    else view.choose(row.span.id);
+  });
+  view.virtual.body.addEventListener("dblclick", (event) => {
+    const { row } = rowOf(view, event) ?? {};
+    if (row?.span && row.hasChildren) view.open(row, !row.isOpen);
+  });
   view.canvas.addEventListener("dblclick", () => view.setZoom(null));
-  view.canvas.addEventListener("click", (event) => {
-    const index = Math.floor((event.clientY - view.box.getBoundingClientRect().top + view.box.scrollTop) / ROW);
-    const row = view.rows[index];
-    if (row?.span) view.choose(row.span.id);
-    else if (row?.fold) view.open(row, !row.isOpen);
+  pressable(view.canvas, (event) => view.rows[Math.floor((event.clientY - view.box.getBoundingClientRect().top + view.box.scrollTop) / ROW)], (row) => {
+    if (row.span) view.choose(row.span.id);
+    else view.open(row, !row.isOpen);
+  });
+}
+
+function rowOf(view, { target }) {
+  const row = view.rows[target.closest(".tree-row")?.place];
+  return row && { row, isTwist: target.matches(".twist"), link: target.closest("a")?.getAttribute("href") };
+}
+
+/** Act on what was there when the button went down: rows may come in between until it is up. */
+function pressable(box, find, act) {
+  let pressed = null;
+  box.addEventListener("pointerdown", (event) => (pressed = { found: find(event), at: event }));
+  box.addEventListener("click", (event) => {
+    // Without one, no button was pressed: a program has clicked.
+    const held = event.detail ? pressed : null;
+    pressed = null;
+    const wasMoved = held && Math.hypot(event.clientX - held.at.clientX, event.clientY - held.at.clientY) > SHAKES;
+    const found = held ? held.found : find(event);
+    if (found && !wasMoved) act(found, event);
   });
 }
 

@@ -1,6 +1,6 @@
 // The rows of the tree of a trace.
 
-import { el, write } from "./dom.js";
+import { el, renew, write } from "./dom.js";
 import { duration, ESTIMATED, money, tokens } from "./format.js";
 
 /** Height of a row, in pixels. */
@@ -8,8 +8,13 @@ export const ROW = 28;
 const INDENT = 14;
 const DEEPEST = 24;
 
+/** What a row shows. */
+export function keyOf({ span, fold }) {
+  return span ? span.id : fold.key;
+}
+
 /** Make an empty row. */
-export function makeRow(view) {
+export function makeRow() {
   const twist = el("button.twist", { type: "button", tabindex: "-1", "aria-hidden": "true" });
   const glyph = el("span.glyph");
   const name = el("span.cut.span-name");
@@ -19,23 +24,12 @@ export function makeRow(view) {
   const cells = el("div.cell", { role: "gridcell" }, twist, glyph, name, badges, el("span.grow"), used, took);
   const row = el("div.row.tree-row", { role: "row" }, cells);
   row.parts = { twist, glyph, name, badges, used, took, cells };
-  row.addEventListener("click", (event) => {
-    const shown = view.rows[row.index];
-    if (!shown) return;
-    if (event.target === twist || shown.fold) view.open(shown, !shown.isOpen);
-    else view.choose(shown.span.id);
-  });
-  row.addEventListener("dblclick", () => {
-    const shown = view.rows[row.index];
-    if (shown?.span && shown.hasChildren) view.open(shown, !shown.isOpen);
-  });
   return row;
 }
 
 /** Fill a row. */
 export function fillRow(row, view, index) {
   const shown = view.rows[index];
-  row.index = index;
   row.id = `row-${index}`;
   row.setAttribute("aria-level", String(shown.depth + 1));
   row.setAttribute("aria-posinset", String(shown.place));
@@ -57,7 +51,7 @@ function fillFold(row, fold, view) {
   glyph.className = "glyph loop";
   write(name, text);
   name.title = text;
-  badges.replaceChildren(...(fold.errors ? [el("span.badge.error", { text: String(fold.errors) })] : []));
+  renew(badges, fold.errors ? el("span.badge.error", { text: String(fold.errors) }) : null);
   write(used, "");
   write(took, duration((fold.end ?? view.now) - fold.start));
 }
@@ -74,7 +68,7 @@ function fillSpan(row, span, view) {
   glyph.className = `glyph ${span.kind}`;
   write(name, shortName(span.name));
   name.title = span.name;
-  badges.replaceChildren(...badgesOf(span));
+  renew(badges, ...badgesOf(span));
   const paid = span.cost !== null && span.cost !== undefined ? money(span.cost, view.summary.currency) : "";
   write(used, span.input !== null || span.output !== null ? `${tokens(span.input, span.output, span.isEstimated)}${paid ? ` · ${paid}` : ""}` : "");
   used.title = span.isEstimated ? ESTIMATED : "Tokens in and out, and what they cost";

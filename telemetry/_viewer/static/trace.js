@@ -1,21 +1,24 @@
 // One trace: its tree and its waterfall side by side, and a panel for the span that is chosen.
 
 import * as api from "./api.js";
-import { afterRest, el, inNextFrame, show, write } from "./dom.js";
-import { count, duration, ESTIMATED, fullMoment, money, moment, some, tokens } from "./format.js";
+import { afterRest, el, inNextFrame, inOrder, show, write } from "./dom.js";
 import { Gathering } from "./gathering.js";
 import { showPanel } from "./panel.js";
 import { go, setQuery } from "./router.js";
-import { hasFailed, TraceTree } from "./trace-tree.js";
+import { Axis } from "./trace-axis.js";
+import { showHead } from "./trace-head.js";
 import { treeKeys } from "./trace-keys.js";
 import { chooseByPointer, splitter, zoomByPointer } from "./trace-pointer.js";
-import { fillRow, makeRow, ROW, shortName } from "./trace-rows.js";
-import { ticks, tickText, Waterfall } from "./waterfall.js";
+import { fillRow, keyOf, makeRow, ROW } from "./trace-rows.js";
+import { hasFailed, TraceTree } from "./trace-tree.js";
+import { Waterfall } from "./waterfall.js";
 import { VirtualRows } from "./virtual.js";
 
 const MOST_MARKS = 200;
 /** While a key is held down, no span is asked for; in ms. */
 const REST = 40;
+/** After how many ms a trace that could not be loaded anew is looked at again. */
+const AGAIN = 1_000;
 
 /** Open the view of a trace. */
 export function openTrace(root, { id, span = null, query }) {
@@ -35,7 +38,9 @@ class TraceView {
     this.closed = new Set();
     this.unfolded = new Set();
     this.rows = [];
+    this.extent = 0;
     this.zoom = null;
+    this.detailAsked = inOrder();
     this.draw = inNextFrame(() => this.drawNow());
     this.tellAddress = afterRest(() => this.isClosed || setQuery({ span: this.shownId }), 200);
     this.clockOffset = 0;
@@ -53,19 +58,17 @@ class TraceView {
     this.path = this.toggle("Critical path", "path", () => this.showsPath, (on) => (this.showsPath = on), "c");
     this.folding = el("button", { type: "button", text: "Collapse all", onclick: () => this.collapse() });
     this.tools = el("div.bar.trace-tools", {}, this.find, this.errors, this.path, this.folding, el("span.grow"), this.menu());
-    this.axis = el("div.axis", { "aria-hidden": "true" });
-    this.axisTimes = el("div.axis-times");
-    this.axis.append(el("div.axis-names", {}, el("span", { text: "Span" })), this.axisTimes);
+    this.axis = new Axis(() => this.setZoom(null));
     this.canvas = el("canvas.bars", { "aria-hidden": "true" });
     this.layer = el("div.bars-layer", {}, this.canvas);
     this.box = el("div.tree", { role: "treegrid", "aria-label": "Spans of the trace", tabindex: "0" }, this.layer);
     this.split = el("div.split", { role: "separator", "aria-orientation": "vertical", "aria-label": "Width of the tree", tabindex: "0", "aria-valuemin": "15", "aria-valuemax": "85", "aria-valuenow": "42" });
     this.panel = el("aside.panel", { hidden: true, tabindex: "0", "aria-label": "Span" });
-    this.area = el("div.tree-area", {}, this.axis, this.box, this.split);
+    this.area = el("div.tree-area", {}, this.axis.box, this.box, this.split);
     show(this.root, this.head, this.tools, el("div.trace-body", {}, this.area, this.panel));
     this.waterfall = new Waterfall(this.canvas, ROW);
-    this.virtual = new VirtualRows(this.box, ROW, { make: () => makeRow(this), fill: (row, at) => fillRow(row, this, at) }, () => this.draw());
-    treeKeys(this);
+    this.virtual = new VirtualRows(this.box, ROW, { make: makeRow, fill: (row, at) => fillRow(row, this, at), key: (at) => keyOf(this.rows[at]) }, () => this.draw());
+    this.pressEarlyKeys = treeKeys(this);
     zoomByPointer(this);
     chooseByPointer(this);
     splitter(this);
@@ -77,6 +80,8 @@ class TraceView {
     document.addEventListener("themechange", this.onTheme);
     this.resized = new ResizeObserver(() => this.redraw());
     this.resized.observe(this.area);
+    // Who comes by the keyboard goes on with it, and need not wait for the answer.
+    if (document.activeElement === document.body) this.box.focus({ preventScroll: true });
   }
 
   toggle(text, name, read, write_, key) {
@@ -107,22 +112,34 @@ class TraceView {
       return;
     }
     if (this.isClosed) return;
-    this.unwatch = api.follow({ trace: this.summary.trace_id, cursor: this.cursor }, {
+    this.watch();
+    this.clock = setInterval(() => this.isRunning && this.tick(), 250);
+    this.pressEarlyKeys();
+  }
+
+  /** Follow what happens from the state on that is shown. */
+  watch() {
+    if (this.isClosed) return;
+    this.unwatch = api.follow({ trace: this.summary.trace_id, cursor: this.cursor, origin: this.t0 }, {
       hello: ({ now }) => (this.clockOffset = now - Date.now()),
       spans: (message) => this.gathering.add(message),
       reset: () => this.reload(),
     });
-    this.clock = setInterval(() => this.isRunning && this.tick(), 250);
-    if (document.activeElement === document.body) this.box.focus({ preventScroll: true });
   }
 
+  /** Load it anew; what is told meanwhile is told from the new state on. */
   async reload() {
+    this.unwatch();
     this.gathering.forget();
     try {
       this.take(await api.trace(this.id));
     } catch {
       // It may be gone: what was read of it stays.
+      setTimeout(() => this.watch(), AGAIN);
+      return;
     }
+    if (this.shownId) this.choose(this.shownId);
+    this.watch();
   }
 
   /** Take spans that are new or have changed. */
@@ -154,7 +171,7 @@ class TraceView {
     this.placeLinks();
     this.tick();
     this.layOut();
-    this.showHead();
+    showHead(this);
     if (this.chosenId && !this.tree.byId.has(this.chosenId)) this.chosenId = null;
     if (this.chosenId && this.shownId !== this.chosenId) this.choose(this.chosenId, { reveals: true });
     this.askMarks();
@@ -189,6 +206,8 @@ class TraceView {
   }
 
   layOut() {
+    // Who is quick chooses what to see before there is something.
+    if (!this.tree) return;
     const wanted = this.search.toLowerCase();
     let keep = null;
     if (this.errorsOnly) keep = this.tree.withAncestors(hasFailed);
@@ -204,30 +223,6 @@ class TraceView {
     this.virtual.setCount(this.rows.length);
     this.root.classList.toggle("nothing-found", this.rows.length === 0);
     this.draw();
-  }
-
-  showHead() {
-    const { summary } = this;
-    const facts = [
-      [moment(summary.started_at), fullMoment(summary.started_at)],
-      [summary.ended_at === null ? "running" : duration(summary.ended_at - summary.started_at)],
-      [some(summary.spans, "span")],
-      [summary.input_tokens !== null ? `${tokens(summary.input_tokens, summary.output_tokens, summary.is_estimated)} tokens` : "", summary.is_estimated ? ESTIMATED : "tokens in and out"],
-      [money(summary.cost, summary.currency)],
-      [summary.first_chunk_ms !== null ? `first chunk ${duration(summary.first_chunk_ms)}` : ""],
-    ];
-    show(this.head,
-      el(`span.dot.${summary.outcome}`),
-      el("h1.cut", { text: shortName(summary.name), title: summary.name }),
-      summary.outcome === "ok" ? null : el(`span.badge.${summary.outcome}`, { text: summary.error && summary.error !== summary.outcome ? `${summary.outcome} · ${summary.error}` : summary.outcome }),
-      summary.stalls ? el("button.badge.stalled", { type: "button", text: some(summary.stalls, "stall"), title: "Go to the stall", onclick: () => this.goTo((span) => span.stalls > 0 && span.kind === "chat") }) : null,
-      summary.errors ? el("button.badge.error", { type: "button", text: summary.outcome === "lost" ? "where it stopped" : some(summary.errors, "error"), title: summary.outcome === "lost" ? "Go to what its process was doing when it died" : "Go to where it failed first", onclick: () => this.goTo(hasFailed, true) }) : null,
-      el("div.head-facts", {}, ...facts.filter(([text]) => text).map(([text, title]) => el("span.fact.dim", { text, title }))),
-      summary.conversation && !api.isFile ? el("a.button", { href: `/conversation?id=${encodeURIComponent(summary.conversation)}`, title: summary.conversation, text: "Conversation" }) : null,
-      api.isFile ? null : el("a.button", { href: `/graph?trace=${this.id}`, text: "Graph" }),
-      api.isFile ? null : el("a.button", { href: `/compare?left=${this.id}`, text: "Compare" }));
-    if (this.dropped) this.head.append(el("span.badge.retry", { text: `${count(this.dropped)} more spans are not shown` }));
-    document.title = `${summary.name} · nodespan`;
   }
 
   /** Choose the deepest, or the first, of the spans that *wanted* says yes to. */
@@ -254,7 +249,8 @@ class TraceView {
 
   async showDetail(span) {
     const about = { t0: this.t0, now: this.now, close: () => this.closePanel(), links: this.links };
-    const isShown = () => this.shownId === span.id && !this.isClosed;
+    const isNews = this.detailAsked();
+    const isShown = () => this.shownId === span.id && !this.isClosed && isNews();
     try {
       const detail = await api.span(this.id, span.id);
       if (!isShown()) return;
@@ -262,7 +258,9 @@ class TraceView {
       showPanel(this.panel, span, detail, about);
       this.draw();
     } catch (error) {
-      if (isShown()) show(this.panel, el("p.empty", { text: `The span cannot be read: ${error.message}` }));
+      if (!isShown()) return;
+      show(this.panel, el("p.empty", { text: `The span cannot be read: ${error.message}` }));
+      delete this.panel.dataset.span;
     }
   }
 
@@ -291,6 +289,7 @@ class TraceView {
   }
 
   setSearch(text) {
+    if (this.isClosed) return;
     this.search = text;
     setQuery({ find: text || null });
     this.layOut();
@@ -303,6 +302,7 @@ class TraceView {
   }
 
   collapse() {
+    if (!this.tree) return;
     const isAll = this.closed.size === 0;
     this.closed = new Set(isAll ? this.tree.spans.filter((span) => span.children.length && span.depth > 0).map((span) => span.id) : []);
     write(this.folding, isAll ? "Expand all" : "Collapse all");
@@ -325,12 +325,15 @@ class TraceView {
       this.virtual.refresh();
       this.draw();
     };
-    api.mark(this.id, missing).then(done, () => (this.isAsking = false));
+    api.mark(this.id, missing).then(done, () => {
+      this.isAsking = false;
+      for (const span of missing) span.askedAt = undefined;
+    });
   }
 
   drawNow() {
     if (this.isClosed || !this.tree) return;
-    const left = this.area.querySelector(".axis-names").offsetWidth;
+    const left = this.axis.names.offsetWidth;
     const width = this.box.clientWidth - left;
     const height = this.box.clientHeight;
     if (width < 20 || height < 1) return;
@@ -347,17 +350,7 @@ class TraceView {
   }
 
   drawAxis() {
-    const [from, to] = this.range;
-    const width = this.axisTimes.clientWidth;
-    const place = (at) => 10 + ((at - from) / (to - from || 1)) * (width - 20);
-    const shown = ticks(from, to, width / 110).filter((at) => place(at) < width - 46);
-    const step = shown.length > 1 ? shown[1] - shown[0] : 0;
-    const marks = shown.map((at) => {
-      const mark = el("span.tick", { text: tickText(at, step) });
-      mark.style.left = `${place(at)}px`;
-      return mark;
-    });
-    show(this.axisTimes, ...marks, this.zoom ? el("button.unzoom", { type: "button", text: "Whole trace", onclick: () => this.setZoom(null) }) : null);
+    this.axis.draw(this.range, this.zoom !== null);
   }
 
   setZoom(range) {
@@ -378,6 +371,7 @@ class TraceView {
     this.isClosed = true;
     this.unwatch?.();
     clearInterval(this.clock);
+    clearTimeout(this.asking);
     this.gathering.forget();
     document.removeEventListener("themechange", this.onTheme);
     this.resized.disconnect();

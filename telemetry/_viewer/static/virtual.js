@@ -2,7 +2,10 @@
 
 import { el, inNextFrame } from "./dom.js";
 
-/** @typedef {{make: () => HTMLElement, fill: (row: HTMLElement, index: number) => void}} Rows */
+/**
+ * @typedef {{make: () => HTMLElement, fill: (row: HTMLElement, index: number) => void, key?: (index: number) => any}} Rows
+ *   `key` is what a row shows: its element goes with it when others come before it
+ */
 
 /**
  * A list of rows of one height in a box that scrolls. Elements are used again as it scrolls.
@@ -67,39 +70,51 @@ export class VirtualRows {
   }
 
   render() {
+    if (this.isClosed) return;
     const [first, end] = this.range;
-    for (const [index, row] of this.pool) {
-      if (index >= first && index < end) continue;
-      this.pool.delete(index);
+    const keys = this.keys(first, end);
+    for (const [key, row] of this.pool) {
+      if (keys.has(key)) continue;
+      this.pool.delete(key);
       this.spare.push(row);
-      row.hidden = true;
     }
-    for (let index = first; index < end; index += 1) {
-      let row = this.pool.get(index);
-      if (row && !this.isStale) continue;
-      row ??= this.take(index);
-      this.rows.fill(row, index);
+    for (const [key, index] of keys) {
+      const known = this.pool.get(key);
+      const row = known ?? this.take(key);
+      if (row.place !== index) this.place(row, index);
+      if (!known || this.isStale) this.rows.fill(row, index);
     }
+    // To hide one and show it again costs more than to move it.
+    for (const row of this.spare) if (!row.hidden) row.hidden = true;
     this.isStale = false;
     this.seen(first, end);
   }
 
-  take(index) {
+  /** What the rows of a range show, each once, with its place. */
+  keys(first, end) {
+    const found = new Map();
+    for (let index = first; index < end; index += 1) {
+      const key = this.rows.key?.(index) ?? index;
+      found.set(found.has(key) ? `${key} again at ${index}` : key, index);
+    }
+    return found;
+  }
+
+  take(key) {
     let row = this.spare.pop();
     if (!row) {
       row = this.rows.make();
       this.body.append(row);
     }
-    row.hidden = false;
-    row.style.transform = `translateY(${index * this.height}px)`;
-    row.setAttribute("aria-rowindex", String(index + 2));
-    this.pool.set(index, row);
+    if (row.hidden) row.hidden = false;
+    this.pool.set(key, row);
     return row;
   }
 
-  /** The element of a row, where it is in sight. */
-  element(index) {
-    return this.pool.get(index);
+  place(row, index) {
+    row.place = index;
+    row.style.transform = `translateY(${index * this.height}px)`;
+    row.setAttribute("aria-rowindex", String(index + 2));
   }
 
   /** Bring a row into sight. */
@@ -113,6 +128,7 @@ export class VirtualRows {
   }
 
   close() {
+    this.isClosed = true;
     this.observer.disconnect();
     this.box.removeEventListener("scroll", this.ask);
   }
