@@ -19,6 +19,7 @@ from .retries import NodeRetries
 from .run import Run
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable, Iterator, Mapping
     from uuid import UUID
 
@@ -35,6 +36,10 @@ _INHERITED: Final = ("ls_integration", "langgraph_checkpoint_ns", "thread_id")
 
 class Counter(Protocol):
     """Counts the chunks of one run, from both of LangChain's protocols."""
+
+    @property
+    def plain(self) -> array[int] | None:
+        """The times to which that of a token of text may be added in place of a call."""
 
     def token(self, token: Any, chunk: Any) -> None:
         """Take what `on_llm_new_token` reports."""
