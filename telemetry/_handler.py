@@ -36,7 +36,7 @@ from ._settings.configured import configured
 from ._settings.keywords import lists, method_takes
 from ._settings.prices import PriceTable
 from ._settings.record import DEFAULT_MAX_OPEN_RUNS, HandlerSettings
-from ._stream.clock import Waits
+from ._stream.clock import FOLD_EVERY, Waits
 from ._traces.evaluation import EvaluationWriter
 from ._traces.memory import MemoryWriter
 from ._traces.writer import SpanWriter
@@ -231,19 +231,42 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         content = partial(payload.completion_input, prompts[0] if prompts else "", params)
         self._lifecycle.start(run_id, parent_run_id, start, content, RunKind.TEXT_COMPLETION)
 
-    def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: UUID, **_: Any) -> None:
+    def on_llm_new_token(
+        self,
+        token: Any,
+        *,
+        chunk: Any = None,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,  # noqa: ARG002 - else a dictionary a token
+        tags: list[str] | None = None,  # noqa: ARG002 - as above
+        **_: Any,
+    ) -> None:
         """Count a chunk of a stream, or of a model that reports its own tokens."""
         # Guarded in place: on this path a wrapper's call would cost as much as the work.
         try:
             counter = self._counters.get(run_id.int)
-            if counter is not None:
+            if counter is None:
+                return
+            times = counter.plain
+            if times is not None and len(times) < FOLD_EVERY and token and token.__class__ is str:
+                # Nearly every token ends here: what `ChunkCounter.token` does, two calls less.
+                times.append(perf_counter_ns())
+            else:
                 counter.token(token, chunk)
         except INTERRUPTS:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever it is, the application goes on
             self.diagnostics.report("on_llm_new_token failed", error)
 
-    def on_stream_event(self, event: Any, *, run_id: UUID, **_: Any) -> None:
+    def on_stream_event(
+        self,
+        event: Any,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,  # noqa: ARG002 - as above
+        tags: list[str] | None = None,  # noqa: ARG002 - as above
+        **_: Any,
+    ) -> None:
         """Count a chunk of a stream of events."""
         try:
             counter = self._counters.get(run_id.int)

@@ -26,8 +26,12 @@ _FUNCTION: Final = langchain.FUNCTION_FRAMES
 _OWN: Final = __package__.partition("telemetry")[0] + "telemetry."
 _CORE: Final = "langchain_core."
 _MANAGERS: Final = f"{_CORE}callbacks."
+_MANAGER: Final = f"{_MANAGERS}manager"
 _RUNNABLES: Final = f"{_CORE}runnables."
 _BETWEEN: Final = (_OWN, _MANAGERS)
+# So far above who asks here is LangChain at the nearest: between are a callback, what guards it,
+# and the lifecycle of runs.
+_NEAREST: Final = 4
 
 
 class Reporter(NamedTuple):
@@ -52,20 +56,20 @@ class Reporter(NamedTuple):
 
 def reporter() -> Reporter:
     """Return who is reporting a start."""
-    frame = frame_above(1)
-    is_manager = False
-    # What `_is_in` says, in place: there are ten frames on the way.
+    frame = frame_above(_NEAREST)
+    is_manager, module = False, ""
     while frame is not None:
-        module = str(frame.f_globals.get("__name__"))
-        if module.startswith(_MANAGERS):
+        module = frame.f_globals.get("__name__")
+        if module == _MANAGER or str(module).startswith(_MANAGERS):
             is_manager = True
-        elif not module.startswith(_OWN):
+        elif not str(module).startswith(_OWN):
             break
         frame = frame.f_back
     if frame is None:
         return Reporter(None, is_manager, None, waits_for_body=False)
     # By name: to import the classes takes as long as all of this package.
     name = frame.f_code.co_qualname
+    module = str(module)
     is_graph = name in _GRAPHS and module.startswith(_PREGEL)
     graph = langgraph.graph_in(frame) if is_graph else None
     waits = name in _WAITING and module.startswith(_CORE)

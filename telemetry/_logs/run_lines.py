@@ -133,6 +133,8 @@ class FirstChunk:
 
     __slots__ = ("_counter", "_log", "_run")
 
+    plain = None
+
     def __init__(self, run: Run, counter: ChunkCounter, log: RunLog) -> None:
         self._run = run
         self._counter = counter

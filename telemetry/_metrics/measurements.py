@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     SpanAttributes: TypeAlias = Mapping[str, AttributeValue]
     MetricAttributes: TypeAlias = dict[str, Value]
 
+# As a tuple, of which each of many looks is short; a union is made anew each time.
+_VALUES: Final = (str, int)
 _MILLI: Final = 10**3
 _FAILURES: Final = (Outcome.ERROR, Outcome.LOST)
 
@@ -113,7 +115,7 @@ def _answer_attributes(run: Run, result: SpanAttributes) -> MetricAttributes:
     """Return the attributes of a request, and those that its answer reports."""
     attributes = _picked(run.attributes, _REQUEST_KEYS)
     model = result.get(semconv.RESPONSE_MODEL)
-    if isinstance(model, str | int):
+    if isinstance(model, str):
         attributes[semconv.RESPONSE_MODEL] = model
     return attributes
 
@@ -189,6 +191,6 @@ def _picked(attributes: SpanAttributes, keys: tuple[str, ...]) -> MetricAttribut
     picked: MetricAttributes = {}
     for key in keys:
         value = attributes.get(key)
-        if isinstance(value, str | int):
+        if value is not None and isinstance(value, _VALUES):
             picked[key] = value
     return picked

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from itertools import islice
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from opentelemetry.trace import NonRecordingSpan
 
@@ -14,11 +13,13 @@ from .._context.callers import Caller
 from .._process import exit_before_others, in_forked_child
 from .._providers import every, one_of
 from .._translation.start import Start
+from .._values.attributes import drop_none
 from .interrupts import InterruptedRuns
 from .retries import NodeRetries
 from .run import Run
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable, Iterator, Mapping
     from uuid import UUID
 
@@ -36,6 +37,10 @@ _INHERITED: Final = ("ls_integration", "langgraph_checkpoint_ns", "thread_id")
 class Counter(Protocol):
     """Counts the chunks of one run, from both of LangChain's protocols."""
 
+    @property
+    def plain(self) -> array[int] | None:
+        """The times to which that of a token of text may be added in place of a call."""
+
     def token(self, token: Any, chunk: Any) -> None:
         """Take what `on_llm_new_token` reports."""
 
@@ -43,19 +48,19 @@ class Counter(Protocol):
         """Take what `on_stream_event` reports."""
 
 
-@dataclass(slots=True, eq=False)
-class _Ended:
+class _Ended(NamedTuple):
     """What is remembered of a run that has ended, for children that start later."""
 
     kind: RunKind
     name: str | None
-    metadata: Mapping[str, object]
+    metadata: tuple[object, ...]
     epoch: int
     span: SpanContext | None
 
     def as_run(self, run_id: int, owner: Owner) -> Run:
         """Return a run that a late child can have as its parent."""
-        start = Start(None, self.name, (), self.metadata)
+        metadata = dict(zip(_INHERITED, self.metadata, strict=True))
+        start = Start(None, self.name, (), drop_none(metadata))
         span = NonRecordingSpan(self.span) if self.span is not None else None
         return Run(run_id, self.kind, start, owner, Caller.here(), None, 0, self.epoch, span=span)
 
@@ -167,10 +172,7 @@ class OpenRuns:
         while with_span is not None and with_span.span is None:
             with_span = with_span.parent
         span = with_span.span.get_span_context() if with_span and with_span.span else None
-        known, metadata = run.start.metadata, {}
-        for key in _INHERITED:
-            if key in known:
-                metadata[key] = known[key]
+        metadata = tuple(map(run.start.metadata.get, _INHERITED))
         with self._lock:
             self._ended[run.run_id] = _Ended(run.kind, run.start.name, metadata, run.epoch, span)
             if len(self._ended) > _MAX_REMEMBERED:

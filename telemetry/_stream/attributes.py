@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from operator import itemgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from .._semconv import names as semconv
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .._values.attributes import Attributes
     from .clock import Stall, StreamClock
     from .text import StreamText
+
+    StreamEvent: TypeAlias = tuple[int, str, Callable[[], Attributes]]
 
 _NS: Final = 1e9
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
@@ -101,9 +103,7 @@ def _shown_tokens(clock: StreamClock, spent: Mapping[str, object]) -> int | None
     return tokens - hidden if isinstance(hidden, int) and not clock.shows_reasoning else tokens
 
 
-def stream_events(
-    clock: StreamClock, text: StreamText | None = None
-) -> list[tuple[int, str, Callable[[], Attributes]]]:
+def stream_events(clock: StreamClock, text: StreamText | None = None) -> list[StreamEvent]:
     """Return the events of a stream, its windows and its stalls, in order of their times.
 
     Each has its time, in ns of the clock, its name, and what makes its attributes.
@@ -112,14 +112,14 @@ def stream_events(
         clock: of the stream.
         text: of the stream, where that may be recorded.
     """
-    events = [
+    windows: list[StreamEvent] = [
         (started_at, semconv.EVENT_MODEL_STREAM, partial(_window, clock, place, text))
         for place, started_at in enumerate(clock.window_starts)
     ]
-    events += [
+    stalls = [
         (stall.started_at, semconv.EVENT_STALL, partial(_stall, stall)) for stall in clock.stalls
     ]
-    return sorted(events, key=itemgetter(0))
+    return sorted([*windows, *stalls], key=itemgetter(0)) if stalls else windows
 
 
 def _window(clock: StreamClock, place: int, text: StreamText | None) -> Attributes:

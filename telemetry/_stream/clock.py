@@ -5,19 +5,27 @@ Times are integers in nanoseconds, of any one monotonic clock.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from math import inf
 from operator import sub
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .sketch import Sketch
-from .timeline import Timeline, Window
+from .timeline import INT64, Timeline, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_STALLS: Final = 16
 
-# So many times wait to be folded in together: on the token path a chunk costs one append. An
-# integer that waits is 40 bytes of an open stream's memory: more would spare little time.
-FOLD_EVERY: Final = 32
+# So many times wait to be folded in together, at 8 bytes each: on the token path a chunk costs
+# one append, and most streams are folded in once, when they have ended.
+FOLD_EVERY: Final = 128
+
+# What all streams share that have folded nothing in yet: never changed.
+_NO_WINDOWS: Final = Timeline()
+_NO_GAPS: Final = Sketch()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +91,15 @@ class StreamClock:
     def __init__(self, started_at: int, waits: Waits = FOR_EVER) -> None:
         self.started_at = started_at
         self._waits = waits
-        self.pending: list[int] = []
+        self.pending = array(INT64)
         self.restart()
 
     def restart(self) -> None:
         """Forget every chunk."""
-        self.pending.clear()
+        del self.pending[:]
         self.shows_reasoning = False
-        self._timeline = Timeline()
-        self._gaps = Sketch()
-        self._stalls: list[Stall] = []
+        self._timeline, self._gaps = _NO_WINDOWS, _NO_GAPS
+        self._stalls: tuple[Stall, ...] = ()
         self.stalls_noted = 0
 
     def tick(self, now: int) -> None:
@@ -161,15 +168,16 @@ class StreamClock:
             count += times[0] - self.started_at > self._waits.first
         elif times and last is not None:
             count += times[0] - last > self._waits.next
-        longest = self._waits.next
-        count += sum(gap > longest for gap in map(sub, times[1:], times))
+        longest, gaps = self._waits.next, list(map(sub, times[1:], times))
+        if gaps and max(gaps) > longest:
+            count += sum(gap > longest for gap in gaps)
         return int(count) + self.is_stalled(now)
 
     @property
     def stalls(self) -> tuple[Stall, ...]:
         """The longest of the waits above the threshold, at most `MAX_STALLS`, in order."""
         self.fold()
-        return tuple(self._stalls)
+        return self._stalls
 
     def is_stalled(self, now: int) -> bool:
         """Say whether the next chunk is waited for too long at *now*. In any thread, as above."""
@@ -192,12 +200,16 @@ class StreamClock:
 
     def fold(self) -> None:
         """Take the times that are pending into the timeline and the sketch of gaps."""
+        if not self.pending:
+            return
         # A chunk that comes meanwhile, in another thread, is appended, and waits.
         times = self.pending[:]
         del self.pending[: len(times)]
-        if not times:
+        if not times:  # another thread was faster
             return
         # Before the first chunk there is no gap: a zero stands for it, and sorts first.
+        if self._timeline is _NO_WINDOWS:
+            self._timeline, self._gaps = Timeline(), Sketch()
         last = self._timeline.last
         gaps = [times[0] - last if last is not None else 0, *map(sub, times[1:], times)]
         ordered = sorted(gaps)
@@ -211,7 +223,7 @@ class StreamClock:
         self._gaps.add_ordered(ordered if last is not None else ordered[1:])
         self._timeline.add(times, gaps)
 
-    def _note_stalls(self, times: list[int], gaps: list[int]) -> None:
+    def _note_stalls(self, times: Sequence[int], gaps: Sequence[int]) -> None:
         for place, gap in enumerate(gaps):
             if gap > self._waits.next:
                 chunk = self._timeline.chunks + place
@@ -219,6 +231,7 @@ class StreamClock:
 
     def _note_stall(self, stall: Stall) -> None:
         self.stalls_noted += 1
-        self._stalls.append(stall)
-        if len(self._stalls) > MAX_STALLS:
-            self._stalls.remove(min(self._stalls, key=lambda stall: stall.duration))
+        kept = [*self._stalls, stall]
+        if len(kept) > MAX_STALLS:
+            kept.remove(min(kept, key=lambda stall: stall.duration))
+        self._stalls = tuple(kept)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._context.stack import chunk_in_events
 from .answer import PartialAnswer
-from .clock import FOLD_EVERY, FOR_EVER, StreamClock
+from .clock import FOR_EVER, StreamClock
 from .pieces import (
     carries_content,
     delta_carries_content,
@@ -19,6 +19,7 @@ from .pieces import (
 from .text import event_text, token_text
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable, Mapping
 
     from langchain_core.outputs import LLMResult
@@ -41,6 +42,8 @@ class ChunkCounter:
     Attributes:
         begun: whether a chunk has come.
         clock: of the stream.
+        plain: the times that wait to be counted, where a token that is text is one more of them
+            and nothing else; None where each has to be looked at.
         text: of the stream; None where it is not kept.
     """
 
@@ -49,13 +52,13 @@ class ChunkCounter:
         "_chunk",
         "_counts_events",
         "_deltas_left",
-        "_is_plain",
         "_keeps_text",
         "_on_begin",
         "_reporters",
         "_reports",
         "begun",
         "clock",
+        "plain",
         "text",
     )
 
@@ -74,7 +77,8 @@ class ChunkCounter:
         self._reporters = 1
         self._reports = 0
         self._answer = PartialAnswer(text.max_characters if text is not None else 0)
-        self._is_plain = self._keeps_text = False
+        self.plain: array[int] | None = None
+        self._keeps_text = False
         self._chunk: Any = None
         self._deltas_left = 0
 
@@ -86,7 +90,7 @@ class ChunkCounter:
     def add_reporter(self) -> None:
         """Say that one handler more reports each chunk: a handler may be given twice."""
         self._reporters += 1
-        self._is_plain = self._keeps_text = False
+        self.plain, self._keeps_text = None, False
 
     def token(self, token: Any, chunk: Any) -> None:
         """Take what `on_llm_new_token` reports.
@@ -95,20 +99,15 @@ class ChunkCounter:
             token: the chunk's text, or its content blocks.
             chunk: LangChain's chunk, where it gives one.
         """
-        if self._is_plain and token and token.__class__ is str:
-            # Nearly every token ends here: what `StreamClock.tick` does, a call less.
-            pending = self.clock.pending
-            pending.append(perf_counter_ns())
-            if len(pending) >= FOLD_EVERY:
-                self.clock.fold()
-        elif self._keeps_text and token.__class__ is str and self._takes_text(token, chunk):
+        is_text = token.__class__ is str and token
+        if is_text and (self.plain is not None or self._takes_text(token, chunk)):
             self.clock.tick(perf_counter_ns())
         else:
             self._take_slowly(token, chunk)
 
     def _takes_text(self, token: str, chunk: Any) -> bool:
         """Take a token where content is kept, if its chunk says nothing else; return whether."""
-        if not token or self.text is None or not self._answer.take_text(token, chunk):
+        if not self._keeps_text or self.text is None or not self._answer.take_text(token, chunk):
             return False
         self.text.add(token)
         return True
@@ -129,7 +128,7 @@ class ChunkCounter:
         if token and not tells_usage:
             # Of a stream that tells of usage with its text each chunk is looked at.
             is_usual = counts and self._reporters == 1
-            self._is_plain = is_usual and self.text is None
+            self.plain = self.clock.pending if is_usual and self.text is None else None
             self._keeps_text = is_usual and self.text is not None
 
     def event(self, event: Mapping[str, Any]) -> None:
@@ -143,7 +142,7 @@ class ChunkCounter:
             return
         if not self._counts_events:
             self._counts_events = True
-            self._is_plain = self._keeps_text = False
+            self.plain, self._keeps_text = None, False
             self.clock.restart()
             if self.text is not None:
                 self.text.clear()

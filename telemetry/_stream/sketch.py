@@ -6,6 +6,7 @@ Values are integers from 0 up, for example nanoseconds or tokens.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from .._semconv.metrics import exact_integers
@@ -95,19 +96,19 @@ class Sketch:
 
     def quantile(self, share: float) -> float:
         """Return the least value that at least a *share* (0 to 1) of all do not exceed."""
-        rank = share * self.count
-        up_to = 0
-        for value, count in self.counts():
-            up_to += count
-            if up_to >= rank:
-                return value
-        return float(self.maximum)
+        ascending = sorted(self._buckets)
+        up_to = list(accumulate(map(self._buckets.__getitem__, ascending)))
+        place = bisect_left(up_to, share * self.count)
+        return self._value(ascending[place]) if place < len(up_to) else float(self.maximum)
 
     def counts(self) -> Iterator[tuple[float, int]]:
         """Give, in ascending order, values that stand for all that were counted, and how often."""
         for bucket in sorted(self._buckets):
-            value = min(max(_middle(bucket), self.minimum), self.maximum)
-            yield value, self._buckets[bucket]
+            yield self._value(bucket), self._buckets[bucket]
+
+    def _value(self, bucket: int) -> float:
+        """Return the value that stands for those of a bucket."""
+        return min(max(_middle(bucket), self.minimum), self.maximum)
 
 
 def _middle(bucket: int) -> float:

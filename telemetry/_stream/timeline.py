@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 MAX_WINDOWS: Final = 32
 
-_INT64: Final = "q"
+INT64: Final = "q"
 
 
 class Window(NamedTuple):
@@ -46,9 +46,9 @@ class Timeline:
     def __init__(self) -> None:
         self.chunks = 0
         self._width = 1
-        self._starts = array(_INT64)
-        self._ends = array(_INT64)
-        self._max_gaps = array(_INT64)
+        self._starts = array(INT64)
+        self._ends = array(INT64)
+        self._max_gaps = array(INT64)
 
     @property
     def first(self) -> int | None:
@@ -90,18 +90,23 @@ class Timeline:
         if start:
             self._ends[-1] = times[start - 1]
             self._max_gaps[-1] = max(self._max_gaps[-1], *gaps[:start])
-        for place in range(start, size, width):
-            self._starts.append(times[place])
-            self._ends.append(times[min(place + width, size) - 1])
-            self._max_gaps.append(max(gaps[place : place + width]))
+        self._starts.extend(times[start::width])
+        self._ends.extend(times[start + width - 1 :: width])
+        if (size - start) % width:
+            self._ends.append(times[-1])
+        self._max_gaps.extend([max(gaps[at : at + width]) for at in range(start, size, width)])
         self.chunks += size
 
     def _make_room(self, chunks: int) -> None:
         """Merge neighbours, until so many chunks have a place."""
         while chunks > MAX_WINDOWS * self._width:
             self._width *= 2
-            gaps, ends = self._max_gaps, self._ends
-            pairs = zip_longest(gaps[::2], gaps[1::2], fillvalue=0)
-            self._max_gaps = array(_INT64, map(max, pairs))
-            self._ends = ends[1::2] if len(ends) % 2 == 0 else ends[1::2] + ends[-1:]
-            self._starts = self._starts[::2]
+            if self._starts:
+                self._merge_neighbours()
+
+    def _merge_neighbours(self) -> None:
+        gaps, ends = self._max_gaps, self._ends
+        pairs = zip_longest(gaps[::2], gaps[1::2], fillvalue=0)
+        self._max_gaps = array(INT64, map(max, pairs))
+        self._ends = ends[1::2] if len(ends) % 2 == 0 else ends[1::2] + ends[-1:]
+        self._starts = self._starts[::2]

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.sdk.trace import Event
 from opentelemetry.sdk.trace import Span as SdkSpan
 
-from .._upstream.opentelemetry import event_adder
+from .._upstream.opentelemetry import events_adder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from opentelemetry.trace import Span
 
+    from .._stream.attributes import StreamEvent
     from .._values.attributes import Attributes
 
 _MAX_ATTRIBUTES: Final = 8
@@ -33,32 +34,45 @@ class LateEvent(Event):
         timestamp: of the event, in ns since 1970.
     """
 
+    # A stream has dozens: none of them needs what an event is made of that keeps its attributes.
+    __slots__ = ("_make", "name", "timestamp")
+
+    name: str
+    timestamp: int
+
     def __init__(self, name: str, make: Callable[[], Attributes], timestamp: int) -> None:
-        super().__init__(name, None, timestamp)
+        self.name = name
         self._make = make
+        self.timestamp = timestamp
 
     @property
     def attributes(self) -> Attributes:
         """The attributes."""
         return self._make()
 
+    @property
+    def dropped_attributes(self) -> int:
+        """How many attributes there was no room for."""
+        return 0
 
-def add_events(span: Span, events: Iterable[tuple[int, str, Callable[[], Attributes]]]) -> None:
+
+def add_events(span: Span, events: Iterable[StreamEvent], epoch: int) -> None:
     """Add events to a span.
 
     Args:
         span: that has not ended.
-        events: each with its time, in ns since 1970, its name, and what makes its attributes.
+        events: each with its time, in ns of a clock, its name, and what makes its attributes.
+        epoch: what turns a time of that clock into one since 1970, in ns.
     """
     add = _adder(span)
+    if add is not None:
+        add([LateEvent(name, make, at + epoch) for at, name, make in events])
+        return
     for at, name, make in events:
-        if add is not None:
-            add(LateEvent(name, make, at))
-        else:
-            span.add_event(name, make(), at)
+        span.add_event(name, make(), at + epoch)
 
 
-def _adder(span: Span) -> Callable[[Event], None] | None:
+def _adder(span: Span) -> Callable[[Sequence[Event]], None] | None:
     if not isinstance(span, SdkSpan):
         return None
-    return event_adder(span, _MAX_ATTRIBUTES)
+    return events_adder(span, _MAX_ATTRIBUTES)

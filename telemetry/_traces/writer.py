@@ -253,7 +253,7 @@ class SpanWriter:
             clock = run.chunks.clock
             attributes |= stream_attributes(clock, attributes, ending.said)
             events = stream_events(clock, self._passed(run.chunks.text, content))
-            add_events(span, ((run.time(at), name, make) for at, name, make in events))
+            add_events(span, events, run.epoch)
         if run.totals is not None:
             attributes |= run.totals.attributes()
         if content:

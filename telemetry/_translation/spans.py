@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .start import Start
 
 _IN_PROCESS_KEY: Final = "nodespan_in_process"
-_CONVERSATION_KEYS: Final = ("thread_id", "conversation_id", "session_id")
+_CONVERSATION_KEYS: Final = frozenset(("thread_id", "conversation_id", "session_id"))
 _CHAIN: Final = "CHAIN"
 _MARKS: Final = ("graph:step:", "seq:step:", "map:key:", "langsmith:")
 _MOST_TAGS: Final = 64
@@ -268,19 +268,18 @@ def _internal(name: str, start: Start, attributes: Attributes) -> SpanStart:
 
 
 def add_person(told: Attributes, start: Start) -> None:
-    """Add the session that a run belongs to, and its user, where the metadata have them."""
-    metadata = start.metadata
-    session = metadata.get("session_id")
-    if not session:
-        # By the first of the names that people use for a conversation.
-        for key in _CONVERSATION_KEYS:
-            session = metadata.get(key)
-            if session not in (None, ""):
-                break
-    user = metadata.get("user_id")
-    if session not in (None, ""):
+    """Add the session that a run belongs to, and its user, where the metadata have them.
+
+    Args:
+        told: what else is told of the run; without a session, its conversation is one.
+        start: of the run.
+    """
+    session, user = start.metadata.get("session_id"), start.metadata.get("user_id")
+    if session:
         told[semconv.SESSION_ID] = attribute_text(session)
-    if user not in (None, ""):
+    elif semconv.CONVERSATION_ID in told:
+        told[semconv.SESSION_ID] = told[semconv.CONVERSATION_ID]
+    if user is not None and user != "":
         told[semconv.USER_ID] = attribute_text(user)
 
 
@@ -295,11 +294,11 @@ def _position(start: Start, _edition: object = None) -> Attributes:
     """Return the attributes that say where in a graph a run is, and in which thread."""
     metadata = start.metadata
     attributes: Attributes = {}
-    for key in _CONVERSATION_KEYS:
-        conversation = metadata.get(key)
-        if conversation not in (None, ""):
-            attributes[semconv.CONVERSATION_ID] = attribute_text(conversation)
-            break
+    conversation = metadata.get("thread_id")
+    if (conversation is None or conversation == "") and not _CONVERSATION_KEYS.isdisjoint(metadata):
+        conversation = _other_conversation(metadata)
+    if conversation is not None:
+        attributes[semconv.CONVERSATION_ID] = attribute_text(conversation)
     if start.run_name is not None:
         attributes[semconv.RUN_NAME] = attribute_text(start.run_name)
     node = metadata.get("langgraph_node")
@@ -316,9 +315,17 @@ def _position(start: Start, _edition: object = None) -> Attributes:
     step = metadata.get("langgraph_step")
     if type(step) is int and -1 <= step <= _MOST_STEPS:
         attributes[semconv.LANGGRAPH_STEP] = step
-    elif (number := as_int(step)) is not None:
+    elif step is not None and (number := as_int(step)) is not None:
         attributes[semconv.LANGGRAPH_STEP] = number
     return attributes
+
+
+def _other_conversation(metadata: Mapping[str, object]) -> object:
+    """Return a conversation by another name than LangGraph's; None where there is none."""
+    for key in ("conversation_id", "session_id"):
+        if metadata.get(key) not in (None, ""):
+            return metadata[key]
+    return None
 
 
 @lru_cache(maxsize=_MOST_PLANS)

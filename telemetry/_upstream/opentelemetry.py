@@ -80,7 +80,7 @@ PREFERENCES: Final = Use(
 )
 EVENTS: Final = Use(
     (
-        Name("opentelemetry.sdk.trace", "Span._add_event"),
+        Name("opentelemetry.sdk.trace", "Span._events", Kind.MEMBER),
         Name("opentelemetry.sdk.trace", "Span._limits", Kind.MEMBER),
     ),
     "events are put together when they are added, and not when they are read",
@@ -240,16 +240,16 @@ def preferences_of(exporter: MetricExporter) -> tuple[Any, Any] | None:
         return None
 
 
-def event_adder(span: Span, attributes: int) -> Callable[[Event], None] | None:
-    """Return what adds an event to a span as it is; None where only the public way does.
+def events_adder(span: Span, attributes: int) -> Callable[[Sequence[Event]], None] | None:
+    """Return what adds events to a span as they are; None where only the public way does.
 
     Args:
-        span: of any make.
+        span: of any make, that has not ended.
         attributes: how many an event may have; a lower limit of the span's would apply.
     """
     limit = getattr(getattr(span, "_limits", None), "max_event_attributes", 0)
     is_free = limit is None or limit >= attributes
-    return getattr(span, "_add_event", None) if is_free else None
+    return getattr(getattr(span, "_events", None), "extend", None) if is_free else None
 
 
 def attribute_limits(span: Span) -> tuple[int | None, int | None]:
