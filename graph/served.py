@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typer import BadParameter
 
+from ..telemetry.checkup import warn_of_slips
 from ._agent import build_agent
 from .cli._chat.choices import ECHO, choose_model
 from .cli._chat.models import make_model
+from .cli._chat.own import ModuleFailedError
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -31,9 +33,10 @@ def agent() -> CompiledStateGraph[Any]:
 
     Source: https://docs.langchain.com/langsmith/cli
     """
+    warn_of_slips()
     asked = os.environ.get(_MODEL) or ECHO
     try:
         choice = choose_model(asked, model_name=os.environ.get(_MODEL_NAME) or None)
         return build_agent(make_model(choice), name="agent")
-    except BadParameter as error:
+    except (BadParameter, ModuleFailedError) as error:
         raise ValueError(f"{_MODEL} is no model that can be served: {error.message}") from error

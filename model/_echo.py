@@ -36,8 +36,9 @@ class EchoChatModel(CustomChatModel):
         **kwargs: LangChain's own, such as `cache`, `rate_limiter`, `tags` and `metadata`.
 
     Raises:
-        pydantic.ValidationError: On construction, for a negative `n` or an unknown argument.
-        BadRequestError: On a call, if there is no message, or no text in the last one.
+        pydantic.ValidationError: On construction, for a negative `n`.
+        BadRequestError: On construction, for an unknown argument; on a call, for that too, or a
+            negative `n`, or if there is no message, or no text in the last one.
     """
 
     n: int | None = Field(default=None, ge=0)

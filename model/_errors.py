@@ -20,8 +20,9 @@
 
 Each derives from LangChain's own error for the same condition, so that LangChain's retry
 and summarization middleware treat these as it treats every provider's, and from Python's
-built-in one where there is one. Bad arguments of a constructor are pydantic's
-`ValidationError`, as with every LangChain model.
+built-in one where there is one. A constructor refuses a value by pydantic's `ValidationError`,
+as every LangChain model does, and an argument that it does not have by a `BadRequestError`,
+which says what may have been meant; both are a `ValueError`.
 """
 
 from __future__ import annotations

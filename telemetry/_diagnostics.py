@@ -60,7 +60,7 @@ class Diagnostics(Locked):
             self.listener(trouble)
         if is_due:
             cause = f" ({type(error).__qualname__})" if error is not None else ""
-            _warn(f"nodespan telemetry: {trouble}{cause}", count=count)
+            warn(f"nodespan telemetry: {trouble}{cause}", count=count)
 
     def contains(self, trouble: str) -> Containment:
         """Return a block that reports as *trouble* what is raised in it, and raises nothing."""
@@ -124,7 +124,7 @@ def switch_off(feature: str) -> None:
     here = object()
     # One step: of several threads one says it.
     if _OFF.setdefault(feature, here) is here:
-        _warn(f"nodespan telemetry: {feature}")
+        warn(f"nodespan telemetry: {feature}")
 
 
 def features_off() -> Mapping[str, int]:
@@ -132,7 +132,8 @@ def features_off() -> Mapping[str, int]:
     return dict.fromkeys(_OFF, 1)
 
 
-def _warn(event: str, **fields: int) -> None:
+def warn(event: str, **fields: int) -> None:
+    """Log a line of telemetry's own, whatever the application's logging makes of it."""
     try:
         _logger().warning(event, **fields)
     except INTERRUPTS:

@@ -36,6 +36,7 @@ from ._settings.configured import configured
 from ._settings.keywords import lists, method_takes
 from ._settings.prices import PriceTable
 from ._settings.record import DEFAULT_MAX_OPEN_RUNS, HandlerSettings
+from ._settings.slips import warn_of_slips
 from ._stream.clock import FOLD_EVERY, Waits
 from ._traces.evaluation import EvaluationWriter
 from ._traces.memory import MemoryWriter
@@ -98,6 +99,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
 
     def _set_up(self, settings: HandlerSettings) -> None:
         super().__init__()
+        warn_of_slips()
         self.diagnostics = Diagnostics()
         edition = semconv.edition_from(os.environ)
         door = _door(settings, self.diagnostics)

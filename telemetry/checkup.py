@@ -2,5 +2,12 @@
 
 from ._checkup.endpoints import EndpointCheck, check_endpoints
 from ._checkup.settings import SettingInForce, settings_in_force
+from ._settings.slips import warn_of_slips
 
-__all__ = ["EndpointCheck", "SettingInForce", "check_endpoints", "settings_in_force"]
+__all__ = [
+    "EndpointCheck",
+    "SettingInForce",
+    "check_endpoints",
+    "settings_in_force",
+    "warn_of_slips",
+]

@@ -38,7 +38,7 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/_content": "_errors _interrupts _values",
     "telemetry/_stream": "_context _semconv _values",
     "telemetry/_translation": "_content _semconv _values",
-    "telemetry/_settings": "_content _errors _process _semconv _values",
+    "telemetry/_settings": "_content _diagnostics _errors _process _semconv _values",
     # telemetry: a run's life, and what each signal makes of it
     "telemetry/_runs": (
         "_content _context _diagnostics _interrupts _process _providers _semconv _settings"
@@ -79,7 +79,7 @@ ROOMS: Final[Mapping[str, str]] = {
     ),
     "telemetry/journal": "_errors _reading _settings",
     "telemetry/_checkup": "_content _errors _process _settings _spool _values",
-    "telemetry/checkup": "_checkup",
+    "telemetry/checkup": "_checkup _settings",
     "telemetry/_instrument": (
         "_context _handler _process _providers _runs _settings _traces _translation _upstream"
     ),

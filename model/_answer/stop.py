@@ -7,16 +7,23 @@ answer, whether or not it turns out to be part of a stop string.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .._errors import BadRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 
 def as_list(stop: str | Sequence[str] | None) -> list[str]:
-    """Take one stop string, several, or none."""
+    """Take one stop string, several, or none.
+
+    Raises:
+        BadRequestError: It is nothing of these.
+    """
+    if stop and not isinstance(stop, Iterable):
+        raise BadRequestError(f"{stop!r} is no stop string, nor a list of them")
     return [stop] if isinstance(stop, str) else list(stop or ())
 
 

@@ -93,6 +93,14 @@ class CustomChatModel(ToolCalling):
         streaming: `False` makes `stream` give the whole answer as one message; it can be changed
             for one call, as any parameter.
         **kwargs: LangChain's own, such as `cache`, `rate_limiter`, `tags` and `metadata`.
+
+    Raises:
+        TypeError: On construction, if the class has neither generator.
+        pydantic.ValidationError: On construction, for a value that is not valid for its parameter.
+        BadRequestError: On construction, for an unknown argument, or one that is given by two of
+            its names; on a call, for that too, or a value that is not valid for its parameter.
+        UnsupportedError: On a call, if it is given tools or a format, and the generator takes none.
+        MalformedAnswerError: On a call, if the generator yields neither text nor a chunk.
     """
 
     # A parameter with an alias can be given by its name, too.
@@ -339,10 +347,12 @@ class CustomChatModel(ToolCalling):
         """Return what the fields are given, of arguments that have the right names."""
         cls = type(self)
         require_found(cls, kwargs)
+        aliases = spec_of(cls).aliases
         if "model" in kwargs and "model" not in cls.model_fields:
             kwargs = {**kwargs}
-            kwargs.setdefault(self._overrides["model"], kwargs.pop("model"))
-        aliases = spec_of(cls).aliases
+            named = kwargs.pop("model")
+            if kwargs.setdefault(self._overrides["model"], named) != named:
+                check_once(cls.__name__, ("model", self._overrides["model"]), self._overrides)
         check_names(cls.__name__, kwargs, {*cls.model_fields, *aliases})
         check_once(cls.__name__, kwargs, aliases)
         return kwargs

@@ -67,6 +67,8 @@ class LlamaCppChatModel(CustomChatModel):
         MissingExtraError: On construction, if xllamacpp is not installed.
         ModelFileError: On construction or the first call, if the file cannot be used.
         pydantic.ValidationError: On construction, for a value out of range.
+        BadRequestError: On construction or a call, for an unknown argument, and on a call for a
+            value out of range.
         ContextTooLongError: On a call, if the conversation does not fit into `n_ctx`.
         UnsupportedError: On a call, if a message holds more than text.
         ModelClosedError: On a call, after `close`.

@@ -99,11 +99,12 @@ class OpenAICompatibleChatModel(CustomChatModel):
     Raises:
         MissingExtraError: On construction, if the extra is not installed.
         pydantic.ValidationError: On construction, for a value out of range.
+        BadRequestError: On construction, for an unknown argument; on a call, for that or a value
+            out of range, and if the server refuses the request for another reason than these.
         AuthenticationError: On a call, if the server refuses the key.
         RateLimitError: On a call, if the server asks for fewer calls, and the retries are used
             up, or it asks to wait for more than a minute.
         ContextTooLongError: On a call, if the conversation is too long for the model.
-        BadRequestError: On a call, if the server refuses the request for another reason.
         ServerError: On a call, if the server fails.
         ModelConnectionError: On a call, if it is not reached, or goes away.
         AnswerTooLongError: On a call, if the answer goes on beyond `max_answer_bytes`.

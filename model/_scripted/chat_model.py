@@ -56,6 +56,10 @@ class ScriptedChatModel(CustomChatModel):
         **kwargs: LangChain's own, such as `rate_limiter`, `tags` and `metadata`.
 
     Raises:
+        TypeError: On construction, if there is no list of answers, or one is nothing of these; on
+            a call, if a function's answer is not.
+        pydantic.ValidationError: On construction, for a value out of range.
+        BadRequestError: On construction, for an unknown argument.
         ScriptEndedError: On a call for which there is no answer any more.
     """
 

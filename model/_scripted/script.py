@@ -30,9 +30,16 @@ class Pause:
 
     Args:
         seconds: How long.
+
+    Raises:
+        ValueError: It is less than 0, or no number.
     """
 
     seconds: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.seconds, int | float) or not self.seconds >= 0:
+            raise ValueError(f"a pause of {self.seconds!r} seconds; give a number from 0 up")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +72,15 @@ class Script(Locked):
         repeat: Whether to begin again after the last one.
 
     Raises:
-        TypeError: *answers* is one text instead of several.
+        TypeError: *answers* is one text instead of several, or neither several nor a function, or
+            one of them is no answer.
     """
 
     def __init__(self, answers: Answers, *, repeat: bool) -> None:
         if isinstance(answers, str):
             raise TypeError(f"answers is the text {answers!r}; give a list of answers")
+        if not callable(answers):
+            _require_answers(answers)
         super().__init__()
         self._answers = answers
         self._repeat = repeat
@@ -117,10 +127,37 @@ def steps(answer: ScriptedAnswer, chunk_size: int | None) -> Iterator[str | AIMe
     elif isinstance(answer, BaseException):
         raise answer
     else:
+        _require_answer(answer)
         for step in answer:
             if isinstance(step, BaseException):
                 raise step
             yield step
+
+
+def _require_answers(answers: Any) -> None:
+    """Refuse what is no list of answers.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if not isinstance(answers, Sequence):
+        kind = type(answers).__name__
+        raise TypeError(f"answers is of type {kind}; give a list of answers, or a function")
+    for answer in answers:
+        _require_answer(answer)
+
+
+def _require_answer(answer: Any) -> None:
+    """Refuse what is no answer.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if not isinstance(answer, AIMessage | BaseException | Iterable):
+        raise TypeError(
+            f"an answer is of type {type(answer).__name__}; give a text, an AIMessage, an "
+            "exception, or a list of such steps"
+        )
 
 
 def _cut(text: str, chunk_size: int | None) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,6 +11,7 @@ from .._errors import ConfigurationError
 from .._settings.config import TelemetryConfig, sends_otlp
 from .._settings.journal import journal_path
 from .._settings.record import settings_of
+from .._settings.slips import slip
 from .._settings.variables import Signal, check_variables, exporter_names, is_disabled
 from .._values.credentials import REDACTED, is_credential_key, without_credentials
 
@@ -25,8 +25,6 @@ DEFAULT: Final = "default"
 
 _PREFIXES: Final = ("OTEL_", "NODESPAN_")
 _MOST_CHARACTERS: Final = 200
-# How like one of ours the name of a variable is that is meant to be it.
-_CLOSE: Final = 0.9
 # What OpenTelemetry's own code reads where no argument says it.
 _READ_BY_SDK: Final[Mapping[str, tuple[str, ...]]] = {
     "service_name": ("OTEL_SERVICE_NAME",),
@@ -139,21 +137,9 @@ def _text(name: str, value: Any) -> str:
 
 def _other_variables(environ: Mapping[str, str]) -> Iterator[SettingInForce]:
     for name, value in sorted(environ.items()):
-        if name.startswith(_PREFIXES) and value.strip():
-            yield SettingInForce(name, _variable_text(name, value), name, _unknown(name))
-
-
-def _unknown(name: str) -> str | None:
-    """Say that a variable is a slip for one of ours; others may be somebody else's."""
-    known = [
-        about.variable.name
-        for about in settings_of(TelemetryConfig).values()
-        if about.variable is not None
-    ]
-    meant = get_close_matches(name, known, n=1, cutoff=_CLOSE)
-    if name in known or not meant:
-        return None
-    return f"{name} is no variable of nodespan's; {meant[0]} is"
+        trouble = slip(name) if value.strip() else None
+        if value.strip() and (name.startswith(_PREFIXES) or trouble is not None):
+            yield SettingInForce(name, _variable_text(name, value), name, trouble)
 
 
 def _variable_text(name: str, value: str) -> str:

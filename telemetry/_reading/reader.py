@@ -17,6 +17,7 @@ from .._errors import AmbiguousTraceError, JournalError, TraceNotFoundError
 from .._journal.file import open_journal, open_to_read, telling_damage
 from .._journal.recovery import end_lost_runs, has_lost_runs
 from .._settings.journal import path_in_use
+from .._settings.slips import warn_of_slips
 from .activity import activity_of
 from .decoding import as_json, request_of, says
 from .doctor import status_of_journal
@@ -72,6 +73,7 @@ class Journal:
     """
 
     def __init__(self, path: str | PathLike[str] | None = None) -> None:
+        warn_of_slips()
         self.path = Path(path) if path is not None else path_in_use(os.environ)
         self._lock = RLock()
         self._connection = open_to_read(self.path)

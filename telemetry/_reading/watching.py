@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from .._errors import AmbiguousTraceError, JournalError, JournalMissingError, TraceNotFoundError
 from .._settings.journal import path_in_use
+from .._settings.slips import warn_of_slips
 from .reader import Journal
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class JournalWatch:
     """
 
     def __init__(self, path: str | PathLike[str] | None = None) -> None:
+        warn_of_slips()
         self.path = Path(path) if path is not None else path_in_use(os.environ)
         self.trouble: JournalError | None = None
         self._journal: Journal | None = None

@@ -124,6 +124,8 @@ def redaction(name: str, value: _T) -> _T:
             f"{name} is {value!r}; use a function of two arguments, an attribute's name and its "
             "content"
         )
+    if inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value):
+        raise ConfigurationError(f"{name} is {value!r}; use a function that is not async")
     return value
 
 

@@ -49,11 +49,13 @@ class Variable:
         otherwise: what the setting is where neither says anything.
         parse: makes of the variable's text what an argument would be; a `ValueError` of it, and
             what the setting's check refuses, is reported with the variable's name.
+        is_place: whether the text says where the value is: then it is told beside the value.
     """
 
     name: str
     otherwise: Any = None
     parse: Callable[[str], Any] = str
+    is_place: bool = False
 
     def read(self, environ: Mapping[str, str], check: Check) -> Any:
         """Return what the variable says, checked.
@@ -65,7 +67,7 @@ class Variable:
         if not text:
             return self.otherwise
         try:
-            return check(self.name, self._parsed(text))
+            return check("that" if self.is_place else self.name, self._parsed(text))
         except ConfigurationError as error:
             if self.name in str(error):
                 raise
@@ -167,7 +169,7 @@ class Settings(Record):
         "returns is recorded instead, and nothing where it returns `None` or raises. The variable "
         "names a function as `MODULE:NAME`",
         redaction,
-        variable=Variable("NODESPAN_REDACT", parse=function_named),
+        variable=Variable("NODESPAN_REDACT", parse=function_named, is_place=True),
     )
     max_content_characters: int | None = setting(
         None,

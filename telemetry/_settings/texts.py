@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
+from inspect import isroutine
 from typing import Any, Final
 
 from .._errors import ConfigurationError
 
 _ON: Final = ("true", "on", "1", "yes")
 _OFF: Final = ("false", "off", "0", "no")
+_MOST_NAMES: Final = 10
+_MISSING: Final = object()
 _PLACE: Final = re.compile(r"([^\W\d][\w.]*):([^\W\d][\w.]*)")
 
 
@@ -45,9 +48,24 @@ def function_named(text: str) -> Any:
         found: Any = import_module(module)
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
+        if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
+            said = f"{said}; PYTHONPATH says in which folders modules are"
         raise ConfigurationError(f"the module {module!r} cannot be imported: {said}") from error
     for name in path.split("."):
-        found = getattr(found, name, None)
-        if found is None:
-            raise ConfigurationError(f"the module {module!r} has no {path!r}")
+        there, found = found, getattr(found, name, _MISSING)
+        if found is _MISSING:
+            raise ConfigurationError(
+                f"the module {module!r} has no {path!r}; {_functions(there, module)}"
+            )
+    if found is None:
+        raise ConfigurationError(f"{path!r} of the module {module!r} is None; name a function")
     return found
+
+
+def _functions(there: object, module: str) -> str:
+    """Say what there is to name instead: the functions that the module itself has made."""
+    found = getattr(there, "__dict__", {}).items()
+    functions = [(name, each) for name, each in found if isroutine(each) and name[0] != "_"]
+    names = [name for name, each in functions if getattr(each, "__module__", "") == module]
+    more = " and more" if len(names) > _MOST_NAMES else ""
+    return f"it has {', '.join(names[:_MOST_NAMES]) or 'no function'}{more}"

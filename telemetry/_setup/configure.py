@@ -16,6 +16,7 @@ from .._settings.config import (
     sends_otlp,
 )
 from .._settings.journal import journal_path
+from .._settings.slips import warn_of_slips
 from .._settings.variables import Signal, exporter_names, is_disabled
 from .._upstream.opentelemetry import has_logs
 from .relay import provider_in_use, put_to_use, relay_of
@@ -67,6 +68,7 @@ def configure(
     Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
     """
     config = checked(config, os.environ)
+    warn_of_slips()
     _check(span_processors, metric_readers)
     resource = resource_of(config)
     console = console if console is not None else sys.stdout

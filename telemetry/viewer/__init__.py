@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .._errors import ViewerError
 from .._journal.retention import Retention
 from .._settings.journal import path_in_use
+from .._settings.slips import warn_of_slips
 
 try:
     from .._viewer.app import application
@@ -59,6 +60,7 @@ def serve_viewer(
         token: that whoever asks must have; None where only this machine can ask.
         begun: called once when it answers.
     """
+    warn_of_slips()
     serve(Path(path or path_in_use(os.environ)), listening, Retention(), token=token, begun=begun)
 
 
@@ -72,4 +74,5 @@ def viewer_app(
         path: of the journal; by default the one in use.
         token: that whoever asks must have; None where only this machine can ask.
     """
+    warn_of_slips()
     return application(Path(path or path_in_use(os.environ)), port, Retention(), token=token)

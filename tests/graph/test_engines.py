@@ -106,9 +106,12 @@ def test_the_server_has_the_commands_models(monkeypatch: pytest.MonkeyPatch) -> 
     assert served().invoke(said)["messages"][-1].text == "[human: Meow!]"
 
 
-@pytest.mark.parametrize("name", ["nowhere:at_all", "./missing.gguf", "http://127.0.0.1:9/v1"])
+@pytest.mark.parametrize(
+    "name", ["nowhere:at_all", "own_broken:model", "./missing.gguf", "http://127.0.0.1:9/v1"]
+)
 def test_a_model_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A server does not start with a variable that names no model, and says which."""
+    monkeypatch.syspath_prepend("tests/programs")
     monkeypatch.setenv("NODESPAN_MODEL", name)
     with pytest.raises(ValueError, match="NODESPAN_MODEL is no model that can be served: "):
         served()

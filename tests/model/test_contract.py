@@ -207,7 +207,7 @@ def test_an_unknown_parameter_is_refused(model: CustomChatModel) -> None:
         type(model)(**{**dict(model), "temperatur": 1})
 
 
-@pytest.mark.parametrize("stop", [[""], [1], ["ok", ""]])
+@pytest.mark.parametrize("stop", [[""], [1], ["ok", ""], 3])
 def test_a_bad_stop_string_is_refused(model: CustomChatModel, stop: list[Any]) -> None:
     """A stop string that is empty or no text is an error."""
     with pytest.raises(BadRequestError, match="no stop string"):

@@ -65,6 +65,7 @@ def _recalled(message: BaseMessage) -> str:
 
 
 number = 3
+nothing = None
 
 
 class Named(EchoChatModel):

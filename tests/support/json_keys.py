@@ -20,10 +20,29 @@ from . import docstrings
 from .name_tables import table
 
 _DURATION: Final = {"duration": "how long it took, in seconds; null while it is running"}
+_SPAN: Final = docstrings.read(JournalSpan).items["Attributes"]
+_OF_CHAT: Final = (
+    *("trace_id", "span_id", "parent_id", "name", "kind", "started_at", "ended_at", "outcome"),
+    *("error", "status", "status_message", "attributes", "events", "links"),
+)
 _TRACE: Final = "a trace: a line of `traces`, `trace` of `trace --follow`"
 
 # Of what, the record whose fields are keys, and keys beside them.
 DOCUMENTS: Final[dict[str, tuple[type | None, dict[str, str]]]] = {
+    "`chat`": (
+        None,
+        {
+            "answer": "its text, as far as it came",
+            "outcome": "`ok`, `error` or `cancelled`",
+            "error": "its `type` and `message`; left out where there was none",
+            "trace_id": "in 32 hexadecimal digits; null where no span was recorded",
+            "spans": "by their start, as below; none with `--no-trace`",
+        },
+    ),
+    "one of `spans` of `chat`; its events and links have the keys below": (
+        None,
+        {**{name: _SPAN[name] for name in _OF_CHAT}, **_DURATION},
+    ),
     _TRACE: (TraceRecord, _DURATION),
     "`trace`: all keys of a trace, and": (
         None,
@@ -82,8 +101,7 @@ def keys_of(document: str) -> dict[str, str]:
     """Return the keys of a document, each with what it means."""
     record, more = DOCUMENTS[document]
     told = docstrings.read(record).items.get("Attributes", {}) if record is not None else {}
-    told = {key: text.replace("None", "null") for key, text in told.items()}
-    return {**told, **more}
+    return {key: text.replace("None", "null") for key, text in {**told, **more}.items()}
 
 
 def key_tables() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -15,7 +15,7 @@ from .._terminal.plain_text import escaped_in_json, plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ....telemetry import SpanRecord
+    from ....telemetry import EventRecord, SpanRecord
     from .._terminal.output import Output
     from .turn import Turn
 
@@ -85,8 +85,35 @@ def document(turn: Turn, spans: Sequence[SpanRecord]) -> dict[str, Any]:
         "outcome": turn.outcome,
         **({"error": {"type": type(error).__name__, "message": str(error)}} if error else {}),
         "trace_id": spans[0].trace_id if spans else None,
-        "spans": [span.to_json() for span in spans],
+        "spans": [span_document(span) for span in spans],
     }
+
+
+def span_document(span: SpanRecord) -> dict[str, Any]:
+    """Return a span for programs; what `nodespan trace` tells too has its name from there."""
+    is_open, has_failed = span.end_ns is None, span.status == "error"
+    ended = span.attributes.get("nodespan.outcome") or ("error" if has_failed else "ok")
+    return {
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
+        "parent_id": span.parent_id,
+        "name": span.name,
+        "kind": span.kind,
+        "started_at": span.start_ns,
+        "ended_at": span.end_ns,
+        "duration": (span.end_ns - span.start_ns) / 1e9 if span.end_ns is not None else None,
+        "outcome": "running" if is_open else ended,
+        "error": span.attributes.get("error.type") or "_OTHER" if has_failed else None,
+        "status": span.status,
+        "status_message": span.status_description,
+        "attributes": dict(span.attributes),
+        "events": [_event_document(event) for event in span.events],
+        "links": [asdict(link) for link in span.links],
+    }
+
+
+def _event_document(event: EventRecord) -> dict[str, Any]:
+    return {"name": event.name, "at": event.time_ns, "attributes": dict(event.attributes)}
 
 
 def as_text(content: dict[str, Any], *, ascii_only: bool = False) -> str:

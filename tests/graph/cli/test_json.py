@@ -12,6 +12,7 @@ from support.json_keys import DOCUMENTS, keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from opentelemetry.trace import Span
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 # What programs rely on: a key may come, none may go or be renamed.
 KEPT: Final = {
+    "`chat`": "answer outcome error trace_id spans",
+    "one of `spans`": "trace_id span_id parent_id name kind started_at ended_at duration outcome "
+    "error status status_message attributes events links",
     "a trace": "trace_id name started_at ended_at outcome error agent conversation models "
     "input_tokens output_tokens cost currency time_to_first_chunk stalls spans open_spans errors "
     "duration",
@@ -65,6 +69,27 @@ def start_a_root(recording: Recording) -> Span:
     failed.end()
     recording.flush()
     return open_root
+
+
+def test_a_span_of_chat_has_the_names_of_trace(
+    nodespan: Callable[..., Result], tmp_path: Path
+) -> None:
+    """What both tell of one run is the same, by the same key; no key goes undocumented."""
+    journal = str(tmp_path / "journal.db")
+    failed = nodespan("chat", "hi", "--json", "--model", "own_models:FailingChatModel")
+    assert failed.code == 1
+    failure = json.loads(failed.out)
+    assert failure.keys() == documented("`chat`")
+    chat = json.loads(nodespan("chat", "Meow!", "--json", NODESPAN_JOURNAL=journal).out)
+    trace = json.loads(nodespan("trace", "last", "--json", "--journal", journal).out)
+    assert chat.keys() == documented("`chat`") - {"error"}
+    for span, kept in zip(chat["spans"], trace["span_list"], strict=True):
+        assert span.keys() == documented("one of `spans`")
+        assert span == {key: kept[key] for key in span}
+    assert [span["outcome"] for span in failure["spans"]] == ["error"] * 3
+    assert [span["error"] for span in failure["spans"]] == ["ConnectionError"] * 3
+    (event, *_) = chat["spans"][-1]["events"]
+    assert event.keys() == documented("an event")
 
 
 def test_keys_are_what_is_documented(

@@ -22,7 +22,13 @@ def hide(name: str, _: object) -> str:
     return f"hidden {name}"
 
 
+async def hide_later(name: str, _: object) -> str:
+    """Say what was hidden, in some time."""
+    return f"hidden {name}"
+
+
 NO_FUNCTION = "text"
+NOTHING = None
 
 
 def test_every_setting_has_a_variable() -> None:
@@ -83,8 +89,21 @@ def test_the_first_chunk_has_a_threshold_of_its_own(
         ("NODESPAN_REDACT", "hide", "NODESPAN_REDACT is 'hide': use MODULE:NAME, such as rules:"),
         ("NODESPAN_REDACT", "a b:c", "NODESPAN_REDACT is 'a b:c': use MODULE:NAME, such as rules:"),
         ("NODESPAN_REDACT", "no_such:hide", "the module 'no_such' cannot be imported"),
-        ("NODESPAN_REDACT", f"{__name__}:missing", "has no 'missing'"),
-        ("NODESPAN_REDACT", f"{__name__}:NO_FUNCTION", "use a function of two arguments"),
+        ("NODESPAN_REDACT", "no_such.rules:hide", "'no_such'; PYTHONPATH says in which folders"),
+        (
+            "NODESPAN_REDACT",
+            "json.no_such:hide",
+            "'json.no_such'; PYTHONPATH says in which folders",
+        ),
+        ("NODESPAN_REDACT", f"{__name__}:missing", "has no 'missing'; it has hide, hide_later, "),
+        ("NODESPAN_REDACT", "builtins:str.missing", "no 'str.missing'; it has no function"),
+        ("NODESPAN_REDACT", "json:dumps.missing", "has no 'dumps.missing'; it has no function"),
+        ("NODESPAN_REDACT", f"{__name__}:NO_FUNCTION.no", "'NO_FUNCTION.no'; it has no function"),
+        ("NODESPAN_REDACT", "json:missing", "; it has dump, dumps, detect_encoding, load, loads"),
+        ("NODESPAN_REDACT", f"{__name__}:NO_FUNCTION", "that is 'text'; use a function of two arg"),
+        ("NODESPAN_REDACT", f"{__name__}:NOTHING", f"'NOTHING' of the module {__name__!r} is None"),
+        ("NODESPAN_REDACT", f"{__name__}:hide_later", "; use a function that is not async"),
+        ("NODESPAN_REDACT", "math:sqrt", "that is <built-in function sqrt>; use a function of two"),
         ("NODESPAN_PRICES", "no/such.toml", "'no/such.toml' cannot be read"),
     ],
 )
@@ -97,6 +116,7 @@ def test_a_bad_variable_is_named_with_the_way_out(
         OpenTelemetryCallbackHandler()
     assert said in str(caught.value)
     assert variable in str(caught.value)
+    assert value in str(caught.value)
 
 
 @pytest.mark.parametrize("value", ["10", "0", "-1", "999999", "1e9", "lots"])

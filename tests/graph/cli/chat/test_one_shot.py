@@ -130,6 +130,19 @@ class TestDocument:
 class TestFailure:
     """Runs that do not simply end."""
 
+    @pytest.mark.parametrize("option", ["--model", "--tool", "--graph"])
+    def test_module_fails(self, nodespan: Nodespan, option: str) -> None:
+        """A module of the user's that cannot be imported is named, and its traceback on demand."""
+        failed = nodespan("chat", "hi", option, "own_broken:cat")
+        said = (
+            f"error: {option} own_broken:cat: the module 'own_broken' fails when it is imported: "
+            "RuntimeError: the cat is out; --traceback shows where\n"
+        )
+        assert (failed.code, failed.out, failed.err) == (1, "", said)
+        failed = nodespan("chat", "hi", option, "own_broken:cat", "--traceback")
+        assert 'raise RuntimeError("the cat is out")' in failed.err
+        assert failed.err.endswith(said)
+
     def test_failed_run(self, nodespan: Nodespan) -> None:
         """What came of the answer and the trace are shown; the error is on standard error."""
         result = nodespan("chat", "hi", "--model", "own_models:FailingChatModel")
