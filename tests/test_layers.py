@@ -63,15 +63,13 @@ ROOMS: Final[Mapping[str, str]] = {
         "_content _context _diagnostics _errors _interrupts _logs _metrics _process _runs"
         " _semconv _settings _stream _traces _translation _upstream _version"
     ),
-    "telemetry/_encoding": "_process _upstream",
-    "telemetry/_journal": (
-        "_context _diagnostics _encoding _errors _process _semconv _settings _values"
-    ),
+    "telemetry/_encoding": "_process _semconv _upstream _values",
+    "telemetry/_journal": "_context _diagnostics _encoding _errors _process _settings _values",
     "telemetry/_reading": "_errors _journal _settings",
     "telemetry/_details": "_reading _semconv",
     "telemetry/_views": "_details _errors _journal _reading _semconv",
     "telemetry/_exports": "_details _reading _views",
-    "telemetry/_receiving": "_diagnostics _errors _journal _reading _semconv",
+    "telemetry/_receiving": "_diagnostics _encoding _errors _journal _reading _semconv",
     "telemetry/_viewer": "_details _errors _exports _journal _reading _receiving _version _views",
     "telemetry/viewer": "_errors _journal _settings _viewer",
     "telemetry/_spool": (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from .._context.starting import Progress
-    from .rows import Origin, SpanRow
+    from .._encoding.rows import Origin, SpanRow
 
 
 _PUT_SPANS: Final = """

@@ -5,9 +5,9 @@ from __future__ import annotations
 from time import time_ns
 from typing import TYPE_CHECKING, Final
 
+from .._encoding.rows import LOST, Origin, lost, row_of
 from .owners import dead_owners
 from .recording import count, sum_up
-from .rows import LOST, Origin, lost, row_of
 
 if TYPE_CHECKING:
     import sqlite3

@@ -6,14 +6,14 @@ import sqlite3
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from .._encoding.rows import Origin, row_of
 from .recording import record
-from .rows import Origin, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .rows import SpanRow
+    from .._encoding.rows import SpanRow
 
 # So many spans at a time; of a damaged file so long, in s: a program waits for nobody's past.
 _AT_ONCE: Final = 500

@@ -15,8 +15,10 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
-from .file import identity_of, is_broken, log_of, move_aside, open_journal
+from .._errors import JournalError
+from .file import is_broken, log_of, move_aside, open_journal
 from .owners import Owner
+from .place import identity_of
 from .recovery import end_lost_runs
 from .salvage import salvage
 
@@ -87,6 +89,13 @@ class Store:
             arguments = (self.owner,) if "?" in query else ()
             row: tuple[Any, ...] = connection.execute(query, arguments).fetchone()
             return row
+
+    def read_if_it_can_be(self, query: str) -> tuple[Any, ...] | None:
+        """Return what `read` does; None where the journal cannot be read now."""
+        try:
+            return self.read(query)
+        except (sqlite3.Error, OSError, JournalError):
+            return None
 
     def heartbeat(self, connection: sqlite3.Connection) -> None:
         """Say within a transaction that this process lives."""

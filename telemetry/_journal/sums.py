@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .rows import ERROR, LOST
+from .._encoding.rows import ERROR, LOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .rows import SpanRow
+    from .._encoding.rows import SpanRow
 
 _FAILURES: Final = (ERROR, LOST)
 _JUDGEMENT: Final = "evaluation "

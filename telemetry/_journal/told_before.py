@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-    from .rows import SpanRow
+    from .._encoding.rows import SpanRow
 
 # With two arguments each: SQLite takes 999 everywhere.
 _AT_ONCE: Final = 400

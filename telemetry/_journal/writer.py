@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from .._context.graphs import GRAPHS
 from .._encoding.logs import encoded_logs
+from .._encoding.rows import Encoder, encoded_rows, paced_unless_many
 from .._encoding.spans import load_encoder
 from .._errors import JournalError
 from .._process import started_thread
@@ -19,7 +20,6 @@ from .processor import Ended, Logged, Mark, Queue, Started
 from .recording import count, forget_texts, put_graphs, put_logs, put_progress, record
 from .recovery import end_lost_runs
 from .retention import Retention, make_room
-from .rows import Encoder, encoded_rows, paced_unless_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from .._context.starting import Progress, StartingRun
     from .._diagnostics import Diagnostics
+    from .._encoding.rows import SpanRow
     from .processor import Entry
     from .recording import Destination
-    from .rows import SpanRow
     from .store import Store
 
 _AT_ONCE: Final = 2_000
@@ -103,7 +103,6 @@ class Writer:
         self._diagnostics = diagnostics
         self._retention = retention
         self._reset()
-        queue.wake = self.wake
 
     @property
     def dropped_spans(self) -> int:
@@ -118,9 +117,15 @@ class Writer:
                 self.queue.is_awake = False  # who comes next tries again
         self._woken.set()
 
+    def begin(self) -> None:
+        """Write what the queue has, and from now on what comes into it."""
+        self.queue.wake = self.wake
+        if self.queue.entries:
+            self.wake()
+
     def prepare(self) -> None:
-        """Be ready for a span; nobody waits for that."""
-        self._preparing: Thread | None = started_thread(load_encoder, "nodespan-import")
+        """Have all that spans need; it takes long."""
+        load_encoder()
 
     def flush(self, timeout: float) -> bool:
         """Write what waits; return whether that was done within *timeout* seconds."""
@@ -150,9 +155,8 @@ class Writer:
         self._is_urgent.set()
         self._woken.set()
         thread = self._thread
-        for each in (self._preparing, thread):
-            if each is not None:
-                each.join(max(deadline - monotonic(), 0))
+        if thread is not None:
+            thread.join(max(deadline - monotonic(), 0))
         if thread is None or not thread.is_alive():
             self.store.close()
         return done
@@ -189,7 +193,6 @@ class Writer:
         self._dropped_told = 0
         self._graphs = (0, 0)
         self._thread: Thread | None = None
-        self._preparing = None
         self._lock = Lock()
         self._woken = Event()
         self._is_urgent = Event()

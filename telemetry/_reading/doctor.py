@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._errors import JournalError
-from .._journal.file import check_place, move_aside, open_journal, size_of
+from .._journal.file import move_aside, open_journal, size_of
 from .._journal.owners import Owner
+from .._journal.place import check_place
 from .._journal.recovery import end_lost_runs
 from .._journal.salvage import salvage
 from .._journal.schema import version_of

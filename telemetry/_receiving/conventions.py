@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
-from .._journal.rows import SpanRow, row_of
+from .._encoding.rows import SpanRow, row_of
 from .._reading.decoding import attributes_of
 from .._semconv import names as semconv
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-    from .._journal.rows import Origin
+    from .._encoding.rows import Origin
 
 _OF_OPENINFERENCE: Final = {
     "LLM": "chat",

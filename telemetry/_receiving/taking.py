@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
 from .._diagnostics import Diagnostics
+from .._encoding.rows import Origin
 from .._errors import JournalError
 from .._journal.recording import record
 from .._journal.retention import Retention, make_room
-from .._journal.rows import Origin
 from .._journal.store import Store
 from .body import RefusedError
 from .conventions import received_row
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-    from .._journal.rows import SpanRow
+    from .._encoding.rows import SpanRow
 
 _TRACE_ID: Final = 16
 _SPAN_ID: Final = 8

@@ -10,6 +10,7 @@ quartiles, beside the goals.
 from __future__ import annotations
 
 import argparse
+import os
 import sqlite3
 import subprocess
 import sys
@@ -34,8 +35,8 @@ from rich.table import Table
 
 from nodespan.telemetry import TelemetryConfig
 from nodespan.telemetry._diagnostics import Diagnostics
+from nodespan.telemetry._encoding.rows import Encoder
 from nodespan.telemetry._journal.recording import record
-from nodespan.telemetry._journal.rows import Encoder
 from nodespan.telemetry._journal.store import Store
 from nodespan.telemetry._settings.variables import Signal
 from nodespan.telemetry._setup.journal import ProcessJournal, set_up_journal
@@ -473,7 +474,7 @@ with TemporaryDirectory() as folder:
 """
 _START: Final = """
 import os, sys, time
-import langgraph.graph, opentelemetry.sdk.trace, nodespan.telemetry
+import langgraph.graph, opentelemetry.sdk.trace, nodespan.telemetry._setup.configure
 os.environ["NODESPAN_JOURNAL"] = sys.argv[1]
 before = time.process_time()
 nodespan.telemetry.configure()
@@ -484,7 +485,9 @@ os._exit(0)
 
 def _told(code: str, *arguments: str) -> list[float]:
     command = [sys.executable, "-c", code, *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    # As it is where a program is installed: what it imports was compiled before.
+    environ = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environ)
     return [float(word) for word in result.stdout.split()]
 
 
@@ -502,7 +505,7 @@ def start(folder: Path) -> Iterator[Row]:
     """Measure what the journal adds to a `configure()`."""
     places = {"off": "off", "journal": str(folder / "start.db")}
     turns = {name: (lambda place=place: _told(_START, place)[0]) for name, place in places.items()}
-    rounds = in_turns(turns, 9)
+    rounds = in_turns(turns, 15)
     added = rounds.added("journal", "off").times(_MS)
     most = 5.0
     name = "configure(), with a journal over without"

@@ -38,6 +38,7 @@ class Recording:
         self.writer = Writer(
             self.store, self.queue, self.diagnostics, self.retention, self.destination
         )
+        self.writer.begin()
         self.provider = TracerProvider(
             resource=Resource({"service.name": "cats"}), shutdown_on_exit=False
         )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from nodespan.telemetry._journal.file import check_place, open_journal
+from nodespan.telemetry._journal.file import open_journal
+from nodespan.telemetry._journal.place import check_place
 from nodespan.telemetry.journal import Journal
 
 if TYPE_CHECKING:

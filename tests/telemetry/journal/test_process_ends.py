@@ -13,13 +13,18 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceResponse,
 )
+from opentelemetry.sdk.trace import TracerProvider
 
+from nodespan.telemetry import TelemetryConfig
+from nodespan.telemetry._setup.journal import NOT_READY, ProcessJournal, set_up_journal
 from nodespan.telemetry.journal import Journal
 from support.receiving import PlayingReceiver
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
+
+    from nodespan.telemetry._journal.writer import Writer
 
     RunProgram = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -402,6 +407,98 @@ def test_what_was_refused_does_not_wait(
     )
     told = [line for line in lines(result.stderr) if "the program has ended" in line]
     assert told == ["nodespan telemetry: 2 spans were not sent: the program has ended"]
+
+
+# Nothing is got ready before a span comes, or somebody stops.
+UNHURRIED = """
+from nodespan.telemetry._setup import journal
+journal._PREPARES_AFTER = 600.0
+"""
+
+
+def test_a_start_leaves_what_takes_long_for_later(run_program: RunProgram, tmp_path: Path) -> None:
+    """The writer and SQLite come with the first span; who has none stops, and makes no file."""
+    code = """
+import os, sys
+path = os.environ["NODESPAN_JOURNAL"]
+writer = "nodespan.telemetry._journal.writer"
+assert writer not in sys.modules
+telemetry.shutdown(600)
+assert writer not in sys.modules and not os.path.exists(path)
+telemetry = configure()
+telemetry.tracer_provider.get_tracer("application").start_span("first").end()
+assert telemetry.flush(600) and os.path.exists(path)
+"""
+    path = tmp_path / "journal.db"
+    result = run_program(UNHURRIED + START + code, NODESPAN_JOURNAL=str(path))
+    assert (result.returncode, result.stderr) == (0, "")
+    with Journal(path) as journal:
+        assert [trace.name for trace in journal.traces()] == ["first"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_fork_before_the_first_span_is_in_the_journal(
+    run_program: RunProgram, tmp_path: Path
+) -> None:
+    """A child gets its own ready, and so does its parent."""
+    code = """
+import os
+child = os.fork()
+tracer.start_span("parent" if child else "child").end()
+if not child:
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    path = tmp_path / "journal.db"
+    quiet = "import warnings; warnings.simplefilter('ignore')\n"
+    result = run_program(quiet + UNHURRIED + START + code, NODESPAN_JOURNAL=str(path))
+    assert (result.returncode, result.stderr) == (0, "")
+    with Journal(path) as journal:
+        assert {trace.name for trace in journal.traces()} == {"parent", "child"}
+        assert journal.is_sound()
+
+
+def test_what_cannot_be_made_ready_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., None]
+) -> None:
+    """Spans wait meanwhile; the next one finds a writer that writes them, too."""
+    make = ProcessJournal._writer_to
+    tries: list[str] = []
+
+    def fail_once(journal: ProcessJournal, destination: None) -> Writer:
+        tries.append("one")
+        if len(tries) == 1:
+            raise MemoryError
+        return make(journal, destination)
+
+    monkeypatch.setattr(ProcessJournal, "_writer_to", fail_once)
+    config = TelemetryConfig().checked({})
+    path = tmp_path / "journal.db"
+    recorded = set_up_journal(config, path, {}, otherwise=lambda: None, sends=False)
+    assert recorded is not None
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(recorded.processor)
+    make_span = provider.get_tracer("application").start_span
+    make_span("first").end()
+    eventually(lambda: NOT_READY in recorded.counts and not recorded.queue.is_awake)
+    assert recorded.unrecorded == 1
+    make_span("second").end()
+    eventually(lambda: not recorded.unrecorded)
+    recorded.stop(60)
+    with Journal(path) as journal:
+        assert {trace.name for trace in journal.traces()} == {"first", "second"}
+    assert recorded.counts[NOT_READY] == 1
+
+
+def test_a_python_without_sqlite_has_no_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said so, with the way out."""
+    monkeypatch.setattr("nodespan.telemetry._setup.journal.find_spec", lambda _: None)
+    config = TelemetryConfig().checked({})
+    path = tmp_path / "journal.db"
+    assert set_up_journal(config, path, {}, otherwise=lambda: None, sends=False) is None
+    assert "set NODESPAN_JOURNAL to off" in caplog.text
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nodespan.telemetry._encoding.rows import LOST
 from nodespan.telemetry._journal.owners import Owner
-from nodespan.telemetry._journal.rows import LOST
 from nodespan.telemetry.journal import Journal, TraceFilter
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodespan.telemetry._diagnostics import Diagnostics
+from nodespan.telemetry._encoding.rows import Origin, SpanRow
 from nodespan.telemetry._journal.recording import record, sum_up
-from nodespan.telemetry._journal.rows import Origin, SpanRow
 from nodespan.telemetry._journal.schema import migrate
 from nodespan.telemetry._journal.store import Store
 from nodespan.telemetry.journal import Journal

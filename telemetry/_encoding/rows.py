@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from opentelemetry.trace import StatusCode
 
-from .._encoding.spans import SpanEncoder, encoded_origin
 from .._semconv import names as semconv
 from .._values.pacing import Paced
+from .spans import SpanEncoder, encoded_origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
