@@ -50,7 +50,9 @@ class Agent:
     spans: list[Span] = field(default_factory=list)
     began: int = 0
 
-    def begin(self, name: str = "", at: int | None = None, **attributes: Any) -> Agent:
+    def begin(
+        self, name: str = "", at: int | None = None, *, flushes: bool = True, **attributes: Any
+    ) -> Agent:
         """Begin its run, or one within it."""
         about = {"gen_ai.agent.name": self.name, "gen_ai.conversation.id": self.name}
         above = trace.set_span_in_context(self.spans[0]) if self.spans else Context()
@@ -60,7 +62,8 @@ class Agent:
         made = self.recording.tracer.start_span(named, above, attributes=told, start_time=at)
         self.began = self.began or made.start_time  # type: ignore[attr-defined]  # the SDK's
         self.spans.append(made)
-        self.recording.flush()
+        if flushes:
+            self.recording.flush()
         return self
 
     def end(self, attributes: dict[str, Any] | None = None) -> None:
@@ -189,7 +192,7 @@ def test_keys_and_buttons_count_before_the_trace_is_there(visit: Visit, agent: A
     """What is pressed while a trace is read is done when it has been."""
     agent.begin("node model").begin("node tools")
     page = visit.open(f"/?agent={agent.name}", TRACE)
-    held = Held(page, f"**/api/traces/{agent.id}")
+    held = Held(page, f"**/api/traces/{agent.id}?*")
     page.focus(".list")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
@@ -202,7 +205,7 @@ def test_keys_and_buttons_count_before_the_trace_is_there(visit: Visit, agent: A
     page.wait_for_selector(f"{ROW}.chosen:has-text('tools')")
     page.wait_for_selector(f"{ROW}.critical")
     page.click("button:text-is('Critical path')")
-    held = Held(page, f"**/api/traces/{agent.id}")
+    held = Held(page, f"**/api/traces/{agent.id}?*")
     page.reload(wait_until="commit")
     page.fill("input.find", "model")
     page.click("button:text-is('Errors only')")
@@ -210,6 +213,32 @@ def test_keys_and_buttons_count_before_the_trace_is_there(visit: Visit, agent: A
     page.wait_for_selector(".nothing-found")
     page.click("button:text-is('Errors only')")
     page.wait_for_selector(f"{ROW}:has-text('model')")
+
+
+def test_a_large_trace_is_seen_and_used_before_all_of_it_is_read(
+    visit: Visit, recording: Recording
+) -> None:
+    """Its first spans come at once; what asks for one of the others waits for them."""
+    large = Agent(recording, "walker").begin()
+    for place in range(2_100):
+        large.begin(f"node {place}", flushes=False)
+    large.begin("execute_tool broken", nodespan__outcome="error", error__type="KeyError")
+    trace_id = large.id
+    large.end()
+    held = Held(visit.page, f"**/api/traces/{trace_id}")
+    page = visit.open(
+        f"/traces/{trace_id}", ".trace-head:has-text('102 more spans are being read')"
+    )
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowUp")
+    page.click("button.badge.error")
+    held.wait()
+    expect(page.locator(f"{ROW}.chosen")).to_have_count(0)
+    held.end()
+    page.wait_for_selector(f"{ROW}.chosen:has-text('broken')")
+    page.wait_for_selector(".panel h2:has-text('broken')")
+    expect(page.locator(".trace-head [data-key=dropped]")).to_have_count(0)
+    assert page.get_attribute(".tree", "aria-rowcount") == "2103"
 
 
 def test_two_keys_that_lead_elsewhere_do_nothing_in_a_view(visit: Visit, agent: Agent) -> None:
