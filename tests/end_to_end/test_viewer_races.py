@@ -32,7 +32,6 @@ pytestmark = [
 
 ROW = ".tree-row:not([hidden])"
 TRACE = ".list-row:not([hidden]):not(.waiting)"
-expect.set_options(timeout=60_000)
 
 
 @dataclass
@@ -124,6 +123,22 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
 def seen(visit: Visit, agent: Agent) -> Page:
     """Open an agent's trace, with its root's row."""
     return visit.open(f"/traces/{agent.id}", f"{ROW}.running")
+
+
+def test_a_running_trace_grows(visit: Visit, agent: Agent) -> None:
+    """An open span is marked as one, its time goes on, and the trace is whole when it has ended."""
+    page = visit.open(f"/?outcome=running&agent={agent.name}", f"{TRACE} .dot.running")
+    page.click(TRACE)
+    page.wait_for_selector(f"{ROW}.running")
+    page.wait_for_selector(".trace-head .fact:nth-child(2):text-is('running')")
+    took = page.locator(f"{ROW} .took")
+    expect(took).not_to_have_text(took.inner_text())
+    agent.begin("node model")
+    page.wait_for_selector(f"{ROW}.running:has-text('model')")
+    agent.end()
+    expect(page.locator(f"{ROW}.running")).to_have_count(0)
+    expect(page.locator(".trace-head .fact").nth(1)).to_have_text(re.compile(r"\ds$|\d\ss$"))
+    expect(page.locator(".trace-head .fact").nth(2)).to_have_text("2 spans")
 
 
 def test_what_ends_before_changes_are_told_is_seen_to_end(visit: Visit, agent: Agent) -> None:
