@@ -137,8 +137,16 @@ def test_a_running_trace_grows(visit: Visit, agent: Agent) -> None:
     page.wait_for_selector(f"{ROW}.running:has-text('model')")
     agent.end()
     expect(page.locator(f"{ROW}.running")).to_have_count(0)
-    expect(page.locator(".trace-head .fact").nth(1)).to_have_text(re.compile(r"\ds$|\d\ss$"))
+    expect(page.locator(".trace-head .fact").nth(1)).not_to_have_text("running")
     expect(page.locator(".trace-head .fact").nth(2)).to_have_text("2 spans")
+
+
+def test_what_a_filter_no_longer_lets_through_leaves(visit: Visit, agent: Agent) -> None:
+    """A run that ends is none of the running ones any more."""
+    page = visit.open(f"/?outcome=running&agent={agent.name}", f"{TRACE} .dot.running")
+    agent.end()
+    page.wait_for_selector("h1:text-is('No trace is like that')")
+    expect(page.locator(TRACE)).to_have_count(0)
 
 
 def test_what_ends_before_changes_are_told_is_seen_to_end(visit: Visit, agent: Agent) -> None:
@@ -156,7 +164,7 @@ def test_an_answer_does_not_undo_what_was_told_since(visit: Visit, agent: Agent)
     Agent(agent.recording, agent.name).begin(at=agent.began - 10**12).end()
     page = visit.open(f"/?agent={agent.name}", f"{TRACE} .dot.running")
     expect(page.locator(TRACE)).to_have_count(2)
-    held = Held(page, "**/api/traces?*")
+    held = Held(page, "**/api/traces?*order=time*")
     page.click(".order:text-is('Time')")
     held.wait()
     agent.end()
