@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from .._receiving.endpoint import PATH, Receiver
+from .._receiving.endpoint import Receiver
 from .._receiving.taking import Taking
+from .ending import Ending
 from .guard import Guard
 from .reads import Reads
 from .routes import Routes
@@ -28,7 +29,6 @@ def application(
     retention: Retention,
     *,
     token: str | None = None,
-    host: str = "127.0.0.1",
 ) -> Starlette:
     """Return the viewer of a journal; `state.closing` ends what is told for as long as it runs.
 
@@ -37,7 +37,6 @@ def application(
         port: that it is served on.
         retention: how much of what it receives it keeps.
         token: that whoever asks must have; None where only this machine can ask.
-        host: that it is served on.
     """
     reads = Reads(path)
     taking = Taking(path, retention)
@@ -53,10 +52,13 @@ def application(
             reads.close()
             taking.close()
 
-    routes = Routes(reads, f"http://{host}:{port}{PATH}", closing)
+    routes = Routes(reads, closing)
     app = Starlette(
         routes=[*Receiver(taking).routes(), *routes.routes()],
-        middleware=[Middleware(Guard, port=port, token=token)],
+        middleware=[
+            Middleware(Ending, closing=closing),
+            Middleware(Guard, port=port, token=token),
+        ],
         lifespan=lifespan,
     )
     app.state.closing = closing

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _MADE: Final = {"page.js": page_script, "page.css": page_style}
 _TRACE: Final = re.compile(r"/traces/([0-9A-Za-z-]{1,64})(?:/spans/[^/]*)?")
+# As the trace's view asks for what it shows first.
+_FIRST_SPANS: Final = 2_000
 # As the list asks for its first window where it has no filter.
 _FIRST_TRACES: Final = "/api/traces?order=started&offset=0&limit=200"
 _KEPT: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -46,7 +48,7 @@ def _first_asked(request: Request) -> str | None:
     path = request.url.path
     trace = _TRACE.fullmatch(path)
     if trace is not None:
-        return f"/api/traces/{trace[1]}"
+        return f"/api/traces/{trace[1]}?max_spans={_FIRST_SPANS}"
     return _FIRST_TRACES if path in ("/", "/traces") and not request.url.query else None
 
 

@@ -63,8 +63,8 @@ class Reads:
         """Close what is open."""
         self.connections.close()
 
-    def about(self, receiver: str | None) -> dict[str, Any]:
-        """Return where the journal is, and what reads it."""
+    def about(self, receiver: str) -> dict[str, Any]:
+        """Return where the journal is, what reads it, and where OTLP is received."""
         return {
             "version": VERSION,
             "journal": str(self.path),

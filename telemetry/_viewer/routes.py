@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from .._errors import JournalError
+from .._receiving.endpoint import PATH
 from .._views.listing import Window
 from . import asked
 from .answers import BadRequestError, answer, encoded, refusal, refusal_of
@@ -36,13 +37,11 @@ class Routes:
 
     Args:
         reads: the journal.
-        receiver: address at which OTLP is received; None where it is not.
         closing: set when the server closes.
     """
 
-    def __init__(self, reads: Reads, receiver: str | None, closing: asyncio.Event) -> None:
+    def __init__(self, reads: Reads, closing: asyncio.Event) -> None:
         self._reads = reads
-        self._receiver = receiver
         self._closing = closing
         self._pages = 0
 
@@ -51,7 +50,8 @@ class Routes:
         reads = self._reads
         name = "/api/traces/{name}"
         answers: dict[str, Callable[[Request], Any]] = {
-            "/api/about": lambda _: reads.about(self._receiver),
+            # Whoever sees the page can send spans to where they have found it.
+            "/api/about": lambda it: reads.about(str(it.url.replace(path=PATH, query=""))),
             "/api/status": lambda _: reads.status(),
             "/api/traces": self._traces,
             "/api/totals": self._totals,

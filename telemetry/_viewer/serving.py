@@ -82,9 +82,9 @@ def serve(
         token: that whoever asks must have; None where only this machine can ask.
         begun: called once when it answers.
     """
-    host, port = listening.getsockname()[:2]
+    port = listening.getsockname()[1]
     config = uvicorn.Config(
-        application(path, port, retention, token=token, host=host),
+        application(path, port, retention, token=token),
         log_level="warning",
         access_log=False,
         server_header=False,

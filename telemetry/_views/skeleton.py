@@ -16,16 +16,14 @@ _COLUMNS: Final = (
     "id, span_id, parent_id, name, operation, started_at, ended_at, outcome, error, model, "
     "input_tokens, output_tokens, cost, first_chunk_at, chunks, stalls"
 )
-# Read as they lie in the file: by the index alone, each would be looked for anew. What is sorted
-# are their numbers, and not all that they say.
-_NUMBERS: Final = (
-    "SELECT id FROM (SELECT id AS held FROM spans WHERE trace = ? ORDER BY id) "
-    "CROSS JOIN spans ON id = held ORDER BY started_at, id LIMIT ?"
+# Read as they lie in the file: by the index alone, each would be looked for anew.
+_SCATTERED: Final = (
+    "(SELECT id AS held FROM spans WHERE trace = :trace ORDER BY id) CROSS JOIN spans ON id = held"
 )
-_BY_START: Final = (
-    f"SELECT {_COLUMNS} FROM (SELECT id AS number FROM ({_NUMBERS})) "  # noqa: S608 - ours
-    "CROSS JOIN spans ON id = number"
-)
+_TOGETHER: Final = "spans WHERE +trace = :trace AND id BETWEEN :first AND :last"
+_EXTENT: Final = "SELECT count(*), min(id), max(id) FROM spans WHERE trace = ?"
+# To pass by the span of another trace costs a fraction of looking for one of this.
+_OTHERS_BETWEEN: Final = 3
 # So many rows at a time: the memory of the last ones serves the next, and fresh memory is slow.
 _AT_A_TIME: Final = 256
 _NAMES: Final = (
@@ -55,7 +53,7 @@ def skeleton(connection: sqlite3.Connection, trace: int, most: int) -> dict[str,
         trace: its number.
         most: how many spans at most, the first.
     """
-    reading = connection.execute(_BY_START, (trace, most))
+    reading = connection.execute(*_by_start(connection, trace, most))
     columns = SpanColumns()
     places: dict[bytes, int] = {}
     above: list[bytes | None] = []
@@ -78,6 +76,22 @@ def skeleton(connection: sqlite3.Connection, trace: int, most: int) -> dict[str,
         "evaluations": columns.judged(parents),
         **columns.document(),
     }
+
+
+def _by_start(
+    connection: sqlite3.Connection, trace: int, most: int
+) -> tuple[str, dict[str, int | None]]:
+    """Return what reads the spans of a trace by their start, and its arguments."""
+    ((count, first, last),) = connection.execute(_EXTENT, (trace,))
+    is_together = count and last - first < count * (1 + _OTHERS_BETWEEN)
+    source = _TOGETHER if is_together else _SCATTERED
+    # What is sorted are their numbers, and not all that they say.
+    numbers = f"SELECT id FROM {source} ORDER BY started_at, id LIMIT :most"  # noqa: S608 - ours
+    query = (
+        f"SELECT {_COLUMNS} FROM (SELECT id AS number FROM ({numbers})) "  # noqa: S608 - ours
+        "CROSS JOIN spans ON id = number"
+    )
+    return query, {"trace": trace, "most": most, "first": first, "last": last}
 
 
 def spans_by_number(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Any]:

@@ -32,7 +32,6 @@ pytestmark = [
 
 ROW = ".tree-row:not([hidden])"
 TRACE = ".list-row:not([hidden]):not(.waiting)"
-expect.set_options(timeout=60_000)
 
 
 @dataclass
@@ -50,7 +49,9 @@ class Agent:
     spans: list[Span] = field(default_factory=list)
     began: int = 0
 
-    def begin(self, name: str = "", at: int | None = None, **attributes: Any) -> Agent:
+    def begin(
+        self, name: str = "", at: int | None = None, *, flushes: bool = True, **attributes: Any
+    ) -> Agent:
         """Begin its run, or one within it."""
         about = {"gen_ai.agent.name": self.name, "gen_ai.conversation.id": self.name}
         above = trace.set_span_in_context(self.spans[0]) if self.spans else Context()
@@ -60,7 +61,8 @@ class Agent:
         made = self.recording.tracer.start_span(named, above, attributes=told, start_time=at)
         self.began = self.began or made.start_time  # type: ignore[attr-defined]  # the SDK's
         self.spans.append(made)
-        self.recording.flush()
+        if flushes:
+            self.recording.flush()
         return self
 
     def end(self, attributes: dict[str, Any] | None = None) -> None:
@@ -123,6 +125,30 @@ def seen(visit: Visit, agent: Agent) -> Page:
     return visit.open(f"/traces/{agent.id}", f"{ROW}.running")
 
 
+def test_a_running_trace_grows(visit: Visit, agent: Agent) -> None:
+    """An open span is marked as one, its time goes on, and the trace is whole when it has ended."""
+    page = visit.open(f"/?outcome=running&agent={agent.name}", f"{TRACE} .dot.running")
+    page.click(TRACE)
+    page.wait_for_selector(f"{ROW}.running")
+    page.wait_for_selector(".trace-head .fact:nth-child(2):text-is('running')")
+    took = page.locator(f"{ROW} .took")
+    expect(took).not_to_have_text(took.inner_text())
+    agent.begin("node model")
+    page.wait_for_selector(f"{ROW}.running:has-text('model')")
+    agent.end()
+    expect(page.locator(f"{ROW}.running")).to_have_count(0)
+    expect(page.locator(".trace-head .fact").nth(1)).not_to_have_text("running")
+    expect(page.locator(".trace-head .fact").nth(2)).to_have_text("2 spans")
+
+
+def test_what_a_filter_no_longer_lets_through_leaves(visit: Visit, agent: Agent) -> None:
+    """A run that ends is none of the running ones any more."""
+    page = visit.open(f"/?outcome=running&agent={agent.name}", f"{TRACE} .dot.running")
+    agent.end()
+    page.wait_for_selector("h1:text-is('No trace is like that')")
+    expect(page.locator(TRACE)).to_have_count(0)
+
+
 def test_what_ends_before_changes_are_told_is_seen_to_end(visit: Visit, agent: Agent) -> None:
     """Between the list's first answer and the first change that is told, nothing is lost."""
     told = Held(visit.page, "**/api/live?*", is_asked=False)
@@ -138,7 +164,7 @@ def test_an_answer_does_not_undo_what_was_told_since(visit: Visit, agent: Agent)
     Agent(agent.recording, agent.name).begin(at=agent.began - 10**12).end()
     page = visit.open(f"/?agent={agent.name}", f"{TRACE} .dot.running")
     expect(page.locator(TRACE)).to_have_count(2)
-    held = Held(page, "**/api/traces?*")
+    held = Held(page, "**/api/traces?*order=time*")
     page.click(".order:text-is('Time')")
     held.wait()
     agent.end()
@@ -189,7 +215,7 @@ def test_keys_and_buttons_count_before_the_trace_is_there(visit: Visit, agent: A
     """What is pressed while a trace is read is done when it has been."""
     agent.begin("node model").begin("node tools")
     page = visit.open(f"/?agent={agent.name}", TRACE)
-    held = Held(page, f"**/api/traces/{agent.id}")
+    held = Held(page, f"**/api/traces/{agent.id}?*")
     page.focus(".list")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
@@ -202,7 +228,7 @@ def test_keys_and_buttons_count_before_the_trace_is_there(visit: Visit, agent: A
     page.wait_for_selector(f"{ROW}.chosen:has-text('tools')")
     page.wait_for_selector(f"{ROW}.critical")
     page.click("button:text-is('Critical path')")
-    held = Held(page, f"**/api/traces/{agent.id}")
+    held = Held(page, f"**/api/traces/{agent.id}?*")
     page.reload(wait_until="commit")
     page.fill("input.find", "model")
     page.click("button:text-is('Errors only')")
@@ -210,6 +236,32 @@ def test_keys_and_buttons_count_before_the_trace_is_there(visit: Visit, agent: A
     page.wait_for_selector(".nothing-found")
     page.click("button:text-is('Errors only')")
     page.wait_for_selector(f"{ROW}:has-text('model')")
+
+
+def test_a_large_trace_is_seen_and_used_before_all_of_it_is_read(
+    visit: Visit, recording: Recording
+) -> None:
+    """Its first spans come at once; what asks for one of the others waits for them."""
+    large = Agent(recording, "walker").begin()
+    for place in range(2_100):
+        large.begin(f"node {place}", flushes=False)
+    large.begin("execute_tool broken", nodespan__outcome="error", error__type="KeyError")
+    trace_id = large.id
+    large.end()
+    held = Held(visit.page, f"**/api/traces/{trace_id}")
+    page = visit.open(
+        f"/traces/{trace_id}", ".trace-head:has-text('102 more spans are being read')"
+    )
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowUp")
+    page.click("button.badge.error")
+    held.wait()
+    expect(page.locator(f"{ROW}.chosen")).to_have_count(0)
+    held.end()
+    page.wait_for_selector(f"{ROW}.chosen:has-text('broken')")
+    page.wait_for_selector(".panel h2:has-text('broken')")
+    expect(page.locator(".trace-head [data-key=dropped]")).to_have_count(0)
+    assert page.get_attribute(".tree", "aria-rowcount") == "2103"
 
 
 def test_two_keys_that_lead_elsewhere_do_nothing_in_a_view(visit: Visit, agent: Agent) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import axe_core_python
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from support.headless_chromium import find_chromium
 from support.processes import PROGRAMS, TESTS
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 VIEWED: Final = PROGRAMS / "viewed.py"
 _SECONDS: Final = 120
 _MILLISECONDS: Final = 60_000
+expect.set_options(timeout=_MILLISECONDS)
 _AXE: Final = Path(axe_core_python.__file__).parent / "axe.min.js"
 _GRAVE: Final = ("serious", "critical")
 # An answer is read in a few turns of the page's loop, and what it says drawn in a frame.

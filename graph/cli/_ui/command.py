@@ -80,17 +80,19 @@ def ui(options: _Options) -> None:
         listening = listen(options.host, options.port)
         address = _address(options.host, listening.getsockname()[1])
         shown = f"{address}/?token={token}" if token is not None else address
-        begun = partial(_begun, output, address, shown, opens=not options.no_open)
+        begun = partial(_begun, output, address, shown, options)
         # The server has ended in order by then.
         with suppress(KeyboardInterrupt):
             serve_viewer(listening, options.journal, token=token, begun=begun)
 
 
-def _begun(output: Output, address: str, shown: str, *, opens: bool) -> None:
+def _begun(output: Output, address: str, shown: str, options: _Options) -> None:
     output.write(f"viewer    {shown}\n")
     output.write(f"receiver  {address}/v1/traces\n")
+    if options.host in _EVERY_ADDRESS:
+        output.write("Other machines reach both by any address or name of this one.\n")
     output.write("Ctrl-C ends it.\n")
-    if opens:
+    if not options.no_open:
         webbrowser.open(shown)
 
 

@@ -50,10 +50,10 @@ export function record(columns, at) {
   return Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[at]]));
 }
 
-/** A trace with its spans, without their attributes. */
-export async function trace(id) {
-  const told = SAVED ? SAVED.skeleton : await ask(`traces/${id}`);
-  return { summary: told.summary, t0: told.origin, dropped: told.dropped, cursor: told.cursor, links: told.links ?? [], spans: spansOf(told) };
+/** A trace with its spans, without their attributes; of very many *most*, the first. */
+export async function trace(id, most = null) {
+  const told = SAVED ? SAVED.skeleton : await ask(`traces/${id}`, { max_spans: most });
+  return { summary: told.summary, t0: told.origin, dropped: told.dropped, isWhole: !most || SAVED !== null || !told.dropped, cursor: told.cursor, links: told.links ?? [], spans: spansOf(told) };
 }
 
 /** The spans of a skeleton, or of a message about a trace that has changed. */

@@ -36,7 +36,7 @@ class CompareView {
 
   /** Let people choose the other trace. */
   async pick() {
-    const first = this.left ? (await api.trace(this.left)).summary : null;
+    const first = this.left ? (await api.trace(this.left, 1)).summary : null;
     const told = await api.traces({ offset: 0, limit: 200, agent: first?.agent ?? "" });
     if (this.isClosed) return;
     const all = told.columns.trace_id.map((_, at) => api.record(told.columns, at)).filter((trace) => trace.trace_id !== first?.trace_id);

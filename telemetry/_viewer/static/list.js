@@ -103,7 +103,7 @@ class ListView {
   /** Begin anew, with the filters as they are. */
   async restart() {
     // At first it is there already, and to ask where it is costs a layout.
-    if (this.version > 0) this.box.scrollTop = 0;
+    if (this.version > 0) this.virtual.scrollTo(0);
     await this.readAnew();
     this.askTotals();
   }
@@ -299,7 +299,7 @@ class ListView {
   }
 
   get isAtTop() {
-    return this.box.scrollTop < ROW;
+    return this.virtual.top < ROW;
   }
 
   async askTotals() {

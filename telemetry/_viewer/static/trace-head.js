@@ -14,8 +14,8 @@ export function showHead(view) {
     el("h1.cut", { text: shortName(summary.name), title: summary.name }),
     outcome(summary), stalls(view), errors(view),
     el("div.head-facts", {}, ...facts(summary).filter(([text]) => text).map(([text, title]) => el("span.fact.dim", { text, title }))),
-    ...(api.isFile ? [] : places(view)),
-    view.dropped ? el("span.badge.retry", { "data-key": "dropped", text: `${count(view.dropped)} more spans are not shown` }) : null);
+    api.isFile ? null : el("nav.head-places", { "aria-label": "Views of the trace" }, ...places(view)),
+    view.dropped ? el("span.badge.retry", { "data-key": "dropped", role: "status", text: view.isWhole ? `${count(view.dropped)} more spans are not shown` : `${count(view.dropped)} more spans are being read` }) : null);
   document.title = `${summary.name} · nodespan`;
 }
 
@@ -54,8 +54,16 @@ function errors(view) {
 function places({ id, summary }) {
   const talk = summary.conversation;
   return [
-    talk ? el("a.button", { "data-key": "conversation", href: `/conversation?id=${encodeURIComponent(talk)}`, title: talk, text: "Conversation" }) : null,
+    talk && el("a.button", { "data-key": "conversation", href: `/conversation?id=${encodeURIComponent(talk)}`, title: talk, text: "Conversation" }),
     el("a.button", { "data-key": "graph", href: `/graph?trace=${id}`, text: "Graph" }),
     el("a.button", { "data-key": "compare", href: `/compare?left=${id}`, text: "Compare" }),
   ];
+}
+
+/** The menu of what a trace can be saved as; none in what was saved. */
+export function savesOf(id) {
+  if (api.isFile) return null;
+  const files = [["trace.html", "HTML page"], ["otlp.json", "OTLP JSON"], ["chrome.json", "Perfetto trace"]];
+  return el("details.menu", {}, el("summary.button", { text: "Save as" }),
+    el("div.menu-items", {}, ...files.map(([file, text]) => el("a", { href: api.fileUrl(id, file), download: "", text }))));
 }

@@ -12,10 +12,14 @@ export function treeKeys(view) {
   view.box.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !ACTS[event.key]) return;
     event.preventDefault();
-    if (view.tree) press(view, event.key);
-    else if (early.length < MOST_EARLY) early.push(event.key);
+    if (early.length < MOST_EARLY) early.push(event.key);
+    pressEarly();
   });
-  return () => early.splice(0).forEach((key) => press(view, key));
+  const pressEarly = () => {
+    // Where the last row is, is known when all are there.
+    while (view.tree && early.length && (view.isWhole || early[0] !== "End")) press(view, early.shift());
+  };
+  return pressEarly;
 }
 
 function press(view, key) {

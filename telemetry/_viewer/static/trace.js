@@ -6,15 +6,17 @@ import { Gathering } from "./gathering.js";
 import { showPanel } from "./panel.js";
 import { go, setQuery } from "./router.js";
 import { Axis } from "./trace-axis.js";
-import { showHead } from "./trace-head.js";
+import { savesOf, showHead } from "./trace-head.js";
 import { treeKeys } from "./trace-keys.js";
+import { askMarks } from "./trace-marks.js";
 import { chooseByPointer, splitter, zoomByPointer } from "./trace-pointer.js";
 import { fillRow, keyOf, makeRow, ROW } from "./trace-rows.js";
 import { hasFailed, TraceTree } from "./trace-tree.js";
 import { Waterfall } from "./waterfall.js";
 import { VirtualRows } from "./virtual.js";
 
-const MOST_MARKS = 200;
+/** So many spans are shown before the others of a large trace are read, as the header of the page tells the browser. */
+const FIRST = 2_000;
 /** While a key is held down, no span is asked for; in ms. */
 const REST = 40;
 /** After how many ms a trace that could not be loaded anew is looked at again. */
@@ -38,6 +40,7 @@ class TraceView {
     this.closed = new Set();
     this.unfolded = new Set();
     this.rows = [];
+    this.awaited = [];
     this.extent = 0;
     this.zoom = null;
     this.detailAsked = inOrder();
@@ -56,8 +59,8 @@ class TraceView {
     });
     this.errors = this.toggle("Errors only", "errors", () => this.errorsOnly, (on) => (this.errorsOnly = on), "e");
     this.path = this.toggle("Critical path", "path", () => this.showsPath, (on) => (this.showsPath = on), "c");
-    this.folding = el("button", { type: "button", text: "Collapse all", onclick: () => this.collapse() });
-    this.tools = el("div.bar.trace-tools", {}, this.find, this.errors, this.path, this.folding, el("span.grow"), this.menu());
+    this.folding = el("button", { type: "button", text: "Collapse all", onclick: () => this.whenWhole(() => this.collapse()) });
+    this.tools = el("div.bar.trace-tools", {}, this.find, this.errors, this.path, this.folding, el("span.grow"), savesOf(this.id));
     this.axis = new Axis(() => this.setZoom(null));
     this.canvas = el("canvas.bars", { "aria-hidden": "true" });
     this.layer = el("div.bars-layer", {}, this.canvas);
@@ -95,26 +98,37 @@ class TraceView {
     return button;
   }
 
-  menu() {
-    const saves = el("details.menu", {}, el("summary.button", { text: "Save as" }),
-      el("div.menu-items", {},
-        el("a", { href: api.fileUrl(this.id, "trace.html"), download: "", text: "HTML page" }),
-        el("a", { href: api.fileUrl(this.id, "otlp.json"), download: "", text: "OTLP JSON" }),
-        el("a", { href: api.fileUrl(this.id, "chrome.json"), download: "", text: "Perfetto trace" })));
-    return api.isFile ? null : saves;
-  }
-
   async load() {
     try {
-      this.take(await api.trace(this.id));
+      this.take(await api.trace(this.id, FIRST));
     } catch (error) {
-      if (!this.isClosed) show(this.root, el("div.empty", {}, el("h1", { text: "No such trace" }), el("p", { text: error.message })));
+      if (!this.isClosed) show(this.root, el("div.empty", {}, el("h1", { text: error.code === "unreachable" ? "The trace cannot be read" : "No such trace" }), el("p", { text: error.message })));
+      return;
+    }
+    this.pressEarlyKeys();
+    await this.readRest();
+  }
+
+  /** Read all of it, where there is more than what is shown first; then follow it. */
+  async readRest() {
+    if (this.isClosed) return;
+    try {
+      if (!this.isWhole) this.take(await api.trace(this.id));
+    } catch {
+      this.clock = setTimeout(() => this.readRest(), AGAIN);
       return;
     }
     if (this.isClosed) return;
     this.watch();
     this.clock = setInterval(() => this.isRunning && this.tick(), 250);
     this.pressEarlyKeys();
+    this.awaited.splice(0).forEach((act) => act());
+  }
+
+  /** Do it when all spans are there: among the first of them it would do something else. */
+  whenWhole(act) {
+    if (this.isWhole) act();
+    else this.awaited.push(act);
   }
 
   /** Follow what happens from the state on that is shown. */
@@ -154,7 +168,7 @@ class TraceView {
     spans.forEach((span, index) => (span.index = index));
     const shown = this.shownId;
     const summary = messages.reduce((found, message) => message.summary ?? found, this.summary);
-    this.take({ summary, t0: this.t0, dropped: this.dropped, cursor: messages.at(-1).cursor, links: this.links, spans });
+    this.take({ summary, t0: this.t0, dropped: this.dropped, isWhole: true, cursor: messages.at(-1).cursor, links: this.links, spans });
     if (shown && messages.some((message) => message.spans.span_id.includes(shown))) this.choose(shown);
   }
 
@@ -162,6 +176,7 @@ class TraceView {
     if (this.isClosed) return;
     this.summary = loaded.summary;
     this.dropped = loaded.dropped;
+    this.isWhole = loaded.isWhole;
     this.t0 = loaded.t0;
     this.cursor = loaded.cursor;
     this.links = loaded.links;
@@ -172,9 +187,9 @@ class TraceView {
     this.tick();
     this.layOut();
     showHead(this);
-    if (this.chosenId && !this.tree.byId.has(this.chosenId)) this.chosenId = null;
+    if (this.isWhole && this.chosenId && !this.tree.byId.has(this.chosenId)) this.chosenId = null;
     if (this.chosenId && this.shownId !== this.chosenId) this.choose(this.chosenId, { reveals: true });
-    this.askMarks();
+    askMarks(this);
   }
 
   placeLinks() {
@@ -188,7 +203,8 @@ class TraceView {
 
   tick() {
     this.now = Date.now() + this.clockOffset - this.t0;
-    this.extent = this.tree.extent(this.now);
+    const { ended_at: ended } = this.summary;
+    this.extent = Math.max(this.tree.extent(this.now), ended === null ? 0 : ended - this.t0);
     this.drawAxis();
     this.draw();
     if (this.isRunning) this.virtual.refresh();
@@ -221,12 +237,16 @@ class TraceView {
     this.critical = this.showsPath ? this.tree.criticalPath(this.now) : null;
     this.box.setAttribute("aria-rowcount", String(this.rows.length + 1));
     this.virtual.setCount(this.rows.length);
-    this.root.classList.toggle("nothing-found", this.rows.length === 0);
+    this.root.classList.toggle("nothing-found", this.isWhole && this.rows.length === 0);
     this.draw();
   }
 
   /** Choose the deepest, or the first, of the spans that *wanted* says yes to. */
   goTo(wanted, deepest = false) {
+    this.whenWhole(() => this.goToOne(wanted, deepest));
+  }
+
+  goToOne(wanted, deepest) {
     const found = this.tree.spans.filter(wanted);
     if (!found.length) return;
     const best = deepest ? found.reduce((a, b) => (b.depth > a.depth ? b : a)) : found[0];
@@ -302,33 +322,10 @@ class TraceView {
   }
 
   collapse() {
-    if (!this.tree) return;
     const isAll = this.closed.size === 0;
     this.closed = new Set(isAll ? this.tree.spans.filter((span) => span.children.length && span.depth > 0).map((span) => span.id) : []);
     write(this.folding, isAll ? "Expand all" : "Collapse all");
     this.layOut();
-  }
-
-  /** Ask for what the rows in sight show beyond the skeleton: attempts, timelines of streams, stalls. */
-  askMarks() {
-    if (this.isAsking || this.isClosed || !this.tree) return;
-    const [first, end] = this.virtual.range;
-    const isDue = (span) => span && (span.askedAt === undefined || (span.end === null && Date.now() - span.askedAt > 900));
-    const missing = this.rows.slice(first, end).map((row) => row.span).filter(isDue).slice(0, MOST_MARKS);
-    if (!missing.length) return;
-    this.isAsking = true;
-    for (const span of missing) span.askedAt = Date.now();
-    const done = () => {
-      this.isAsking = false;
-      if (this.isClosed) return;
-      this.retries = this.tree.retries();
-      this.virtual.refresh();
-      this.draw();
-    };
-    api.mark(this.id, missing).then(done, () => {
-      this.isAsking = false;
-      for (const span of missing) span.askedAt = undefined;
-    });
   }
 
   drawNow() {
@@ -346,7 +343,7 @@ class TraceView {
       rows: this.rows, first, end, top: this.box.scrollTop, from, to, now: this.now, chosen,
       path: this.critical, retries: this.retries, placeOf: this.placeOf,
     });
-    this.askMarks();
+    askMarks(this);
   }
 
   drawAxis() {

@@ -26,12 +26,18 @@ export class VirtualRows {
     this.pool = new Map();
     this.spare = [];
     this.size = null;
+    this.top = 0;
     this.body = el("div.rows", { role: "rowgroup" });
     box.append(this.body);
     this.render = this.render.bind(this);
     this.ask = inNextFrame(this.render);
-    box.addEventListener("scroll", this.ask, { passive: true });
+    this.follow = () => {
+      this.top = box.scrollTop;
+      this.ask();
+    };
+    box.addEventListener("scroll", this.follow, { passive: true });
     this.observer = new ResizeObserver(() => {
+      this.isLaidOut = true;
       this.size = null;
       this.ask();
     });
@@ -54,6 +60,8 @@ export class VirtualRows {
   /** The height of the box, and of what stands above the rows in it: read once, since that costs a layout. */
   get measures() {
     if (this.size) return this.size;
+    // Before its first layout it is as high as the window at most, and is not laid out to be asked.
+    if (!this.isLaidOut) return { head: 0, height: window.innerHeight };
     const read = { head: this.body.offsetTop, height: this.box.clientHeight };
     // A box that is not shown yet has none to keep.
     if (read.height) this.size = read;
@@ -63,7 +71,7 @@ export class VirtualRows {
   /** The rows in sight, as a half-open range. */
   get range() {
     const { head, height } = this.measures;
-    const top = Math.max(0, this.box.scrollTop - head);
+    const top = Math.max(0, this.top - head);
     const first = Math.max(0, Math.floor(top / this.height) - 4);
     const end = Math.min(this.count, Math.ceil((top + height) / this.height) + 4);
     return [first, Math.max(first, end)];
@@ -122,14 +130,20 @@ export class VirtualRows {
     const { head, height } = this.measures;
     const top = index * this.height;
     const end = head + top + this.height;
-    if (top < this.box.scrollTop) this.box.scrollTop = top;
-    else if (end > this.box.scrollTop + height) this.box.scrollTop = end - height;
+    if (top < this.top) this.scrollTo(top);
+    else if (end > this.top + height) this.scrollTo(end - height);
     this.render();
+  }
+
+  scrollTo(top) {
+    this.box.scrollTop = top;
+    // To ask how far it could be scrolled is a layout.
+    this.top = top ? this.box.scrollTop : 0;
   }
 
   close() {
     this.isClosed = true;
     this.observer.disconnect();
-    this.box.removeEventListener("scroll", this.ask);
+    this.box.removeEventListener("scroll", this.follow);
   }
 }

@@ -81,6 +81,8 @@ def test_other_addresses_need_the_token(tmp_path: Path) -> None:
         assert viewer.get("/?token=another").status_code == 401
         bearer = {"Authorization": f"Bearer {TOKEN}"}
         assert viewer.get("/api/about", headers=bearer).status_code == 200
+        receiver = viewer.get("/api/about", headers=bearer).json()["receiver"]
+        assert receiver == "http://192.0.2.1:4319/v1/traces", "others cannot reach it there"
         signed_in = viewer.get("/", params={"token": TOKEN})
         assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/")
         cookie = signed_in.headers["set-cookie"].lower()

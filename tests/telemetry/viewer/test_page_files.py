@@ -81,12 +81,12 @@ def test_the_page_is_one_script_and_one_sheet(viewer: TestClient) -> None:
     ("address", "first"),
     [
         ("/", "/api/traces?order=started&offset=0&limit=200"),
-        ("/traces/last", "/api/traces/last"),
+        ("/traces/last", "/api/traces/last?max_spans=2000"),
         (
             "/traces/0af7651916cd43dd8448eb211c80319c?span=1",
-            "/api/traces/0af7651916cd43dd8448eb211c80319c",
+            "/api/traces/0af7651916cd43dd8448eb211c80319c?max_spans=2000",
         ),
-        ("/traces/0af7/spans/00f067aa0ba902b7", "/api/traces/0af7"),
+        ("/traces/0af7/spans/00f067aa0ba902b7", "/api/traces/0af7?max_spans=2000"),
         ("/?outcome=error", None),
         ("/traces/%3E%0D%0ASet-Cookie:%20a=b", None),
         ("/live", None),

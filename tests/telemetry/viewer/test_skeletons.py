@@ -27,11 +27,15 @@ SPANS = (
 )
 
 
-def sent(viewer: TestClient, spans: tuple[tuple[int, int | None, int, str], ...]) -> None:
+def sent(
+    viewer: TestClient,
+    spans: tuple[tuple[int, int | None, int, str], ...],
+    trace_id: str = TRACE_ID,
+) -> None:
     """Send spans of one trace, in this order."""
     made = [
         {
-            "traceId": TRACE_ID,
+            "traceId": trace_id,
             "spanId": f"{number:016x}",
             **({"parentSpanId": f"{parent:016x}"} if parent is not None else {}),
             "name": name,
@@ -78,6 +82,19 @@ def test_the_first_spans_are_those_that_started_first(viewer: TestClient) -> Non
     sent(viewer, SPANS)
     assert [number for number, _, _ in tree(viewer, max_spans=3)] == [1, 2, 6]
     assert viewer.get(f"/api/traces/{TRACE_ID}?max_spans=3").json()["dropped"] == len(SPANS) - 3
+
+
+def test_spans_that_lie_far_apart_are_found_as_well(viewer: TestClient) -> None:
+    """A trace that goes on while many others run is read in the same order, without theirs."""
+    sent(viewer, SPANS)
+    together = tree(viewer)
+    others = tuple((number, None, number, "another") for number in range(1, 101))
+    sent(viewer, others, "6" * 32)
+    sent(viewer, ((10, 1, 15, "late"),))
+    apart = tree(viewer)
+    assert [each[:2] for each in apart if each[0] != 10] == [each[:2] for each in together]
+    assert apart[1] == (10, "late", 0)
+    assert [number for number, _, _ in tree(viewer, max_spans=3)] == [1, 10, 2]
 
 
 @given(some.lists(some.integers(min_value=-1, max_value=19), max_size=20))
