@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .._values.plain import Plain, Reader
-    from .readings import Readings
+    from .readings import Make, Readings
 
 # Of the room, the first message may take so much where the others would fill it.
 _SHARE_OF_FIRST: Final = 4
@@ -31,30 +31,34 @@ def read_conversation(messages: Sequence[Any], reader: Reader, readings: Reading
         readings: what was read before.
     """
     room = reader.characters
-    if len(messages) < 2 or room <= 0:  # noqa: PLR2004 - a first and a newest
+    if not messages or room <= 0:
         return reader.read(list(messages))
-    reserved = min(_cost(messages[0], reader), room // _SHARE_OF_FIRST)
-    reader.characters -= reserved
-    newest = _newest(messages, reader, readings)
-    reader.characters = max(reader.characters, 0) + reserved
-    first = reader.read(messages[0])
+    items, make = (
+        (messages.items, messages.make) if isinstance(messages, LazySequence) else (messages, None)
+    )
+    if len(messages) == 1:
+        return [readings.read(items[0], make, reader)]
+    trial = type(reader)(room, reader.rules)
+    first = readings.read(items[0], make, trial)
+    cost, most = room - trial.characters, room // _SHARE_OF_FIRST
+    reader.characters -= min(cost, most)
+    newest = _newest(items, make, reader, readings)
+    reader.characters = max(reader.characters, 0)
+    if cost <= most:
+        reader.dropped += trial.dropped
+    else:
+        reader.characters += most
+        first = reader.read(messages[0])
     left_out = len(messages) - 1 - len(newest)
     reader.dropped += left_out
     return [first, *([_stand_in(left_out)] if left_out else []), *newest]
 
 
-def _cost(message: object, reader: Reader) -> int:
-    trial = type(reader)(reader.characters, reader.rules)
-    trial.read(message)
-    return reader.characters - trial.characters
-
-
-def _newest(messages: Sequence[Any], reader: Reader, readings: Readings) -> deque[Plain]:
+def _newest(
+    items: Sequence[Any], make: Make | None, reader: Reader, readings: Readings
+) -> deque[Plain]:
     newest: deque[Plain] = deque()
-    items, make = (
-        (messages.items, messages.make) if isinstance(messages, LazySequence) else (messages, None)
-    )
-    for place in range(len(messages) - 1, 0, -1):
+    for place in range(len(items) - 1, 0, -1):
         if newest and reader.characters < _LEAST_ROOM:
             break
         newest.appendleft(readings.read(items[place], make, reader))

@@ -57,7 +57,8 @@ class Reporter(NamedTuple):
 def reporter() -> Reporter:
     """Return who is reporting a start."""
     frame = frame_above(_NEAREST)
-    is_manager, module = False, ""
+    is_manager = False
+    module: object = ""
     while frame is not None:
         module = frame.f_globals.get("__name__")
         if module == _MANAGER or str(module).startswith(_MANAGERS):
@@ -69,10 +70,9 @@ def reporter() -> Reporter:
         return Reporter(None, is_manager, None, waits_for_body=False)
     # By name: to import the classes takes as long as all of this package.
     name = frame.f_code.co_qualname
-    module = str(module)
-    is_graph = name in _GRAPHS and module.startswith(_PREGEL)
+    is_graph = name in _GRAPHS and str(module).startswith(_PREGEL)
     graph = langgraph.graph_in(frame) if is_graph else None
-    waits = name in _WAITING and module.startswith(_CORE)
+    waits = name in _WAITING and str(module).startswith(_CORE)
     return Reporter(id(frame), is_manager, graph, waits)
 
 

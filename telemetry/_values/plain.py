@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from itertools import islice
 from numbers import Integral, Real
 from pathlib import PurePath
@@ -44,6 +45,7 @@ Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | 
 
 _MAX_DEPTH: Final = 32
 _MAX_KEY_CHARACTERS: Final = 256
+_MAX_KNOWN_KEY_CHARACTERS: Final = 64
 # Python itself refuses to write out integers of 4,300 digits.
 _MAX_BITS_WRITTEN_OUT: Final = 8_192
 # A dictionary of so many entries is a record: all its keys are kept, though its texts are cut.
@@ -56,6 +58,12 @@ _SLACK: Final = 1_024
 # it have taken up the room.
 _DISTINGUISHING: Final = frozenset(("role", "type", "name", "id", "finish_reason", "modality"))
 _MAX_DISTINGUISHING_CHARACTERS: Final = 64
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+# As tuples, which take a third of the time of unions where each value is asked.
+_NUMBERS: Final = (int, float)
+_CONTAINERS: Final = (dict, list, tuple)
 
 # What JSON adds to a value: quotes, colons, commas and brackets.
 _TEXT_COST: Final = 3
@@ -82,8 +90,7 @@ def clean_text(text: str) -> str:
 
 def to_json(value: Plain) -> str:
     """Return plain data as compact JSON text, in which what is invisible is escaped."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return escaped_in_json(text)
+    return escaped_in_json(_JSON.encode(value))
 
 
 class LazySequence(Sequence[Any]):
@@ -183,13 +190,15 @@ class Reader:
             return self._class_name(kind)
 
     def _scalar(self, value: Any, kind: type) -> Plain:
+        if kind is dict or kind is list:  # as nearly all that is none
+            return self._nested(value, kind)
         if issubclass(kind, str):
             return self._text(value)
         if issubclass(kind, Enum):
             return self.read(object.__getattribute__(value, "_value_"))
-        if issubclass(kind, int | float):
+        if issubclass(kind, _NUMBERS):
             return self._number(value, kind)
-        if issubclass(kind, dict | list | tuple):
+        if issubclass(kind, _CONTAINERS):
             return self._nested(value, kind)
         text = _brief(value, kind)
         return self._nested(value, kind) if text is None else self._text(text)
@@ -318,21 +327,36 @@ class Reader:
 
     def _key(self, key: object) -> str | None:
         """Return a key as text; None where it must not pass."""
+        rules = self.rules
         if type(key) is str:
-            if self.rules.withholds(key):
-                return None
-            name = key[:_MAX_KEY_CHARACTERS]
+            read = _known_key if len(key) <= _MAX_KNOWN_KEY_CHARACTERS else _cleaned_key
+            name, passes = read(key, rules.withholds, rules.clean)
         else:
-            plain = Reader(_MAX_KEY_CHARACTERS, self.rules).read(key)
-            name = plain if isinstance(plain, str) else to_json(plain)
-        name = self.rules.clean(clean_text(name))
-        self.characters -= len(name) + _TEXT_COST
-        return None if self.rules.withholds(name) else name
+            plain = Reader(_MAX_KEY_CHARACTERS, rules).read(key)
+            name = rules.clean(clean_text(plain if isinstance(plain, str) else to_json(plain)))
+            passes = not rules.withholds(name)
+        if name is not None:
+            self.characters -= len(name) + _TEXT_COST
+        return name if passes else None
 
     def _class_name(self, kind: type) -> str:
         name = clean_text(_qualified_name(kind)[:_MAX_KEY_CHARACTERS])
         self.characters -= len(name) + _TEXT_COST
         return f"<{name}>"
+
+
+def _cleaned_key(
+    key: str, withholds: Callable[[str], bool], clean: Callable[[str], str]
+) -> tuple[str | None, bool]:
+    """Return a key as it may be shown, if at all, and whether it passes as that."""
+    if withholds(key):
+        return None, False
+    name = clean(clean_text(key[:_MAX_KEY_CHARACTERS]))
+    return name, not withholds(name)
+
+
+# Most records have the same few keys.
+_known_key: Final = lru_cache(maxsize=1_024)(_cleaned_key)
 
 
 def _without_encoded(text: str, shortened: str) -> tuple[str, int]:
