@@ -15,7 +15,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
-from .file import identity_of, is_broken, log_of, move_aside, open_journal
+from .file import UNREADABLE, identity_of, is_broken, log_of, move_aside, open_journal
 from .owners import Owner
 from .recovery import end_lost_runs
 from .salvage import salvage
@@ -137,8 +137,8 @@ class Store:
             found = identity_of(self.path)
             try:
                 connection = open_journal(self.path)
-            except sqlite3.DatabaseError as error:
-                if not is_broken(error):
+            except UNREADABLE as error:
+                if isinstance(error, sqlite3.Error) and not is_broken(error):
                     raise
                 connection = self._renewed(found)
             self._take(connection)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
+from .damage import typed
 from .decoding import attributes_of, events_of, kind_of, links_of, status_of
 from .records import RUNNING, JournalSpan, OpenRunRecord, TraceRecord
 
@@ -34,6 +35,22 @@ OPEN_RUNS: Final = (
     "WHERE s.ended_at IS NULL ORDER BY s.started_at DESC"
 )
 
+_TEXT: Final = (str, type(None))
+_COUNT: Final = (int, type(None))
+_NUMBER: Final = (float, int, type(None))
+_ID: Final = (bytes, type(None))
+TRACE_KINDS: Final = (
+    *(bytes, _TEXT, int, _COUNT, _TEXT, _TEXT, _TEXT, _TEXT, _TEXT, _COUNT, _COUNT, _NUMBER),
+    *(_TEXT, _COUNT, int, int, int, int),
+)
+_SPAN_KINDS: Final = (
+    *(bytes, _ID, _ID, str, _TEXT, int, _COUNT, _TEXT, _TEXT, _TEXT, _COUNT, _COUNT, _NUMBER),
+    *(_TEXT, _COUNT, _COUNT, _COUNT, _COUNT, _COUNT, _TEXT, _ID, _ID, bytes),
+)
+_OPEN_RUN_KINDS: Final = (
+    *(bytes, bytes, _ID, str, _TEXT, _TEXT, _TEXT, _TEXT, int, _COUNT, _COUNT, _COUNT),
+)
+
 
 class Origins:
     """Decodes each resource and scope once."""
@@ -56,7 +73,7 @@ def trace_of(row: Iterable[Any]) -> TraceRecord:
     (
         trace_id, name, started_at, ended_at, outcome, error, agent, conversation, models,
         input_tokens, output_tokens, cost, currency, first_chunk_at, stalls, spans, is_open, errors,
-    ) = row  # fmt: skip
+    ) = typed(row, TRACE_KINDS)  # fmt: skip
     first = (first_chunk_at - started_at) / 1e9 if first_chunk_at is not None else None
     ended = outcome if outcome is not None else "error" if errors else "ok"
     return TraceRecord(
@@ -87,7 +104,9 @@ def span_of(trace_id: str, row: Iterable[Any], origins: Origins) -> JournalSpan:
         span_id, parent_id, run_id, name, operation, started_at, ended_at, outcome, error, model,
         input_tokens, output_tokens, cost, currency, first_chunk_at, chunks, last_chunk_at, stalls,
         destination, refusal, made_by, scope, encoded,
-    ) = row  # fmt: skip
+    ) = typed(row, _SPAN_KINDS)  # fmt: skip
+    if ended_at is not None:
+        typed((outcome,), (str,))
     span = Span.FromString(encoded)
     resource, library = origins.of(made_by or b"", scope or b"")
     return JournalSpan(
@@ -129,4 +148,5 @@ def run_id_of(run_id: bytes | None) -> str | None:
 
 def open_run_of(row: Sequence[Any]) -> OpenRunRecord:
     """Return an open span from its row of `OPEN_RUN_COLUMNS`."""
-    return OpenRunRecord(row[0].hex(), row[1].hex(), run_id_of(row[2]), *row[3:])
+    trace_id, span_id, run_id, *others = typed(row, _OPEN_RUN_KINDS)
+    return OpenRunRecord(trace_id.hex(), span_id.hex(), run_id_of(run_id), *others)

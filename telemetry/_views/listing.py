@@ -8,9 +8,10 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from .._details.values import ms
+from .._reading.damage import typed
 from .._reading.filters import conditions
 from .._reading.records import RUNNING
-from .._reading.rows import TRACE_COLUMNS
+from .._reading.rows import TRACE_COLUMNS, TRACE_KINDS
 from .._semconv import names as semconv
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _IS_ESTIMATED: Final = (
     f"AND instr(span, CAST('{semconv.USAGE_IS_ESTIMATED}' AS BLOB)))"
 )
 _COLUMNS: Final = f"{TRACE_COLUMNS}, {_IS_ESTIMATED}"
+_KINDS: Final = (*TRACE_KINDS, (int, type(None)))
 _FAILED: Final = (
     "SELECT span_id, parent_id FROM spans WHERE trace = ? AND outcome IN ('error', 'lost')"
 )
@@ -221,7 +223,7 @@ def _values(row: Sequence[Any], arisen: int) -> tuple[Any, ...]:
         trace_id, name, started_at, ended_at, outcome, error, agent, conversation, models,
         input_tokens, output_tokens, cost, currency, first_chunk_at, stalls, spans, is_open, errors,
         is_estimated,
-    ) = row  # fmt: skip
+    ) = typed(row, _KINDS)  # fmt: skip
     ended = outcome if outcome is not None else "error" if errors else "ok"
     return (
         trace_id.hex(),
