@@ -67,7 +67,7 @@ ROOMS: Final[Mapping[str, str]] = {
     "telemetry/_journal": (
         "_context _diagnostics _encoding _errors _process _semconv _settings _values"
     ),
-    "telemetry/_reading": "_errors _journal _settings",
+    "telemetry/_reading": "_errors _journal _semconv _settings",
     "telemetry/_details": "_reading _semconv",
     "telemetry/_views": "_details _errors _journal _reading _semconv",
     "telemetry/_exports": "_details _reading _views",

@@ -244,14 +244,16 @@ class Journal:
         found: dict[int, TraceRecord] = {}
         with self._reading():
             rows = self._connection.execute(
-                f"SELECT t.id, s.span, {TRACE_COLUMNS} FROM traces AS t "  # noqa: S608 - ours
+                "SELECT t.id, s.span FROM traces AS t "  # noqa: S608 - ours
                 f"CROSS JOIN spans AS s ON s.trace = t.id WHERE {where} "
                 "ORDER BY t.started_at DESC LIMIT ?",
                 (*arguments, _MOST_SEARCHED),
             )
-            for number, span, *columns in rows:
+            one = f"SELECT {TRACE_COLUMNS} FROM traces AS t WHERE t.id = ?"  # noqa: S608 - ours
+            for number, span in rows:
                 if number not in found and says(Span.FromString(span), text):
-                    found[number] = trace_of(columns)
+                    (row,) = self._connection.execute(one, (number,))
+                    found[number] = trace_of(row)
                     if len(found) >= limit:
                         break
         return list(found.values())
