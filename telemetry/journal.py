@@ -7,7 +7,7 @@ from ._errors import (
     TraceNotFoundError,
 )
 from ._reading.activity import Activity
-from ._reading.doctor import repair, trouble_of_place
+from ._reading.doctor import Repair, repair, trouble_of_place
 from ._reading.reader import Journal
 from ._reading.records import (
     Backlog,
@@ -22,7 +22,7 @@ from ._reading.records import (
     TraceRecord,
 )
 from ._reading.watching import JournalWatch
-from ._settings.journal import VARIABLE, default_path, journal_path, path_in_use
+from ._settings.journal import VARIABLE, default_path, file_at, journal_path, path_in_use
 
 __all__ = [
     "VARIABLE",
@@ -39,11 +39,13 @@ __all__ = [
     "JournalWatch",
     "LinkOfSpan",
     "OpenRunRecord",
+    "Repair",
     "Totals",
     "TraceFilter",
     "TraceNotFoundError",
     "TraceRecord",
     "default_path",
+    "file_at",
     "journal_path",
     "path_in_use",
     "repair",

@@ -65,7 +65,7 @@ ROOMS: Final[Mapping[str, str]] = {
     ),
     "telemetry/_encoding": "_process _semconv _upstream _values",
     "telemetry/_journal": "_context _diagnostics _encoding _errors _process _settings _values",
-    "telemetry/_reading": "_errors _journal _settings",
+    "telemetry/_reading": "_errors _journal _semconv _settings",
     "telemetry/_details": "_reading _semconv",
     "telemetry/_views": "_details _errors _journal _reading _semconv",
     "telemetry/_exports": "_details _reading _views",

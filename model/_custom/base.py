@@ -18,9 +18,7 @@ from .._errors import BadRequestError, ModelError
 from .._generators.owned import owned
 from .._generators.turns import Turn
 from .._names import spelled
-from .._tools.definitions import (
-    definitions_to_count,
-)
+from .._tools.definitions import definitions_to_count
 from .cache_key import digest, keyed_digest
 from .call import Call
 from .parameters import check_names, check_once, override
@@ -35,14 +33,7 @@ from .spec import spec_of
 from .tool_calling import ToolCalling
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        AsyncGenerator,
-        AsyncIterator,
-        Iterable,
-        Iterator,
-        Mapping,
-        Sequence,
-    )
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.messages import BaseMessage
@@ -84,7 +75,8 @@ class CustomChatModel(ToolCalling):
     Any parameter can be changed for one call, `model.invoke(messages, mark="?")`; the
     generator then sees the new value on `self`. A keyword argument that the generator itself
     takes after the messages (`tools`, `tool_choice`, `response_format`, or any name) is passed
-    to it. Anything else is an error that names it.
+    to it. Anything else is an error that names it. A secret that is `None` for one call is not
+    given: the model's own holds.
 
     Args:
         model_name: The model's name in traces and results; by default made from the class's.
@@ -97,8 +89,8 @@ class CustomChatModel(ToolCalling):
     Raises:
         TypeError: On construction, if the class has neither generator.
         pydantic.ValidationError: On construction, for a value that is not valid for its parameter.
-        BadRequestError: On construction, for an unknown argument, or one that is given by two of
-            its names; on a call, for that too, or a value that is not valid for its parameter.
+        BadRequestError: On construction or a call, for an unknown argument, or one that is given
+            by two of its names; on a call, for a value that is not valid for its parameter, too.
         UnsupportedError: On a call, if it is given tools or a format, and the generator takes none.
         MalformedAnswerError: On a call, if the generator yields neither text nor a chunk.
     """
@@ -308,8 +300,9 @@ class CustomChatModel(ToolCalling):
         self, messages: list[BaseMessage], stop: Sequence[str] | None, kwargs: dict[str, Any]
     ) -> Call:
         """Sort a call's arguments into changed parameters and what the generator takes."""
-        self.require_secrets(kwargs)
         own = spec_of(type(self))
+        kwargs = own.given(kwargs)
+        self.require_secrets(kwargs)
         changed: dict[str, Any] = {}
         arguments: dict[str, Any] = {}
         for given, value in kwargs.items():

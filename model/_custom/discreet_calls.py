@@ -66,7 +66,7 @@ def configurable_secrets(runnable: Any) -> dict[str, tuple[type[SecretKeeping], 
 
 
 def hidden_config(runnable: Any, config: Any) -> Any:
-    """Wrap the secrets of our models that a config gives them."""
+    """Wrap the secrets of our models that a config gives them; None is what it does not give."""
     given = config.get("configurable") if isinstance(config, dict) else None
     if not isinstance(given, dict) or not given:
         return config
@@ -75,7 +75,11 @@ def hidden_config(runnable: Any, config: Any) -> Any:
         for key, (model, name) in configurable_secrets(runnable).items()
         if key in given
     }
-    return {**config, "configurable": {**given, **wrapped}} if wrapped else config
+    if not wrapped:
+        return config
+    absent = {key for key, value in wrapped.items() if value is None}
+    told = {key: value for key, value in {**given, **wrapped}.items() if key not in absent}
+    return {**config, "configurable": told}
 
 
 def hide_all(runnable: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -85,6 +89,8 @@ def hide_all(runnable: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tu
         return args
     if "config" in kwargs:
         kwargs["config"] = hidden_config(runnable, kwargs["config"])
+    if "configurable" in kwargs:  # of `with_config`, which takes a config's keys as well
+        kwargs.update(hidden_config(runnable, {"configurable": kwargs["configurable"]}))
     hide(runnable, kwargs)
     return tuple(hidden_config(runnable, each) for each in args)
 

@@ -58,6 +58,14 @@ class ModelSpec:
         """Whether a field or an argument holds a secret by its type or by its name."""
         return name in self.secrets or is_credential_key(name)
 
+    def given(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a call without secrets that are None: the model's own hold."""
+        return {
+            name: value
+            for name, value in arguments.items()
+            if value is not None or self.aliases.get(name, name) not in self.secrets
+        }
+
     def takes(self, argument: str) -> bool:
         """Whether the generator takes this keyword argument."""
         return self.takes_any_argument or argument in self.arguments

@@ -68,7 +68,8 @@ class OpenAICompatibleChatModel(CustomChatModel):
         base_url: The server's address, mostly with `/v1` at its end; without credentials.
         model_name: The model to ask for.
         api_key: The key that the server asks for, if it does; by default from the environment
-            variable `OPENAI_API_KEY`, which is not sent unencrypted to another machine.
+            variable `OPENAI_API_KEY`, which is not sent unencrypted to another machine. `None` for
+            one call is the model's own key, and an empty text is none.
         headers: Additional headers, such as a gateway's own key; kept as secret as the key.
         temperature: Randomness, from 0 (none) upwards.
         top_p: Share of the probability to choose from, above 0 and up to 1.

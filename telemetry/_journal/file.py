@@ -23,6 +23,8 @@ _READER_WAITS: Final = 5.0
 _BESIDE: Final = ("", "-wal", "-shm")
 # The last is what many say that begin to read at once.
 _IN_USE: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+# What SQLite says of a damage may hold a piece of it, which is no text.
+UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
 _KEPT_ASIDE: Final = 2
 # Of the write-ahead log, once it is written into the file, so much stays on the disk.
 _LOG_KEPT: Final = 8 << 20
@@ -158,11 +160,17 @@ def size_of(path: Path) -> int:
     return total
 
 
-def _is_of_damage(error: Exception) -> bool:
+def is_of_damage(error: BaseException | None) -> bool:
+    """Say whether an error of who reads tells that the file is damaged."""
     # Imported late: of a start it is a good part, and no start meets damage.
     from google.protobuf.message import DecodeError  # noqa: PLC0415
 
-    return is_broken(error) or isinstance(error, DecodeError)
+    if error is None:
+        return False
+    # Without a code, or one that tells nothing: a text is none, a table is not there.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    is_unreadable = isinstance(error, sqlite3.OperationalError) and code == sqlite3.SQLITE_ERROR
+    return is_broken(error) or is_unreadable or isinstance(error, DecodeError | UnicodeDecodeError)
 
 
 @contextmanager
@@ -175,12 +183,17 @@ def telling_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not _is_of_damage(error):
+        if not is_of_damage(error):
             raise
-        raise JournalError(
-            f"the journal {path} is damaged; `nodespan doctor --repair` makes a new one of what "
-            "can be read"
-        ) from error
+        raise damaged(path) from error
+
+
+def damaged(path: Path) -> JournalError:
+    """Return what is raised to whoever reads a damaged journal."""
+    return JournalError(
+        f"the journal {path} is damaged; `nodespan doctor --repair` makes a new one of what can be "
+        "read"
+    )
 
 
 def is_broken(error: BaseException) -> bool:

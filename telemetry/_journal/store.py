@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from .._errors import JournalError
-from .file import is_broken, log_of, move_aside, open_journal
+from .file import UNREADABLE, is_broken, log_of, move_aside, open_journal
 from .owners import Owner
 from .place import identity_of
 from .recovery import end_lost_runs
@@ -146,8 +146,8 @@ class Store:
             found = identity_of(self.path)
             try:
                 connection = open_journal(self.path)
-            except sqlite3.DatabaseError as error:
-                if not is_broken(error):
+            except UNREADABLE as error:
+                if isinstance(error, sqlite3.Error) and not is_broken(error):
                     raise
                 connection = self._renewed(found)
             self._take(connection)

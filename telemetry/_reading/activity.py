@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from .damage import typed
 from .rows import OPEN_RUN_COLUMNS, OPEN_RUNS, TRACE_COLUMNS, open_run_of, trace_of
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ SELECT count(*), ifnull(sum(t.open > 0), 0),
     ifnull(sum(t.errors > 0 AND (t.open > 0 OR t.outcome NOT IN ('error', 'lost'))), 0)
 FROM touched CROSS JOIN traces AS t ON t.id = touched.id
 """  # noqa: S608 - ours
+_CALL_KINDS: Final = (int, *[(int, type(None))] * 6)
 _STARTED: Final = "SELECT count(*) FROM traces WHERE started_at >= :since"
 _OPEN: Final = (
     f"SELECT {TRACE_COLUMNS} FROM traces AS t INDEXED BY traces_open WHERE t.open > 0 "  # noqa: S608 - ours
@@ -155,9 +157,9 @@ def activity_of(connection: sqlite3.Connection, now: int, seconds: float) -> Act
     # One state of the journal for all of it, whoever writes meanwhile.
     connection.execute("BEGIN")
     try:
-        ((traces, running, failed, with_errors),) = rows(_COUNTED)
+        traces, running, failed, with_errors = typed(rows(_COUNTED)[0], (int,) * 4)
         ((started,),) = rows(_STARTED)
-        calls = [_Call(*row) for row in rows(_CALLS)]
+        calls = [_Call(*typed(row, _CALL_KINDS)) for row in rows(_CALLS)]
         return Activity(
             at=now,
             seconds=seconds,

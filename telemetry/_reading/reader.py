@@ -6,7 +6,6 @@ import os
 import re
 import sqlite3
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from threading import RLock
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -14,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from .._errors import AmbiguousTraceError, JournalError, TraceNotFoundError
-from .._journal.file import open_journal, open_to_read, telling_damage
+from .._journal.file import open_journal, open_to_read
 from .._journal.recovery import end_lost_runs, has_lost_runs
-from .._settings.journal import path_in_use
+from .._settings.journal import file_at, path_in_use
 from .._settings.slips import warn_of_slips
 from .activity import activity_of
+from .damage import has_wrong_values, reading, typed
 from .decoding import as_json, request_of, says
 from .doctor import status_of_journal
 from .filters import KNOWN, conditions
@@ -53,6 +53,7 @@ _SHOWN_CANDIDATES: Final = 5
 # A text is looked for in so many of the newest spans.
 _MOST_SEARCHED: Final = 200_000
 
+_TOTALS: Final = (*[int] * 4, float, int, (float, type(None)))
 _SPANS: Final = "FROM spans AS s LEFT JOIN origins AS o ON o.id = s.origin WHERE s.trace = ?"
 
 
@@ -63,8 +64,8 @@ class Journal:
     where it may be written.
 
     Args:
-        path: of its file; by default the one that `NODESPAN_JOURNAL` names, or else the one in the
-            user's state folder.
+        path: of its file, or of its folder; by default the one that `NODESPAN_JOURNAL` names, or
+            else the one in the user's state folder.
 
     Raises:
         JournalMissingError: there is none.
@@ -74,7 +75,7 @@ class Journal:
 
     def __init__(self, path: str | PathLike[str] | None = None) -> None:
         warn_of_slips()
-        self.path = Path(path) if path is not None else path_in_use(os.environ)
+        self.path = file_at(path) if path is not None else path_in_use(os.environ)
         self._lock = RLock()
         self._connection = open_to_read(self.path)
         self.end_lost_runs()
@@ -123,9 +124,10 @@ class Journal:
             limit: how many at most. A text is looked for in the newest 200,000 spans.
         """
         asked = asked if asked is not None else TraceFilter()
-        if asked.text is not None:
-            return self._with_text(asked, asked.text.casefold(), limit)
-        return [record for _, record in self._traces(asked, limit)]
+        with self._reading():
+            if asked.text is not None:
+                return self._with_text(asked, asked.text.casefold(), limit)
+            return [record for _, record in self._traces(asked, limit)]
 
     def known(self, what: str, limit: int = 20) -> list[str]:
         """Return which agents, conversations, models or outcomes there are, sorted.
@@ -134,7 +136,8 @@ class Journal:
             what: `agent`, `conversation`, `model` or `outcome`.
             limit: how many at most.
         """
-        return [value for (value,) in self._all(KNOWN[what], limit, limit)]
+        with self._reading():
+            return [typed(row, (str,))[0] for row in self._all(KNOWN[what], limit, limit)]
 
     def trace(self, name: str, most_spans: int = DEFAULT_MOST_SPANS) -> JournalTrace:
         """Return a trace with its spans.
@@ -147,14 +150,15 @@ class Journal:
             TraceNotFoundError: there is none.
             AmbiguousTraceError: there are several.
         """
-        number, summary = self._found(name)
-        rows = self._all(
-            f"SELECT {SPAN_COLUMNS} {_SPANS} ORDER BY s.started_at, s.id LIMIT ?",
-            number,
-            most_spans,
-        )
-        decoded = Origins()
-        spans = tuple(span_of(summary.trace_id, row, decoded) for row in rows)
+        with self._reading():
+            number, summary = self._found(name)
+            rows = self._all(
+                f"SELECT {SPAN_COLUMNS} {_SPANS} ORDER BY s.started_at, s.id LIMIT ?",
+                number,
+                most_spans,
+            )
+            decoded = Origins()
+            spans = tuple(span_of(summary.trace_id, row, decoded) for row in rows)
         return JournalTrace(summary, spans, max(summary.spans - len(spans), 0))
 
     def otlp(self, name: str) -> ExportTraceServiceRequest:
@@ -167,9 +171,10 @@ class Journal:
             TraceNotFoundError: there is none.
             AmbiguousTraceError: there are several.
         """
-        number, _ = self._found(name)
         query = f"SELECT ifnull(o.resource, x''), ifnull(o.scope, x''), s.span {_SPANS}"
-        return request_of(self._all(f"{query} ORDER BY s.started_at, s.id", number))
+        with self._reading():
+            number, _ = self._found(name)
+            return request_of(self._all(f"{query} ORDER BY s.started_at, s.id", number))
 
     def otlp_json(self, name: str) -> str:
         """Return what `otlp` does, as one line of OTLP's JSON, which files and backends take."""
@@ -177,20 +182,22 @@ class Journal:
 
     def open_runs(self, limit: int = 1_000) -> list[OpenRunRecord]:
         """Return the spans that have not ended, those first that started last."""
-        rows = self._all(f"SELECT {OPEN_RUN_COLUMNS} {OPEN_RUNS} LIMIT ?", limit)
-        return [open_run_of(row) for row in rows]
+        with self._reading():
+            rows = self._all(f"SELECT {OPEN_RUN_COLUMNS} {OPEN_RUNS} LIMIT ?", limit)
+            return [open_run_of(row) for row in rows]
 
     def totals(self, seconds: float = 300) -> Totals:
         """Return what the traces of the last so many *seconds* come to."""
-        rows = self._all(
+        query = (
             "SELECT count(*), ifnull(sum(outcome IN ('error', 'lost') AND open = 0), 0), "
             "ifnull(sum(input_tokens), 0), ifnull(sum(output_tokens), 0), total(cost), "
             "ifnull(sum(stalls), 0), avg(first_chunk_at - started_at) "
-            "FROM traces WHERE started_at >= ?",
-            time_ns() - int(seconds * 1e9),
+            "FROM traces WHERE started_at >= ?"
         )
-        ((traces, errors, given, made, cost, stalls, first),) = rows
-        ((running,),) = self._all("SELECT count(*) FROM traces WHERE open > 0")
+        with self._reading():
+            (row,) = self._all(query, time_ns() - int(seconds * 1e9))
+            traces, errors, given, made, cost, stalls, first = typed(row, _TOTALS)
+            ((running,),) = self._all("SELECT count(*) FROM traces WHERE open > 0")
         mean = first / 1e9 if first is not None else None
         return Totals(traces, running, errors, given, made, cost, stalls, mean)
 
@@ -205,16 +212,17 @@ class Journal:
             return status_of_journal(self.path, self._connection)
 
     def is_sound(self) -> bool:
-        """Say whether every page of it can be read; this reads the whole file."""
+        """Say whether every page and row of it can be read; this reads the whole file."""
         try:
-            ((verdict,),) = self._all("PRAGMA quick_check(1)")
+            with self._reading():
+                ((verdict,),) = self._all("PRAGMA quick_check(1)")
+                return bool(verdict == "ok") and not has_wrong_values(self._connection)
         except JournalError:
             return False
-        return bool(verdict == "ok")
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        with self._lock, telling_damage(self.path):
+        with self._lock, reading(self.path, self._connection):
             yield
 
     def _all(self, query: str, *arguments: object) -> list[Any]:
@@ -236,14 +244,16 @@ class Journal:
         found: dict[int, TraceRecord] = {}
         with self._reading():
             rows = self._connection.execute(
-                f"SELECT t.id, s.span, {TRACE_COLUMNS} FROM traces AS t "  # noqa: S608 - ours
+                "SELECT t.id, s.span FROM traces AS t "  # noqa: S608 - ours
                 f"CROSS JOIN spans AS s ON s.trace = t.id WHERE {where} "
                 "ORDER BY t.started_at DESC LIMIT ?",
                 (*arguments, _MOST_SEARCHED),
             )
-            for number, span, *columns in rows:
+            one = f"SELECT {TRACE_COLUMNS} FROM traces AS t WHERE t.id = ?"  # noqa: S608 - ours
+            for number, span in rows:
                 if number not in found and says(Span.FromString(span), text):
-                    found[number] = trace_of(columns)
+                    (row,) = self._connection.execute(one, (number,))
+                    found[number] = trace_of(row)
                     if len(found) >= limit:
                         break
         return list(found.values())

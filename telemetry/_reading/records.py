@@ -79,6 +79,7 @@ class TraceRecord:
         spans: how many it has.
         open_spans: how many of them have not ended.
         errors: how many of them failed.
+        is_estimated: whether its tokens are an estimate, in part at least.
     """
 
     trace_id: str
@@ -99,6 +100,7 @@ class TraceRecord:
     spans: int
     open_spans: int
     errors: int
+    is_estimated: bool = False
 
     @property
     def duration(self) -> float | None:

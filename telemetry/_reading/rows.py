@@ -7,6 +7,8 @@ from uuid import UUID
 
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
+from .._semconv import names as semconv
+from .damage import typed
 from .decoding import attributes_of, events_of, kind_of, links_of, status_of
 from .records import RUNNING, JournalSpan, OpenRunRecord, TraceRecord
 
@@ -15,10 +17,18 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+# A few calls tell of the others: all would have to be read from end to end.
+_IS_ESTIMATED: Final = (
+    "t.input_tokens IS NOT NULL AND EXISTS (SELECT 1 FROM spans WHERE id IN "  # noqa: S608 - ours
+    "(SELECT id FROM (SELECT id, model FROM spans WHERE trace = t.id LIMIT 100) "
+    "WHERE model IS NOT NULL LIMIT 8) "
+    f"AND instr(span, CAST('{semconv.USAGE_IS_ESTIMATED}' AS BLOB)))"
+)
 TRACE_COLUMNS: Final = (
-    "t.trace_id, t.name, t.started_at, t.ended_at, t.outcome, t.error, t.agent, t.conversation, "
+    "t.trace_id, t.name, t.started_at, t.ended_at, t.outcome, t.error, t.agent, t.conversation, "  # noqa: S608 - ours
     "(SELECT group_concat(model, char(0)) FROM models WHERE trace = t.id), t.input_tokens, "
-    "t.output_tokens, t.cost, t.currency, t.first_chunk_at, t.stalls, t.spans, t.open, t.errors"
+    "t.output_tokens, t.cost, t.currency, t.first_chunk_at, t.stalls, t.spans, t.open, t.errors, "
+    f"{_IS_ESTIMATED}"
 )
 SPAN_COLUMNS: Final = (
     "s.span_id, s.parent_id, s.run_id, s.name, s.operation, s.started_at, s.ended_at, s.outcome, "
@@ -32,6 +42,22 @@ OPEN_RUN_COLUMNS: Final = (
 OPEN_RUNS: Final = (
     "FROM spans AS s INDEXED BY spans_open JOIN traces AS t ON t.id = s.trace "
     "WHERE s.ended_at IS NULL ORDER BY s.started_at DESC"
+)
+
+_TEXT: Final = (str, type(None))
+_COUNT: Final = (int, type(None))
+_NUMBER: Final = (float, int, type(None))
+_ID: Final = (bytes, type(None))
+TRACE_KINDS: Final = (
+    *(bytes, _TEXT, int, _COUNT, _TEXT, _TEXT, _TEXT, _TEXT, _TEXT, _COUNT, _COUNT, _NUMBER),
+    *(_TEXT, _COUNT, int, int, int, int, int),
+)
+_SPAN_KINDS: Final = (
+    *(bytes, _ID, _ID, str, _TEXT, int, _COUNT, _TEXT, _TEXT, _TEXT, _COUNT, _COUNT, _NUMBER),
+    *(_TEXT, _COUNT, _COUNT, _COUNT, _COUNT, _COUNT, _TEXT, _ID, _ID, bytes),
+)
+_OPEN_RUN_KINDS: Final = (
+    *(bytes, bytes, _ID, str, _TEXT, _TEXT, _TEXT, _TEXT, int, _COUNT, _COUNT, _COUNT),
 )
 
 
@@ -56,7 +82,8 @@ def trace_of(row: Iterable[Any]) -> TraceRecord:
     (
         trace_id, name, started_at, ended_at, outcome, error, agent, conversation, models,
         input_tokens, output_tokens, cost, currency, first_chunk_at, stalls, spans, is_open, errors,
-    ) = row  # fmt: skip
+        is_estimated,
+    ) = typed(row, TRACE_KINDS)  # fmt: skip
     first = (first_chunk_at - started_at) / 1e9 if first_chunk_at is not None else None
     ended = outcome if outcome is not None else "error" if errors else "ok"
     return TraceRecord(
@@ -78,6 +105,7 @@ def trace_of(row: Iterable[Any]) -> TraceRecord:
         spans=spans,
         open_spans=is_open,
         errors=errors,
+        is_estimated=bool(is_estimated),
     )
 
 
@@ -87,7 +115,9 @@ def span_of(trace_id: str, row: Iterable[Any], origins: Origins) -> JournalSpan:
         span_id, parent_id, run_id, name, operation, started_at, ended_at, outcome, error, model,
         input_tokens, output_tokens, cost, currency, first_chunk_at, chunks, last_chunk_at, stalls,
         destination, refusal, made_by, scope, encoded,
-    ) = row  # fmt: skip
+    ) = typed(row, _SPAN_KINDS)  # fmt: skip
+    if ended_at is not None:
+        typed((outcome,), (str,))
     span = Span.FromString(encoded)
     resource, library = origins.of(made_by or b"", scope or b"")
     return JournalSpan(
@@ -129,4 +159,5 @@ def run_id_of(run_id: bytes | None) -> str | None:
 
 def open_run_of(row: Sequence[Any]) -> OpenRunRecord:
     """Return an open span from its row of `OPEN_RUN_COLUMNS`."""
-    return OpenRunRecord(row[0].hex(), row[1].hex(), run_id_of(row[2]), *row[3:])
+    trace_id, span_id, run_id, *others = typed(row, _OPEN_RUN_KINDS)
+    return OpenRunRecord(trace_id.hex(), span_id.hex(), run_id_of(run_id), *others)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from .._errors import AmbiguousTraceError, JournalError, JournalMissingError, TraceNotFoundError
-from .._settings.journal import path_in_use
+from .._settings.journal import file_at, path_in_use
 from .._settings.slips import warn_of_slips
 from .reader import Journal
 
@@ -28,8 +27,8 @@ class JournalWatch:
     """A journal that is read again and again: not there yet, replaced, moved aside or damaged.
 
     Args:
-        path: of its file; by default the one that `NODESPAN_JOURNAL` names, or else the one in the
-            user's state folder.
+        path: of its file, or of its folder; by default the one that `NODESPAN_JOURNAL` names, or
+            else the one in the user's state folder.
 
     Attributes:
         path: of its file.
@@ -38,7 +37,7 @@ class JournalWatch:
 
     def __init__(self, path: str | PathLike[str] | None = None) -> None:
         warn_of_slips()
-        self.path = Path(path) if path is not None else path_in_use(os.environ)
+        self.path = file_at(path) if path is not None else path_in_use(os.environ)
         self.trouble: JournalError | None = None
         self._journal: Journal | None = None
         self._file: tuple[int, int] | None = None

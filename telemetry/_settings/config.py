@@ -103,7 +103,8 @@ class TelemetryConfig(Settings):
 
     journal: bool | str | PathLike[str] | None = setting(
         None,
-        "whether spans are recorded in a file, or in which: True, False or a path. By default they "
+        "whether spans are recorded in a file, or in which: True, False or the path of a file or "
+        "of a folder, in which it is called `journal.db`. By default they "
         "are where there is no endpoint, in the user's state folder; with an endpoint, the journal "
         "keeps what that has not taken yet",
         journal,

@@ -58,6 +58,11 @@ def max_bytes(name: str, value: object) -> int | None:
     return value
 
 
+def file_at(path: str | os.PathLike[str]) -> Path:
+    """Return the journal's file at a place: in a folder the one that is called `journal.db`."""
+    return _file(os.fspath(path))
+
+
 def journal_path(setting: bool | os.PathLike[str] | str | None, *, by_default: bool) -> Path | None:
     """Return the file of the journal; None where there is to be none.
 
@@ -66,7 +71,7 @@ def journal_path(setting: bool | os.PathLike[str] | str | None, *, by_default: b
         by_default: whether there is one where nothing is said.
     """
     if isinstance(setting, str | os.PathLike):
-        return Path(setting)
+        return file_at(setting)
     return default_path() if setting or (setting is None and by_default) else None
 
 

@@ -24,6 +24,9 @@ REDACTED: Final = "REDACTED"
 _RULES: Final = json.loads(Path(__file__).with_name("credentials.json").read_text("utf-8"))
 _NAMES: Final[dict[str, list[str]]] = _RULES["names"]
 
+# Commands with options that a shape knows.
+COMMANDS: Final = frozenset(_RULES["commands"])
+
 _MAX_KEY_CHARACTERS: Final = 200
 _SHORTEST: Final = 6
 _SHORTEST_SHAPE: Final = 12
@@ -33,6 +36,10 @@ _PUNCTUATION: Final = {ord(mark): None for mark in "-_. :/%"}
 _ANYWHERE: Final = tuple(_NAMES["anywhere"])
 _AT_THE_END: Final = tuple(_NAMES["at the end"])
 _NOTHING: Final = re.compile("|".join(_NAMES["nothing of the kind"]))
+# Such a name says where the credential lies, or how long it is, and not what it is.
+_ELSEWHERE: Final = re.compile(
+    r"(?:[^a-z](?:file|filename|path|dir|folder|stdin|length)|[a-z](?:File|Path|Dir))$",
+)
 _WHOLE_WORD: Final = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(_NAMES['whole words'])})$")
 _ISSUED: Final = re.compile(rf"(?:{'|'.join(_NAMES['issuers'])})key$")
 _PASS: Final = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(_NAMES['accounts of passes'])})_?pass$")
@@ -67,6 +74,7 @@ _FOLLOWS: Final = r"""(?P<rest>[\w.%-]{0,64}+)(?P<close>\\{0,32}["'])?
     (?:\s{0,8}(?::\s?[A-Za-z][\w.\[\]|\ ]{0,40}=(?!=)|:=|=>|=(?!=)|:(?![:/]))\s{0,8}
       |(?P<pair>\s{0,8},\s{0,8}(?:\\{0,32}["'](?i:value|val|v|content|data)\\{0,32}["']\s{0,8}:\s{0,8})?
         |\s{1,8}(?i:value|val)=)
+      |(?P<record>\s{0,4}\n[ ]{0,40}(?i:value|val):[ ]{1,8})
       |(?P<element>>)|(?P<flag>\ (?:is:?\ )?))
     (?P<quote>\\{0,32}["'])?"""
 _AFTER_HINT: Final = re.compile(_FOLLOWS, re.VERBOSE)
@@ -75,6 +83,18 @@ _AFTER_HINT_OF_NO_OPTION: Final = re.compile(
 )
 # One of these stands where a name in a text has a value.
 _MARKS: Final = ("=", ":", ",", "--", " is ", "</")
+_NAMED_BEFORE: Final = re.compile(
+    r"""(?:name|key|field|header|variable|parameter)\s?[:=]\s{0,8}["']?\Z""", re.IGNORECASE
+)
+# A value of YAML in lines of its own, with its tag or anchor before it.
+_BLOCK: Final = re.compile(
+    r"[|>][-+\d]{0,2}[ \t]{0,8}\r?\n(?:[ \t]{0,40}\r?\n){0,8}(?P<indent>[ \t]{1,40})"
+    r"(?P<value>[^\r\n]+(?:\r?\n(?:(?P=indent)[^\r\n]*|[ \t]*(?=\r?\n)))*)"
+)
+_EMPTY_BLOCK: Final = re.compile(r"[|>][-+\d]{0,2}[ \t]{0,8}(?:\r?\n|\Z)")
+_TAG: Final = re.compile(r"[&!][\w!:.-]{0,64}[ \t]{1,8}")
+# What begins a line, and is no value of the one before: a key, or an entry of a list.
+_ANOTHER_LINE: Final = re.compile(r"""["']?[\w.$-]{1,64}["']?[ ]?:(?:\s|\Z)|-\s""")
 _IN_ELEMENT: Final = re.compile(r"[^<]+")
 _WORD_BEFORE: Final = re.compile(r"([A-Za-z]{1,20}) {1,2}\Z")
 _COOKIES: Final = re.compile(r"""[^\r\n"']+""")
@@ -142,6 +162,8 @@ def without_credentials(text: str) -> str:
 
 @lru_cache(maxsize=2_048)
 def _is_credential_key(key: str) -> bool:
+    if _ELSEWHERE.search(key) or _ELSEWHERE.search(key.lower()):
+        return False
     return _is_strong(key) or _is_key_to_something(key)
 
 
@@ -158,9 +180,6 @@ def _is_strong(key: str) -> bool:
 def _is_key_to_something(key: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(key)]
     return words[-1:] == ["key"] and not _OF_DATA.intersection(words[-2:-1])
-
-
-# --- shapes --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +244,6 @@ def _shapes_in(text: str) -> Iterator[_Shape]:
                     yield shape
 
 
-# --- names ---------------------------------------------------------------------------------------
-
-
 def _without_named(text: str) -> str:
     """Replace the values that stand in a text behind the name of a credential."""
     # The one capital whose small letter takes two places.
@@ -260,10 +276,16 @@ def _value_at(text: str, hint: int, after: Match[str]) -> tuple[int, int] | None
     """Return from where to where the value of a name goes, if it is a credential's."""
     begin = _begin_of_name(text, hint)
     name = text[begin : after.end("rest")]
+    if after["record"] is not None and not _is_named_before(text, begin):
+        return None
     if after["element"] is not None:
         return _value_of_element(text, begin, name, after.end("element"))
     if after["quote"] is not None:
         return _quoted_value(text, begin, name, after)
+    return _unquoted_value(text, begin, name, after)
+
+
+def _unquoted_value(text: str, begin: int, name: str, after: Match[str]) -> tuple[int, int] | None:
     if after["pair"] is not None or not _is_option(name, after):
         return None
     if text[begin - 1 : begin] in ("?", "&"):
@@ -272,7 +294,15 @@ def _value_at(text: str, hint: int, after: Match[str]) -> tuple[int, int] | None
     if _is_one_of_text(text, begin, name):
         return None
     is_said = (after["flag"] or "").strip() != ""
+    begins_line = after["record"] is None and "\n" in after[0]
+    if begins_line and _ANOTHER_LINE.match(text, after.end()):
+        return None
     return _bare_value(text, name, after.end(), is_certain=not is_said)
+
+
+def _is_named_before(text: str, begin: int) -> bool:
+    """Say whether what stands before a name tells that it is one: `name: `."""
+    return _NAMED_BEFORE.search(text, max(begin - _MOST_BEFORE_HINT, 0), begin) is not None
 
 
 def _value_of_element(text: str, begin: int, name: str, end: int) -> tuple[int, int] | None:
@@ -302,6 +332,10 @@ def _quoted_value(text: str, begin: int, name: str, after: Match[str]) -> tuple[
         return None
     if after["pair"] is not None and not (after["close"] and _is_pair(text, begin, after["pair"])):
         return None
+    mark = after["quote"]
+    if text.startswith(mark * 2, after.end()):  # in three of them, a text of several lines
+        begins, end = after.end() + 2, text.find(mark * 3, after.end() + 2)
+        return begins, end if end >= 0 else len(text)
     end = _end_of_quoted(text, after.end(), after["quote"])
     # A bare key may well be the key to what stands beside it, or its name.
     if name.lower() == "key":
@@ -328,6 +362,13 @@ def _is_pair(text: str, begin: int, between: str) -> bool:
 def _bare_value(text: str, name: str, begin: int, *, is_certain: bool) -> tuple[int, int] | None:
     if name.lower().endswith("cookie"):
         return _span(_COOKIES.match(text, begin))
+    if tag := _TAG.match(text, begin):
+        begin = tag.end()
+    if block := _BLOCK.match(text, begin):
+        is_told = _is_strong(name) or _RANDOM.match(text, block.start("value"))
+        return block.span("value") if is_credential_key(name) and is_told else None
+    if _EMPTY_BLOCK.match(text, begin):
+        return None
     if scheme := _AFTER_SCHEME.match(text, begin):
         begin = scheme.end()
     if not is_credential_key(name) or _NO_VALUE.match(text, begin):

@@ -28,6 +28,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 
 from .._interrupts import INTERRUPTS
 from .._upstream.pydantic import model_extra
+from .commands import credentials_in_command
 from .credentials import (
     REDACTED,
     is_credential_key,
@@ -311,10 +312,12 @@ class Reader:
     def _sequence(self, items: Iterable[object], size: int) -> list[Plain]:
         kept: list[Plain] = []
         is_credential = False
-        for item in list(islice(items, self._most(is_record=False))):
+        found = list(islice(items, self._most(is_record=False)))
+        told = credentials_in_command(found)
+        for place, item in enumerate(found):
             if not self._has_room(is_record=False):
                 break
-            kept.append(REDACTED if is_credential else self.read(item))
+            kept.append(REDACTED if is_credential or place in told else self.read(item))
             is_credential = not is_credential and names_next(item, size)
         self.dropped += size - len(kept)
         return kept

@@ -179,7 +179,7 @@ class Reads:
         """Return a trace as one HTML file."""
         with self.connections.reading() as connection:
             document = saved_document(connection, trace_number(connection, name))
-        return saved_page(document, saved_style(), saved_script())
+            return saved_page(document, saved_style(), saved_script())
 
     def _found(
         self, connection: sqlite3.Connection, asked: TraceFilter, as_of: int

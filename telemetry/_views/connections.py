@@ -7,7 +7,8 @@ from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from .._journal.file import open_to_read, telling_damage
+from .._journal.file import open_to_read
+from .._reading.damage import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ class Connections:
         """
         identity = self.identity
         connection = self._taken(identity)
-        with telling_damage(self.path):
+        with reading(self.path, connection):
             try:
                 connection.execute("BEGIN")
                 yield connection

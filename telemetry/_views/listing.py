@@ -8,10 +8,10 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from .._details.values import ms
+from .._reading.damage import typed
 from .._reading.filters import conditions
 from .._reading.records import RUNNING
-from .._reading.rows import TRACE_COLUMNS
-from .._semconv import names as semconv
+from .._reading.rows import TRACE_COLUMNS, TRACE_KINDS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,14 +19,6 @@ if TYPE_CHECKING:
 
     from .._reading.records import TraceFilter
 
-# A few calls tell of the others: all would have to be read from end to end.
-_IS_ESTIMATED: Final = (
-    "t.input_tokens IS NOT NULL AND EXISTS (SELECT 1 FROM spans WHERE id IN "  # noqa: S608 - ours
-    "(SELECT id FROM (SELECT id, model FROM spans WHERE trace = t.id LIMIT 100) "
-    "WHERE model IS NOT NULL LIMIT 8) "
-    f"AND instr(span, CAST('{semconv.USAGE_IS_ESTIMATED}' AS BLOB)))"
-)
-_COLUMNS: Final = f"{TRACE_COLUMNS}, {_IS_ESTIMATED}"
 _FAILED: Final = (
     "SELECT span_id, parent_id FROM spans WHERE trace = ? AND outcome IN ('error', 'lost')"
 )
@@ -131,7 +123,7 @@ def records(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[tupl
         some = numbers[start : start + _MOST_ARGUMENTS]
         marks = ",".join("?" * len(some))
         rows = connection.execute(
-            f"SELECT t.id, {_COLUMNS} FROM traces AS t WHERE t.id IN ({marks})",  # noqa: S608 - ours
+            f"SELECT t.id, {TRACE_COLUMNS} FROM traces AS t WHERE t.id IN ({marks})",  # noqa: S608 - ours
             some,
         )
         found.update((row[0], _values(row[1:], _arisen(connection, row))) for row in rows)
@@ -221,7 +213,7 @@ def _values(row: Sequence[Any], arisen: int) -> tuple[Any, ...]:
         trace_id, name, started_at, ended_at, outcome, error, agent, conversation, models,
         input_tokens, output_tokens, cost, currency, first_chunk_at, stalls, spans, is_open, errors,
         is_estimated,
-    ) = row  # fmt: skip
+    ) = typed(row, TRACE_KINDS)  # fmt: skip
     ended = outcome if outcome is not None else "error" if errors else "ok"
     return (
         trace_id.hex(),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._errors import ViewerError
 from .._journal.retention import Retention
-from .._settings.journal import path_in_use
+from .._settings.journal import file_at, path_in_use
 from .._settings.slips import warn_of_slips
 
 try:
@@ -56,12 +55,13 @@ def serve_viewer(
 
     Args:
         listening: as `listen` returns it.
-        path: of the journal; by default the one in use.
+        path: of the journal, or of its folder; by default the one in use.
         token: that whoever asks must have; None where only this machine can ask.
         begun: called once when it answers.
     """
     warn_of_slips()
-    serve(Path(path or path_in_use(os.environ)), listening, Retention(), token=token, begun=begun)
+    journal = file_at(path) if path else path_in_use(os.environ)
+    serve(journal, listening, Retention(), token=token, begun=begun)
 
 
 def viewer_app(
@@ -71,8 +71,9 @@ def viewer_app(
 
     Args:
         port: that it is served on: requests for another are refused.
-        path: of the journal; by default the one in use.
+        path: of the journal, or of its folder; by default the one in use.
         token: that whoever asks must have; None where only this machine can ask.
     """
     warn_of_slips()
-    return application(Path(path or path_in_use(os.environ)), port, Retention(), token=token)
+    journal = file_at(path) if path else path_in_use(os.environ)
+    return application(journal, port, Retention(), token=token)

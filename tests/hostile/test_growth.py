@@ -449,6 +449,30 @@ def test_a_constrained_answer_with_escapes_that_are_none(
         *("https://", "https://a:b@", "eyJ", ".eyJaaaaaaaa", "sk-", "Cookie: a", "Bearer ", "{"),
         *("-----BEGIN PRIVATE KEY-----", "-----BEGIN ", "PuTTY-User-Key-File-", ":AA", "1:AA"),
         *("curl ", "curl -u ", "curl -u a ", "mysql -a ", "machine h login u ", "docker login "),
+        *(
+            "http -a ",
+            "smbclient -a ",
+            "net -U ",
+            "htpasswd -b a ",
+            "zip a ",
+            '"curl", ',
+            "snmpget a ",
+        ),
+        *(
+            "IDENTIFIED BY ",
+            "identified by '",
+            "PASSWORD '",
+            "user a password ",
+            "--from-literal=a ",
+        ),
+        *(
+            "password: |\n  ",
+            "my_key: |\n  a\n",
+            "name: password\n value: ",
+            'password="""',
+            "key:\n",
+        ),
+        *("password: |\n\n", "token: &", "password: !a "),
     ],
 )
 def test_a_text_full_of_credentials(part: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,13 @@ import json
 import re
 from importlib.resources import files
 from itertools import chain
+from typing import Any
 
 import pytest
 
 from nodespan.telemetry._values import credentials as of_telemetry
+from nodespan.telemetry._values.commands import credentials_in_command
+from nodespan.telemetry._values.plain import Reader
 
 LIST = "credentials.json"
 
@@ -126,7 +129,40 @@ def test_a_name_that_sounds_like_one(name: str) -> None:
     assert not of_telemetry.is_credential_key(name)
 
 
+COMMANDS_TEXTS = [
+    *("http -a u:%s h", "https --auth 'u:%s' GET h", "xh -a u:%s h", "http GET h -a=u:%s"),
+    *("smbclient -U u^%s //h/s", "smbclient //h/s -U 'd\\u^%s'", "rpcclient -Uu^%s h"),
+    *("smbclient --user=u^%s //h/s", "net -U u^%s ads join", "winexe -U u^%s //h cmd"),
+    *("ssh-keygen -t rsa -N %s -f k", "ssh-keygen -N '%s'", "ssh-keygen -p -P %s -N %s -f k"),
+    *("7z a -p%s a.7z f", "zip -P %s a.zip f", "unzip -P %s a.zip", "unrar x -p%s a.rar"),
+    *("rar a -hp%s a.rar", "openssl enc -k %s", "sqlcmd -S h -U sa -P %s", "bcp d out f -P%s"),
+    *("mosquitto_pub -u u -P %s -t t", "lftp -u u,%s h", "snmpget -A %s -X %s h"),
+    *("htpasswd -b f u %s", "htpasswd -nb u %s", "net user bob %s /add"),
+    *("az login -u u -p %s", "helm registry login h -u u -p %s", "oc login -u u -p %s h"),
+    *("kubectl create secret generic x --from-literal=a=%s", "skopeo login -p %s h"),
+    *('["curl","-u","u:%s"]', "['curl', '-s', '-u', 'u:%s', 'h']", '["curl", "--user", "u:%s"]'),
+]
+SQL_TEXTS = [
+    *("CREATE USER u IDENTIFIED BY '%s'", 'create user u identified by "%s"'),
+    *("ALTER USER u WITH PASSWORD '%s';", "CREATE ROLE u LOGIN PASSWORD '%s'"),
+    *("CREATE USER u IDENTIFIED WITH mysql_native_password BY '%s'", "IDENTIFIED BY N'%s'"),
+    *("SET PASSWORD FOR u = PASSWORD('%s')", "ALTER USER u ENCRYPTED PASSWORD '%s'"),
+    *("CREATE USER u IDENTIFIED BY %s", "IDENTIFIED BY PASSWORD '%s'", "set password = '%s'"),
+    *("GRANT ALL ON *.* TO u IDENTIFIED BY '%s'", "CREATE USER u PASSWORD '%s'"),
+    *("CREATE DATABASE LINK l CONNECT TO u IDENTIFIED BY %s USING 'x'", "identified by '%s'"),
+    *("alter user u with password '%s'", "create user u password '%s'", "login password '%s'"),
+]
+BLOCK_TEXTS = [
+    *("db:\n  user: bob\n  password: %s\n  port: 1", "[db]\nuser = 'bob'\npassword = '%s'"),
+    *("password: |\n  %s\nport: 1", "password: >-\n\n    %s\n    %s\nport: 1", "api_key: |+\n  %s"),
+    *("password:\n  %s\n", "token: &a %s", "api_key: !!str %s", "- password: %s"),
+    *("- name: password\n  value: %s", '- name: "DB_PASSWORD"\n  value: "%s"\n'),
+    *("name: api_key\nvalue: %s", 'password = """\n%s\n"""\nport = 1', "password = '''%s'''"),
+]
 TEXTS = [
+    *(text.replace("^", "%%") for text in COMMANDS_TEXTS),
+    *SQL_TEXTS,
+    *BLOCK_TEXTS,
     *(
         "password: %s",
         "the password is %s",
@@ -150,6 +186,20 @@ TEXTS = [
     *("AWS_SESSION_TOKEN=%s", "aws_session_token = %s", "Set-Cookie: sid=%s; Path=/"),
 ]
 NO_TEXTS = [
+    *("http -a user h", "http -v GET h:80", "smbclient -U u //h/s", "smbclient -N //h/s"),
+    *("http://h:80 -a b", "xh GET h:80", "net use //h/s", "net -U u share", "net user bob /delete"),
+    *("ssh-keygen -t rsa -b 4096 -f k1", "ssh-keygen -N '' -f k1", 'ssh-keygen -N "" -f k1'),
+    *("7z x a.7z -o/tmp/x1", "zip -r a.zip f1", "unzip -p a.zip f1", "rar a a.rar f1"),
+    *("gzip -P a1", "az account show -p x1", "helm install -p x1", "mosquitto_sub -t t1"),
+    *('["curl","-u","me"]', '["curl", "-X", "GET", "a:b1"]', '["sort","-u","a:b1"]'),
+    *("tool --password-file /run/pw1", "--password-file=/run/secrets/db1", "PASSWORD_FILE=/run/p1"),
+    *("docker login --password-stdin h1", "--api-key-file k1.txt", "--private-key-file /k1.pem"),
+    *("--credentials-file /c1.json", "password_file: /run/pw1", "--password-length 12"),
+    *("token_path: /run/t1", "secretsDir = /run/s1", "passwordFile: /run/p1"),
+    *("the password 'policy' matters", "identified by number 12", "WITH PASSWORD"),
+    "It was IDENTIFIED BY the police in 2020.",
+    *("password:\n  type: string\n  minLength: 8", "password: |\n", "password:\n  - a1"),
+    *("password:\nport: 1", "name: title\nvalue: a1b2c3d4e5", "type: password\nlabel: a1b2c3d4"),
     *("time to first token: 0.123s", "primary key: user_id1", "Secretary: Ms Smith2020"),
     *("the password is required", "the token is invalid", "password={{password}}", "key: value"),
     *(
@@ -177,7 +227,7 @@ NO_TEXTS = [
 def test_a_text_with_a_credential(text: str) -> None:
     """It is hidden, and nothing else."""
     secret = "planted7x9planted"  # noqa: S105 - planted
-    hidden = of_telemetry.without_credentials(text.replace("%s", secret))
+    hidden = of_telemetry.without_credentials(text.replace("%s", secret).replace("%%", "%"))
     assert secret not in hidden.replace("x = planted7x9planted", "")
     assert "REDACTED" in hidden
 
@@ -186,6 +236,46 @@ def test_a_text_with_a_credential(text: str) -> None:
 def test_a_text_that_sounds_like_one(text: str) -> None:
     """It stays as it is."""
     assert of_telemetry.without_credentials(text) == text
+
+
+@pytest.mark.parametrize("text", BLOCK_TEXTS)
+def test_the_lines_around_a_credential_stay(text: str) -> None:
+    """What stands above and below it is still told."""
+    hidden = of_telemetry.without_credentials(text.replace("%s", "planted7x9planted"))
+    for line in ("user: bob", "user = 'bob'", "port: 1", "port = 1"):
+        assert (line in hidden) == (line in text)
+
+
+PLANTED = "planted7x9planted"
+COMMANDS = [
+    (["curl", "-u", f"u:{PLANTED}"], {2}),
+    (["/usr/bin/curl", "https://h", "-H", "A: b", "-u", f"u:{PLANTED}"], {5}),
+    (["curl", f"--user=u:{PLANTED}"], {1}),
+    (["mysql", "-u", "u", f"-p{PLANTED}", "db"], {3}),
+    (["docker", "login", "-u", "u", "-p", PLANTED], {5}),
+    (["smbclient", "//h/s", "-U", f"u%{PLANTED}"], {3}),
+    (["ssh-keygen", "-P", PLANTED, "-N", f"my {PLANTED}"], {2, 4}),
+    (["http", "-a", f"u:{PLANTED}", "h"], {2}),
+    (["curl", "-u", "me"], set()),
+    (["curl", "-X", "GET", "a:b1"], set()),
+    (["ssh-keygen", "-N", "", "-f", "k"], set()),
+    (["sort", "-u", "a:b1"], set()),
+    (["docker", "run", "-u", "1000:1000"], set()),
+    (["mysql", "-p"], set()),
+    (["curl", 7, None, "-u"], set()),
+    (["curl"], set()),
+    ([7, "-u", "u:p1"], set()),
+    ([], set()),
+]
+
+
+@pytest.mark.parametrize(("command", "hidden"), COMMANDS, ids=str)
+def test_a_command_that_is_a_list(command: list[Any], hidden: set[int]) -> None:
+    """Its arguments are told as in one text, and the others stay."""
+    assert credentials_in_command(command) == hidden
+    told: Any = Reader(10_000).read({"command": command, "again": tuple(command)})
+    expected = ["REDACTED" if at in hidden else each for at, each in enumerate(command)]
+    assert told == {"command": expected, "again": expected}
 
 
 _RANDOM = "A1b2C3d4E5f6G7h8J9k0L1m2N3p4Q5r6S7t8U9v0"

@@ -85,7 +85,10 @@ DOCUMENTS: Final[dict[str, tuple[type | None, dict[str, str]]]] = {
             "is_sound": "whether every page of the journal can be read",
             "trouble": "why the journal cannot be read, or written where programs are to do so; "
             "null where it can",
-            "aside": "where the damaged journal lies that `--repair` has replaced",
+            "aside": "where the damaged journal lies that `--repair` has replaced; null where none "
+            "was",
+            "recovered": "how many of its spans are in the new one",
+            "unreadable": "how many it had beside, open ones among them; null where nothing tells",
             "is_well": "whether nothing is wrong: the exit code is 0",
             "endpoints": "who takes what is sent, as below",
             "settings": "that are in force, as below",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +25,7 @@ class _Options:
 
     as_json: AsJson = False
     repair: Annotated[
-        bool, typer.Option("--repair", help="Recover what can be read of a damaged journal.")
+        bool, typer.Option("--repair", help="Make a damaged journal anew of what can be read.")
     ] = False
     timeout: Annotated[
         float,
@@ -63,7 +64,8 @@ def _findings(options: _Options) -> Findings:
     from ....telemetry import journal as journals  # noqa: PLC0415 - not for `--help`
     from .findings import Findings  # noqa: PLC0415 - as above
 
-    aside = None
-    if options.repair:
-        aside = journals.repair(options.journal or journals.path_in_use(os.environ))
-    return Findings.made(options.journal, options.timeout, aside)
+    repaired = None
+    with suppress(journals.JournalMissingError):  # it is found missing below
+        if options.repair:
+            repaired = journals.repair(options.journal or journals.path_in_use(os.environ))
+    return Findings.made(options.journal, options.timeout, repaired)

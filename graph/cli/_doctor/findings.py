@@ -15,6 +15,7 @@ from ....telemetry.journal import (
     JournalError,
     JournalMissingError,
     default_path,
+    file_at,
     path_in_use,
     trouble_of_place,
 )
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ....telemetry.checkup import EndpointCheck, SettingInForce
-    from ....telemetry.journal import JournalStatus
+    from ....telemetry.journal import JournalStatus, Repair
 
 
 _DEFAULT: Final = "default"
@@ -40,7 +41,7 @@ class Findings:
         trouble: why the journal cannot be read, or else why it cannot be written where programs
             are to do so; None where nothing is wrong with it.
         is_missing: whether there is no journal, and none was named.
-        aside: where the damaged journal lies that was repaired.
+        repaired: what became of a damaged journal; None where none was repaired.
         endpoints: that signals are sent to.
         settings: in force.
     """
@@ -50,25 +51,25 @@ class Findings:
     is_sound: bool
     trouble: str | None
     is_missing: bool
-    aside: Path | None
+    repaired: Repair | None
     endpoints: tuple[EndpointCheck, ...]
     settings: tuple[SettingInForce, ...]
 
     @classmethod
-    def made(cls, named: Path | None, timeout: float, aside: Path | None) -> Self:
+    def made(cls, named: Path | None, timeout: float, repaired: Repair | None) -> Self:
         """Look at all there is to look at.
 
         Args:
             named: the journal that was asked for; None for the one in use.
             timeout: how long the endpoints may take, in seconds.
-            aside: where a damaged journal was moved to.
+            repaired: what became of a damaged journal.
 
         Raises:
             JournalMissingError: there is none where it was said to be.
         """
         config = TelemetryConfig(journal=named)
         settings = settings_in_force(config)
-        path = named or _path_in_use()
+        path = file_at(named) if named is not None else _path_in_use()
         endpoints: tuple[EndpointCheck, ...] = ()
         with suppress(ConfigurationError):  # the settings say it
             endpoints = check_endpoints(config, timeout=timeout)
@@ -85,7 +86,7 @@ class Findings:
         if named is None and (status is not None or is_missing) and _may_be_written(settings):
             trouble = trouble_of_place(path)
             is_missing = is_missing and trouble is None
-        return cls(path, status, is_sound, trouble, is_missing, aside, endpoints, settings)
+        return cls(path, status, is_sound, trouble, is_missing, repaired, endpoints, settings)
 
     @property
     def troubled(self) -> tuple[SettingInForce, ...]:
@@ -115,7 +116,9 @@ class Findings:
             "path": str(self.path),
             "is_sound": self.is_sound,
             "trouble": self.trouble,
-            "aside": str(self.aside) if self.aside is not None else None,
+            "aside": str(self.repaired.aside) if self.repaired is not None else None,
+            "recovered": self.repaired.recovered if self.repaired is not None else None,
+            "unreadable": self.repaired.lost if self.repaired is not None else None,
             "is_well": self.is_well,
             "endpoints": [asdict(each) for each in self.endpoints],
             "settings": [asdict(each) for each in self.settings],

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ....telemetry.checkup import EndpointCheck, SettingInForce
-    from ....telemetry.journal import Backlog, JournalStatus
+    from ....telemetry.journal import Backlog, JournalStatus, Repair
     from .findings import Findings
 
 _ARGUMENT: Final = "argument"
@@ -21,8 +21,8 @@ _DEFAULT: Final = "default"
 def lines(found: Findings) -> Iterator[str]:
     """Give what was found as lines: the journal, the endpoints, the settings."""
     yield f"journal   {plain(str(found.path))}"
-    if found.aside is not None:
-        yield f"repaired  the damaged one lies at {plain(str(found.aside))}"
+    if found.repaired is not None:
+        yield from _repair(found.repaired)
     if found.status is not None:
         yield from _journal(found.status, is_sound=found.is_sound)
         if found.trouble is not None:
@@ -40,6 +40,13 @@ def lines(found: Findings) -> Iterator[str]:
     elif not found.endpoints:
         yield "endpoint  none: nothing is sent (OTEL_EXPORTER_OTLP_ENDPOINT would say where)"
     yield from _settings(found.settings)
+
+
+def _repair(repaired: Repair) -> Iterator[str]:
+    yield f"repaired  the damaged one lies at {plain(str(repaired.aside))}"
+    yield f"recovered {repaired.recovered:,} spans"
+    lost = f"{repaired.lost:,} spans" if repaired.lost is not None else "nothing tells how many"
+    yield f"not read  {lost}"
 
 
 def _journal(status: JournalStatus, *, is_sound: bool) -> Iterator[str]:

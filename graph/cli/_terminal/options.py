@@ -31,7 +31,8 @@ JournalFile = Annotated[
     typer.Option(
         "--journal",
         metavar="FILE",
-        help="The journal's file; by default what NODESPAN_JOURNAL says, or the user's own.",
+        help="The journal's file, or its folder; by default what NODESPAN_JOURNAL says, or the "
+        "user's own.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

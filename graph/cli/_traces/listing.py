@@ -90,12 +90,16 @@ def _columns(*, ascii_only: bool) -> list[tuple[str, str, Callable[[TraceRecord]
         ("outcome", "left", lambda one: styled_outcome(one.outcome, one.error)),
         ("time", "right", lambda one: time(one.duration)),
         ("first chunk", "right", lambda one: time(one.time_to_first_chunk)),
-        ("tokens in", "right", lambda one: _number(one.input_tokens)),
-        ("out", "right", lambda one: _number(one.output_tokens)),
+        ("tokens in", "right", lambda one: _tokens(one, one.input_tokens)),
+        ("out", "right", lambda one: _tokens(one, one.output_tokens)),
         ("cost", "right", _cost),
         ("stalls", "right", lambda one: _number(one.stalls or None)),
         ("conversation", "left", lambda one: plain(one.conversation or "")),
     ]
+
+
+def _tokens(trace: TraceRecord, count: int | None) -> str:
+    return f"~{count:,}" if count and trace.is_estimated else _number(count)
 
 
 def _number(count: int | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import pickle
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.load import dumps
+from langchain_core.runnables import ConfigurableField
 from opentelemetry import baggage, trace
 from opentelemetry.context import attach, detach
 from opentelemetry.sdk.trace import TracerProvider
@@ -29,7 +31,7 @@ from nodespan.telemetry import OpenTelemetryCallbackHandler
 from support.hostile import HostileServer, chunk, refuses, says, sends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from support.hostile import Reply, Wire
 
@@ -94,6 +96,66 @@ def test_the_key_may_come_from_the_environment(
         pickle.loads(pickle.dumps(given)).invoke("Hi")  # noqa: S301  # as above
     sent = [request.headers["authorization"] for request in server.requests]
     assert sent == [f"Bearer {_KEY}", "Bearer mine-mine", f"Bearer {_KEY}"]
+
+
+WAYS: dict[str, Callable[[Any, Any], Any]] = {
+    "a call": lambda model, key: model.invoke("Hi", api_key=key),
+    "a stream": lambda model, key: list(model.stream("Hi", api_key=key)),
+    "an async call": lambda model, key: asyncio.run(model.ainvoke("Hi", api_key=key)),
+    "a batch": lambda model, key: model.batch(["Hi"], api_key=key),
+    "bound": lambda model, key: model.bind(api_key=key).invoke("Hi"),
+    "bound with a config": lambda model, key: (
+        model.bind(api_key=key).with_config(tags=["x"]).invoke("Hi")
+    ),
+    "with retries": lambda model, key: model.bind(api_key=key).with_retry().invoke("Hi"),
+    "tools": lambda model, key: model.bind_tools([], api_key=key).invoke("Hi"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+@pytest.mark.parametrize(("key", "sent"), [(None, _KEY), ("other-key", "other-key"), ("", None)])
+def test_no_key_for_a_call_is_the_models_own(
+    server: HostileServer,
+    model: OpenAICompatibleChatModel,
+    way: Callable[[Any, Any], Any],
+    key: str | None,
+    sent: str | None,
+) -> None:
+    """`None` is what is not given; an empty text sends no key."""
+    way(model, key)
+    (request,) = server.requests
+    assert request.headers.get("authorization") == (f"Bearer {sent}" if sent else None)
+    assert request.headers["x-gateway-key"] == _GATEWAY
+
+
+@pytest.mark.parametrize(("key", "sent"), [(None, _KEY), ("other-key", "other-key")])
+def test_no_key_of_a_config_is_the_models_own(
+    server: HostileServer, model: OpenAICompatibleChatModel, key: str | None, sent: str
+) -> None:
+    """So it is where a config may give one."""
+    field = ConfigurableField(id="key")
+    configurable: Any = model.configurable_fields(api_key=field)
+    configurable.with_config(configurable={"key": key}).invoke("Hi")
+    configurable.invoke("Hi", {"configurable": {"key": key}})
+    assert [each.headers["authorization"] for each in server.requests] == [f"Bearer {sent}"] * 2
+
+
+def test_no_headers_for_a_call_are_the_models_own(
+    server: HostileServer, model: OpenAICompatibleChatModel
+) -> None:
+    """They are secrets like the key; an empty mapping sends none."""
+    model.invoke("Hi", headers=None)
+    model.invoke("Hi", headers={})
+    first, second = server.requests
+    assert first.headers["x-gateway-key"] == _GATEWAY
+    assert "x-gateway-key" not in second.headers
+
+
+def test_no_key_for_a_call_does_not_hide_that_it_was_lost(model: OpenAICompatibleChatModel) -> None:
+    """A model that was pickled asks for its key again, before anything is sent."""
+    loaded = pickle.loads(pickle.dumps(model))  # noqa: S301  # we pickled it ourselves
+    with pytest.raises(AuthenticationError, match="give api_key"):
+        loaded.invoke("Hi", api_key=None, headers={})
 
 
 def test_a_key_of_the_environment_is_not_overheard(monkeypatch: pytest.MonkeyPatch) -> None:

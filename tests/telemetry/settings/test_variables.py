@@ -119,6 +119,17 @@ def test_a_bad_variable_is_named_with_the_way_out(
     assert value in str(caught.value)
 
 
+@pytest.mark.parametrize("ending", ["", "/"])
+def test_a_journal_in_a_folder_has_its_own_name(tmp_path: Path, ending: str) -> None:
+    """A folder that is there, or says so by its end, is where the journal lies."""
+    environ = {"NODESPAN_JOURNAL": f"{tmp_path}{ending}"}
+    assert TelemetryConfig().checked(environ).journal == tmp_path / "journal.db"
+    assert TelemetryConfig(journal=tmp_path).checked({}).journal == tmp_path / "journal.db"
+    made = f"{tmp_path / 'new'}{ending}"
+    expected = tmp_path / "new" / "journal.db" if ending else tmp_path / "new"
+    assert TelemetryConfig().checked({"NODESPAN_JOURNAL": made}).journal == expected
+
+
 @pytest.mark.parametrize("value", ["10", "0", "-1", "999999", "1e9", "lots"])
 def test_a_journal_too_small_to_keep_anything_is_refused(value: str) -> None:
     """The message says the least that can be."""

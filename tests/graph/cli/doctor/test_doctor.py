@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -154,6 +155,49 @@ class TestJournal:
         assert result.code == 0, result.out + result.err
         (aside,) = tmp_path.glob("journal.db.broken-*[0-9]")
         assert f"repaired  the damaged one lies at {aside}" in result.out
+
+    def test_what_the_repair_has_recovered(
+        self, command: Command, recording: Recording, tmp_path: Path
+    ) -> None:
+        """It is said of spans how many are kept, and how many are not."""
+        for number in range(20):
+            recording.tracer.start_span(f"{number}").end()
+        recording.flush()
+        recording.writer.stop(10)
+        with closing(sqlite3.connect(recording.path, isolation_level=None)) as connection:
+            connection.execute("UPDATE spans SET span = x'ff', started_at = 'x' WHERE id <= 3")
+        assert "damaged: nodespan doctor --repair" in command("doctor").out
+        found = document(command, "--repair")
+        assert (found["recovered"], found["unreadable"], found["is_sound"]) == (17, 3, True)
+        assert found["aside"].startswith(str(tmp_path))
+        for shown in (document(command), document(command, "--repair")):
+            assert [shown[key] for key in ("aside", "recovered", "unreadable")] == [None] * 3
+        with closing(sqlite3.connect(recording.path, isolation_level=None)) as connection:
+            connection.execute("UPDATE spans SET started_at = 'x'")
+        result = command("doctor", "--repair")
+        assert "recovered 17 spans\nnot read  0 spans\n" in result.out
+
+    @pytest.mark.parametrize("where", ["--journal", "variable"])
+    def test_a_repair_of_nothing(
+        self, command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str
+    ) -> None:
+        """What is missing is not made, and what is no journal is left alone, folders too."""
+        folder = tmp_path / "mine"
+        folder.mkdir()
+        (folder / "diary.txt").write_text("Dear diary")
+
+        def repaired(place: Path) -> Result:
+            """Ask for the repair of what lies at a place."""
+            named = ("--journal", str(place)) if where == "--journal" else ()
+            monkeypatch.setenv("NODESPAN_JOURNAL", str(place))
+            return command("doctor", "--repair", *named)
+
+        result = repaired(folder)
+        assert f"there is no journal at {folder / 'journal.db'}" in result.err + result.out or (
+            "there is none yet" in result.out
+        )
+        assert "is left alone" in repaired(folder / "diary.txt").err
+        assert [each.name for each in tmp_path.rglob("*")] == ["mine", "diary.txt"]
 
     @pytest.mark.parametrize("filling", [b"\x7f", b"\0", b"\xc1\x05\xff"])
     def test_a_badly_damaged_one(

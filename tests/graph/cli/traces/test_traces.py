@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Nodespan = Callable[..., Any]
 
@@ -50,6 +50,22 @@ def test_the_table_has_a_line_for_each_trace(nodespan: Nodespan, journal: Path) 
     assert (result.code, result.err, len(lines)) == (0, "", 2)
     assert header.split()[:4] == ["trace", "started", "name", "outcome"]
     assert all("invoke_agent assistant  ok" in line for line in lines)
+
+
+def test_estimated_tokens_are_marked_as_in_the_tree(nodespan: Nodespan, tmp_path: Path) -> None:
+    """A count that is none has its `~` in the list too, and says so to programs."""
+    journal = str(tmp_path / "journal.db")
+    told = {"NODESPAN_JOURNAL": journal}
+    assert nodespan("chat", "Meow!", **told).code == 0
+    estimated = nodespan("chat", "Meow!", "--model", "own_models:RecallingChatModel", **told)
+    marked = {word for word in estimated.out.split() if word.startswith("~")}
+    assert len(marked) == 2
+    for options in ((), ("--text", "chat")):
+        _, first, second = nodespan("traces", *options, **told).out.splitlines()
+        assert {word for word in first.split() if word.startswith("~")} == marked
+        assert "~" not in second
+        newest, oldest = listed(nodespan, Path(journal), *options)
+        assert (newest["is_estimated"], oldest["is_estimated"]) == (True, False)
 
 
 @pytest.mark.parametrize(
