@@ -69,6 +69,7 @@ class LlamaCppChatModel(CustomChatModel):
         pydantic.ValidationError: On construction, for a value out of range.
         BadRequestError: On construction or a call, for an unknown argument, and on a call for a
             value out of range.
+        ServerError: On a call, if llama.cpp fails while it answers.
         ContextTooLongError: On a call, if the conversation does not fit into `n_ctx`.
         UnsupportedError: On a call, if a message holds more than text.
         ModelClosedError: On a call, after `close`.

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
+from pydantic import SecretStr
+
 from .._errors import MissingExtraError, ModelFileError, ServerError
 from .._process import Locked, in_forked_child, process_wide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
+    from urllib.parse import SplitResult
 
 _MAGIC: Final = b"GGUF"
 # Between batches of the prompt, llama.cpp reports progress and can be told to stop.
@@ -94,7 +97,7 @@ class LlamaServer(Locked):
         in_forked_child(self._abandon)
         self._native: Any = None
         # llama.cpp always listens on 127.0.0.1 too; nobody else is to talk to it.
-        self._key = secrets.token_urlsafe(32)
+        self._key = SecretStr(secrets.token_urlsafe(32))
 
     def chat(self, body: dict[str, Any], on_reply: Callable[[dict[str, Any]], bool]) -> None:
         """Answer one conversation; blocks until the answer is complete.
@@ -121,19 +124,22 @@ class LlamaServer(Locked):
             return self._native
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
-        """Ask what xllamacpp offers over HTTP only."""
+        """Ask what xllamacpp offers over HTTP only.
+
+        Raises:
+            ServerError: If it does not answer, or refuses.
+        """
         address = urlsplit(self._loaded().listening_address)
-        connection = http.client.HTTPConnection(str(address.hostname), address.port)
-        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         try:
-            connection.request("POST", path, json.dumps(body), headers)
-            response = connection.getresponse()
-            text = response.read()
-        finally:
-            connection.close()
-        if response.status != http.client.OK:
-            raise ServerError(f"llama.cpp failed in {path}", status=response.status)
-        return json.loads(text)
+            status, text = _answer(address, path, json.dumps(body), self._key)
+        except (OSError, http.client.HTTPException) as error:
+            reason = str(error) or type(error).__name__
+        else:
+            if status == http.client.OK:
+                return json.loads(text)
+            raise ServerError(f"llama.cpp failed in {path} with status {status}", status=status)
+        # Outside of the block: frames of the attempt hold the key.
+        raise ServerError(f"llama.cpp does not answer in {path}: {reason}")
 
     def _abandon(self) -> None:
         """Forget llama.cpp in a forked child, where its threads do not exist."""
@@ -143,7 +149,22 @@ class LlamaServer(Locked):
         self._native = None
 
 
-def _load(settings: ServerSettings, key: str) -> Any:
+def _answer(address: SplitResult, path: str, body: str, key: SecretStr) -> tuple[int, bytes]:
+    """Return the status and the body that llama.cpp answers with."""
+    connection = http.client.HTTPConnection(str(address.hostname), address.port)
+    headers = {
+        "Authorization": f"Bearer {key.get_secret_value()}",
+        "Content-Type": "application/json",
+    }
+    try:
+        connection.request("POST", path, body, headers)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def _load(settings: ServerSettings, key: SecretStr) -> Any:
     import xllamacpp  # type: ignore[import-untyped]  # noqa: PLC0415  # the extra `local`
 
     require_gguf(settings.path)
@@ -156,13 +177,14 @@ def _load(settings: ServerSettings, key: str) -> Any:
     params.use_jinja = True
     params.warmup = params.ui = params.endpoint_slots = False
     params.verbosity = 0
-    params.api_keys = [key]
+    params.api_keys = [key.get_secret_value()]
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:
         raise ModelFileError(
             f"llama.cpp cannot load {settings.path!r}; is the file complete, its architecture "
-            f"known to this version, and is there memory for a context of {settings.n_ctx} tokens?"
+            f"known to this version, and is there memory for {settings.n_parallel} contexts of "
+            f"{settings.n_ctx} tokens each (n_parallel, n_ctx)?"
         ) from error
 
 

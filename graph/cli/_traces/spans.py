@@ -53,6 +53,8 @@ def _span_record(span: JournalSpan, *, shows_all: bool) -> SpanRecord:
         attributes = {**_usage(span), **attributes}
     if span.ended_at is not None and span.outcome != "ok":
         attributes.setdefault("nodespan.outcome", span.outcome)
+    if shows_all and "service.name" in span.resource:
+        attributes.setdefault("service.name", span.resource["service.name"])
     return SpanRecord(
         trace_id=span.trace_id,
         span_id=span.span_id,

@@ -126,6 +126,13 @@ def test_a_trace_is_shown_as_the_command_showed_it(nodespan: Nodespan, journal: 
     assert shown == [shown[0]] * 3
 
 
+def test_all_of_a_trace_names_the_service_of_each_span(nodespan: Nodespan, journal: Path) -> None:
+    """With `--all` it is seen who made which span; without it the tree is as the command's."""
+    told = {"NODESPAN_JOURNAL": str(journal)}
+    assert nodespan("trace", "last", "--all", **told).out.count("service.name") == len(TREE)
+    assert "service.name" not in nodespan("trace", "last", **told).out
+
+
 def test_a_trace_as_a_document(nodespan: Nodespan, journal: Path, tmp_path: Path) -> None:
     """`--json` has the summary and the spans; `--otlp` writes what other backends read."""
     document = json.loads(nodespan("trace", "last", "--json", "--journal", str(journal)).out)
