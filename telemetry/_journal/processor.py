@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace import SpanProcessor
 
@@ -28,29 +28,42 @@ _LEAST_ENTRIES: Final = 8_192
 _MOST_BYTES: Final = 160 << 20
 
 
-class Started(NamedTuple):
+# Plain classes: one is made for each start and each end, on the application's threads.
+class Started:
     """A span has started, of a run or of the application's own code."""
 
-    span: Span
-    run: StartingRun | None
+    __slots__ = ("run", "span")
+
+    def __init__(self, span: Span, run: StartingRun | None) -> None:
+        self.span = span
+        self.run = run
 
 
-class Ended(NamedTuple):
+class Ended:
     """A span has ended."""
 
-    span: ReadableSpan
+    __slots__ = ("span",)
+
+    def __init__(self, span: ReadableSpan) -> None:
+        self.span = span
 
 
-class Logged(NamedTuple):
+class Logged:
     """A log record was written."""
 
-    record: ReadableLogRecord
+    __slots__ = ("record",)
+
+    def __init__(self, record: ReadableLogRecord) -> None:
+        self.record = record
 
 
-class Mark(NamedTuple):
+class Mark:
     """Everything before it shall be written; then the event is set."""
 
-    is_passed: Event
+    __slots__ = ("is_passed",)
+
+    def __init__(self, is_passed: Event) -> None:
+        self.is_passed = is_passed
 
 
 Entry = Started | Ended | Logged | Mark

@@ -106,7 +106,9 @@ def _filesystem(path: str, mounts: str) -> str | None:
         fields = mount.split(" ")
         if not dash or len(fields) < 5:  # noqa: PLR2004 - the fifth is the mount point
             continue
-        point = fields[4].encode().decode("unicode_escape", errors="replace")
+        point = fields[4]
+        if "\\" in point:
+            point = point.encode().decode("unicode_escape", errors="replace")
         is_above = path == point or path.startswith(point.rstrip("/") + "/")
         if is_above and len(point) >= longest:
             longest, found = len(point), source.split(" ")[0]
