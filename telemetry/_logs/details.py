@@ -37,6 +37,8 @@ class InferenceEvents:
         door: lets content through, or not.
     """
 
+    reads_totals = False
+
     def __init__(self, logger: Logger, door: ContentDoor) -> None:
         self._logger = logger
         self._door = door

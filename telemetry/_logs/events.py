@@ -52,6 +52,8 @@ class LogEvents:
         diagnostics: counts what could not be emitted.
     """
 
+    reads_totals = False
+
     def __init__(self, logger: Logger, diagnostics: Diagnostics) -> None:
         self._logger = logger
         self._diagnostics = diagnostics

@@ -69,6 +69,8 @@ class RunLog:
             setting does that.
     """
 
+    reads_totals = False
+
     def __init__(
         self, runs: OpenRuns, diagnostics: Diagnostics, waits: Waits, *, has_messages: bool
     ) -> None:

@@ -52,6 +52,11 @@ class Metrics:
         self._meter = self._find_meter()
         diagnostics.listener = self._note_trouble
 
+    @property
+    def reads_totals(self) -> bool:
+        """Whether there is anything that measures agents."""
+        return self._meter is not None
+
     def opened(self, run: Run, _content: Content) -> None:
         """Take note of a run that has started."""
         # A look at the global provider is dear enough to be spared all runs but roots.

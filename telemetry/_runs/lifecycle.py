@@ -228,7 +228,7 @@ class Lifecycle:
                 raise
             except BaseException as error:  # noqa: BLE001 - the application goes on
                 self.diagnostics.report("span could not be ended", error)
-            if run.parent is not None and (has_failed or run.kind.is_model or run.kind.is_tool):
+            if (has_failed or run.kind.is_model or run.kind.is_tool) and self._adds_up(run):
                 self._add_up(run, ending, has_failed=has_failed)
             for observer in self._observers:
                 try:
@@ -250,6 +250,12 @@ class Lifecycle:
         with self.diagnostics.contains("a broken answer could not be read"):
             return self._answers.as_far_as_told(ending, chunks)
         return ending
+
+    def _adds_up(self, run: Run) -> bool:
+        """Say whether anybody will read what the runs beneath another have used."""
+        if run.parent is None:
+            return False
+        return run.is_recorded_above or any(each.reads_totals for each in self._observers)
 
     def _add_up(self, run: Run, ending: Ending, *, has_failed: bool) -> None:
         chunks = run.chunks

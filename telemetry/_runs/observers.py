@@ -51,6 +51,10 @@ class SpanWriter(Protocol):
 class RunObserver(Protocol):
     """Observes every run that has a span, beside the span's writer: metrics and logs."""
 
+    @property
+    def reads_totals(self) -> bool:
+        """Whether it reads what the runs beneath another have used, recorded or not."""
+
     def opened(self, run: Run, content: Content) -> None:
         """Take note of a run whose span has started; *content* is what the run is given."""
 

@@ -151,6 +151,16 @@ class Run:
         return run
 
     @property
+    def is_recorded_above(self) -> bool:
+        """Whether the span of any run above it is recorded."""
+        above = self.parent
+        while above is not None:
+            if above.span is not None and above.span.is_recording():
+                return True
+            above = above.parent
+        return False
+
+    @property
     def start_around(self) -> Start:
         """What was reported of it, or of what is around it: a model has not what is inherited."""
         run = self

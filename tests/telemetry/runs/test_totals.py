@@ -9,8 +9,13 @@ import pytest
 from langchain_core.messages import ToolCall
 from langchain_core.tools import ToolException, tool
 from langgraph.graph import StateGraph
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 
 from nodespan.graph import build_agent
+from nodespan.telemetry import OpenTelemetryCallbackHandler
 from support.everything import QUESTION
 from support.signals import Signals, record_signals
 from support.strangers import AINVOKE, ASTREAM, INVOKE, STREAM, Call, State, Talker
@@ -152,3 +157,43 @@ def test_a_model_has_no_sums() -> None:
     with record_signals() as signals:
         Talker(reports_usage=True).invoke("hello", signals.config)
         assert totals(signals, "chat talker") == {}
+
+
+class DropsModels(Sampler):
+    """Records every span but those of models."""
+
+    def should_sample(self, _parent: Any, _trace_id: int, name: str, *_: Any, **__: Any) -> Any:
+        """Decide by the name of a span."""
+        dropped = name.startswith("chat ")
+        return SamplingResult(Decision.DROP if dropped else Decision.RECORD_AND_SAMPLE)
+
+    def get_description(self) -> str:
+        """Say what it does."""
+        return "drops models"
+
+
+def test_a_root_sums_up_models_whose_spans_are_dropped() -> None:
+    """Sums are of what was used, and not of what was recorded."""
+    provider = TracerProvider(sampler=DropsModels(), shutdown_on_exit=False)
+    spans = InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    handler = OpenTelemetryCallbackHandler(tracer_provider=provider)
+    program().invoke(QUESTION, {"callbacks": [handler]})
+    names = [span.name for span in spans.get_finished_spans()]
+    assert not any(name.startswith("chat ") for name in names)
+    (root,) = [span for span in spans.get_finished_spans() if span.parent is None]
+    assert root.attributes is not None
+    assert root.attributes[f"{TOTAL}inference_calls"] == 6
+    assert root.attributes[f"{TOTAL}output_tokens"] == 15
+
+
+def test_metrics_count_the_calls_of_agents_that_are_not_sampled() -> None:
+    """What an agent has called is counted where no span is recorded."""
+    with record_signals(sampler=ALWAYS_OFF) as signals:
+        program().invoke(QUESTION, signals.config)
+        calls = points(signals, "gen_ai.invoke_agent.inference_calls")
+        assert {p.attributes["gen_ai.agent.name"]: p.sum for p in calls} == {
+            "clerk": 2,
+            "helper": 2,
+        }
+        assert signals.spans == []
