@@ -150,7 +150,9 @@ PACKAGES = ("graph", "model", "telemetry")
 MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 # Of these the modules that import them are imported only where `has_logs` says so.
 BEHIND_A_GATE = {"opentelemetry._logs", "opentelemetry.sdk._logs", "opentelemetry.sdk._logs.export"}
-# Public, and documented as such, in spite of their underscores.
+# Public, and documented as such, in spite of their underscores: what every class or function has.
+OF_PYTHON = {"__dict__", "__module__", "__name__"}
+# The same of each named tuple.
 OF_NAMED_TUPLES = {"_asdict", "_fields", "_make", "_replace"}
 # What is told apart by its name alone, wherever it stands.
 TELLTALES = {
@@ -187,7 +189,7 @@ def private_names(nodes: list[ast.AST], own: set[str]) -> set[str]:
                 found.add(str(asked.value))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             found |= {node.value} & TELLTALES
-    return found - {"__dict__", "__name__"} - OF_NAMED_TUPLES
+    return found - OF_PYTHON - OF_NAMED_TUPLES
 
 
 def is_private(name: str) -> bool:
