@@ -155,6 +155,7 @@ def test_a_receiver_that_is_busy_is_left_alone(
     assert came[1] - came[0] >= 2
 
 
+@pytest.mark.slow
 def test_garbage_is_no_receipt(
     spool: Callable[..., Spooling], receiver: PlayingReceiver, eventually: Callable[..., None]
 ) -> None:

@@ -436,6 +436,7 @@ def test_a_node_that_times_out_takes_its_graph_along(traced: Traced, call: Call)
     ]
 
 
+@pytest.mark.slow
 def test_a_node_that_times_out_each_time_is_an_error_each_time(traced: Traced) -> None:
     """Every attempt that timed out is an error, and so is the graph when there is none left."""
     policy = RetryPolicy(initial_interval=0.0, jitter=False, max_attempts=2)

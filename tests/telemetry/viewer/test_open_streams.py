@@ -62,6 +62,7 @@ def test_an_open_streams_text_is_shown_as_it_comes(
 @pytest.mark.parametrize(
     "settings", [{}, {"capture_content": "SPAN_ONLY", "redact": lambda _, value: value}]
 )
+@pytest.mark.slow
 def test_text_stays_where_it_may_not_be_seen(
     recording: Recording,
     viewer: TestClient,

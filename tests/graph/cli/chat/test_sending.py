@@ -43,6 +43,7 @@ def test_refused(nodespan: Nodespan, refusing: Any) -> None:
         (503, "3 spans wait in the journal for {url}: 503 Service Unavailable\n"),
     ],
 )
+@pytest.mark.slow
 def test_with_a_journal(
     nodespan: Nodespan, refusing: Any, tmp_path: Path, status: int, said: str
 ) -> None:
@@ -55,6 +56,7 @@ def test_with_a_journal(
     assert (result.code, result.err) == (0, said.format(url=receiver.url))
 
 
+@pytest.mark.slow
 def test_with_a_journal_and_nobody_there(
     nodespan: Nodespan, dead_port: int, tmp_path: Path
 ) -> None:
