@@ -196,8 +196,6 @@ class OpenAICompatibleChatModel(CustomChatModel):
     def _llm_type(self) -> str:
         return "openai-compatible"
 
-    # --- the request ---------------------------------------------------------------------------
-
     def _marked(self, wanted: dict[str, Any]) -> dict[str, Any]:
         """Give schemas that are marked strict the form that servers demand."""
         tools, response_format = wanted.get("tools"), wanted.get("response_format")
@@ -273,8 +271,6 @@ class OpenAICompatibleChatModel(CustomChatModel):
             return headers
         return {"Authorization": SecretStr(f"Bearer {key.get_secret_value()}"), **headers}
 
-    # --- the connections -----------------------------------------------------------------------
-
     def close(self) -> None:
         """Refuse further calls, and close the connections, soon; calls under way fail.
 
@@ -298,8 +294,6 @@ class OpenAICompatibleChatModel(CustomChatModel):
 
     async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
-
-    # --- construction --------------------------------------------------------------------------
 
     @model_validator(mode="before")
     @classmethod

@@ -65,14 +65,18 @@ def open_journal(path: Path) -> sqlite3.Connection:
     """
     check_place(path)
     try:
-        _make_private(path)
+        _make(path)
     except OSError as error:
         raise unusable(path, error) from error
     connection = _connected(path, path, timeout=_BUSY, isolation_level=None)
     try:
+        _check_owner(connection, path)
+        _make_private(path)
         _set_up(connection, path)
-    except BaseException:
+    except BaseException as error:
         connection.close()
+        if isinstance(error, OSError):
+            raise unusable(path, error) from error
         raise
     return connection
 
@@ -208,10 +212,13 @@ def is_busy(error: BaseException) -> bool:
     return code is not None and code & 0xFF in _IN_USE
 
 
-def _make_private(path: Path) -> None:
+def _make(path: Path) -> None:
     # What SQLite makes beside it gets the same mode.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _make_private(path: Path) -> None:
     for suffix in _BESIDE:
         beside = Path(f"{path}{suffix}")
         with suppress(FileNotFoundError, PermissionError):
@@ -225,7 +232,6 @@ def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _set_up(connection: sqlite3.Connection, path: Path) -> None:
-    _check_owner(connection, path)
     version = version_of(connection)
     if version > VERSION:
         raise newer(path, version)

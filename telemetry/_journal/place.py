@@ -146,7 +146,8 @@ def _check_header(path: Path, header: bytes) -> None:
         return  # it is damaged, and will be found so
     application = int.from_bytes(header[68:72])
     version = int.from_bytes(header[60:64])
-    if application not in (0, APPLICATION_ID):
+    tables = int.from_bytes(header[103:105])
+    if application != APPLICATION_ID and (application or tables):
         raise foreign(path)
     if application and version > VERSION:
         raise newer(path, version)

@@ -40,12 +40,14 @@ _NETWORK: Final = frozenset(
 # What the kernel shows as files: none can be made there, whatever its folders' modes say.
 _SHOWN_ALONE: Final = frozenset(["debugfs", "proc", "securityfs", "sysfs", "tracefs"])
 HEADER: Final = b"SQLite format 3\0"
-# What a journal's pages are full of, whatever has become of its first one.
+# What a journal's pages are full of, whatever has become of its first one. Texts have them too.
 _MARKS: Final = (b"telemetry.sdk.", b"gen_ai.", b"nodespan")
+_FEWEST_PAGES: Final = 2
 LOOKED_AT: Final = 1 << 20
 _PAGE: Final = 4096
-# What a page of a tree begins with, https://www.sqlite.org/fileformat2.html#b_tree_pages.
+# What a page of a tree begins with, and how many bytes stand before its cells.
 _TREE_PAGES: Final = (0x02, 0x05, 0x0A, 0x0D)
+_HEAD: Final = 8
 
 
 def network_filesystem(path: Path, mounts: str | None = None) -> str | None:
@@ -89,14 +91,19 @@ def looks_foreign(start: bytes) -> bool:
     """
     if not start or start.startswith(HEADER):
         return False
-    return not any(mark in start for mark in _MARKS) and not _has_pages(start)
+    pages = [start[at : at + _PAGE] for at in range(_PAGE, len(start) - _PAGE + 1, _PAGE)]
+    found = sum(map(_is_of_a_tree, pages))
+    is_marked = any(mark in start for mark in _MARKS)
+    return found < _FEWEST_PAGES or not (is_marked or found > len(pages) // 2)
 
 
-def _has_pages(start: bytes) -> bool:
-    """Say whether a file is of pages, as a database's that has lost its first one."""
-    kinds = start[_PAGE::_PAGE]
-    are_pages = len(start) % _PAGE == 0 and len(kinds) > 1
-    return are_pages and sum(kind in _TREE_PAGES for kind in kinds) > len(kinds) // 2
+def _is_of_a_tree(page: bytes) -> bool:
+    """Say whether a page is one of a database's trees: cells, a gap, and what the cells lead to.
+
+    Source: https://www.sqlite.org/fileformat2.html#b_tree_pages
+    """
+    cells, content = int.from_bytes(page[3:5]), int.from_bytes(page[5:7])
+    return page[0] in _TREE_PAGES and _HEAD + 2 * cells <= content <= _PAGE
 
 
 def _filesystem(path: str, mounts: str) -> str | None:

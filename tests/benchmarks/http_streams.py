@@ -40,9 +40,6 @@ _AT_ONCE = (1, 10, 50, 200)
 _HEADER = f"{'by hand':>11} {'ours':>11}    ratio   {'of rounds':>12}"
 
 
-# --- the server ------------------------------------------------------------------------------
-
-
 def _event(delta: dict[str, Any], finish: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
     data = json.dumps({"id": "a", "model": "m", "created": 1, "choices": [choice]}).encode()
@@ -74,9 +71,6 @@ async def serve() -> None:
     sys.stdout.write(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1\n")
     sys.stdout.flush()
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-
-
-# --- the clients -----------------------------------------------------------------------------
 
 
 class ByHand(BaseChatModel):
@@ -118,9 +112,6 @@ class ByHand(BaseChatModel):
 def _read(data: str) -> ChatGenerationChunk:
     delta = json.loads(data)["choices"][0]["delta"]
     return ChatGenerationChunk(message=AIMessageChunk(content=delta.get("content", "")))
-
-
-# --- the measure -----------------------------------------------------------------------------
 
 
 async def _consume(model: BaseChatModel) -> None:

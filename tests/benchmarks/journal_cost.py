@@ -68,9 +68,6 @@ _WIDTH: Final = 140
 _AGENTS: Final = 20
 
 
-# --- the work --------------------------------------------------------------------------------
-
-
 def _attributes(number: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     agent = {
         "gen_ai.operation.name": "invoke_agent",
@@ -115,9 +112,6 @@ def make_traces(tracer: Tracer, traces: int, first: int = 0) -> None:
                 tracer.start_span("execute_tool look_up", inside).end()
             parent.end()
         root.end()
-
-
-# --- who does it -----------------------------------------------------------------------------
 
 
 class _Dropping(SpanProcessor):
@@ -254,9 +248,6 @@ def journal_at(path: Path, endpoint: str | None = None) -> ProcessJournal:
     journal = set_up_journal(config, path, {}, otherwise=lambda: None, sends=sends)
     assert journal is not None
     return journal
-
-
-# --- what is measured ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,8 +441,6 @@ def draining(folder: Path, traces: int) -> Iterator[Row]:
     yield Row(name, rate, "", "5,000", is_met=rate >= goal)
     yield Row("CPU of a drained span", used / spans * _US, "us", "", is_met=True)
 
-
-# --- memory and start ------------------------------------------------------------------------
 
 _SUSTAINED: Final = """
 import sys, time

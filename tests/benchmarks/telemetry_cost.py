@@ -153,9 +153,6 @@ class Row:
         return f"{number:.1f}" if self.unit in ("kB", "ms") else f"{number:.2f}"
 
 
-# --- what is measured ------------------------------------------------------------------------
-
-
 def cases(open_streams: int) -> list[Case]:
     """Return all that is measured with every contestant.
 
@@ -260,9 +257,6 @@ def _open_stream_kilobytes(streams: int, config: RunnableConfig) -> float:
     return works.open_stream_bytes(config, streams, tokens=100) / 1_000
 
 
-# --- the measure -----------------------------------------------------------------------------
-
-
 def measured(case: Case, elsewhere: Mapping[str, Elsewhere]) -> Row:
     """Return what a case takes with the contestants of this process, and with those elsewhere."""
     turns = {name: partial(case.measure, here(name)) for name in (BARE, FLOOR, case.ours)}
@@ -331,9 +325,6 @@ def rows(asked: str, peers: Sequence[Peer]) -> Iterator[Row]:
     yield from at_once(asked)
     if asked in IMPORT:
         yield imported(peers)
-
-
-# --- what is printed -------------------------------------------------------------------------
 
 
 def table(told: Sequence[Row], peers: Sequence[Peer], *, is_markdown: bool) -> Table:

@@ -188,8 +188,6 @@ def test_a_scrape_endpoint_has_bounds() -> None:
         server.server_close()
 
 
-# --- any input -----------------------------------------------------------------------------------
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from opentelemetry import trace
@@ -21,27 +21,35 @@ from nodespan.telemetry import (
 from support.traced import Traced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-# The suite's cases hold for each way in alike.
+# The suite's cases hold for each way in alike, and with content on as with content off.
 WAYS_IN = ("handler", "instrument")
+IN_TURNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "traced": WAYS_IN,
+    "mode": ("NO_CONTENT", "SPAN_ONLY"),
+}
 # The SDK asks each detector in a thread, for each provider that is given none.
 RESOURCE = Resource.create()
 
 
 @pytest.hookimpl(tryfirst=True)  # before what is marked is left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Take one way in for each case of a test that has several, by turns; the other is slow."""
-    cases: dict[str, dict[str, int]] = defaultdict(dict)
+    """Take one way in, or one mode, for each case of a test that has two, in turns.
+
+    The other is slow.
+    """
+    cases: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for item in items:
         parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
-        if "traced" in parameters and len(parameters) > 1:
-            test, _, ids = item.nodeid.partition("[")
-            way_in = parameters["traced"]
-            case = ids.replace(way_in, "", 1)
-            number = cases[test].setdefault(case, len(cases[test]))
-            if WAYS_IN[number % len(WAYS_IN)] != way_in:
-                item.add_marker(pytest.mark.slow)
+        test, _, ids = item.nodeid.partition("[")
+        for name, turns in IN_TURNS.items():
+            value = parameters.get(name)
+            if value in turns and len(parameters) > 1:
+                numbers = cases[test, name]
+                number = numbers.setdefault(ids.replace(value, "", 1), len(numbers))
+                if turns[number % len(turns)] != value:
+                    item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(params=WAYS_IN)

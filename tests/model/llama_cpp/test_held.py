@@ -98,9 +98,6 @@ def test_a_recursive_schema_is_held(smollm2: Path) -> None:
         assert answer.tool_calls or answer.invalid_tool_calls
 
 
-# --- data and tools together -----------------------------------------------------------------
-
-
 class Weather(BaseModel):
     """The weather."""
 

@@ -45,9 +45,6 @@ async def _silent(wire: Wire) -> None:
     await wire.until_gone()
 
 
-# --- as long as the model -------------------------------------------------------------------
-
-
 def test_sync_calls_share_a_connection(server: HostileServer) -> None:
     """Call after call, also with other parameters, in threads, and by a copy of the model."""
     model = _model(server)
@@ -269,9 +266,6 @@ next(left)
 """
 
 
-# --- when nobody wants the rest --------------------------------------------------------------
-
-
 @pytest.mark.parametrize("reply", [_silent, _endless])
 async def test_a_cancelled_call_closes_its_connection(server: HostileServer, reply: Any) -> None:
     """Before the first chunk and after it."""
@@ -308,9 +302,6 @@ async def test_a_time_limit_of_the_caller_closes_the_connection(server: HostileS
             await _model(server).ainvoke("Hi")
     assert not isinstance(caught.value, ModelTimeoutError)
     await asyncio.to_thread(server.until_connections_are, 0)
-
-
-# --- as many as there may be -----------------------------------------------------------------
 
 
 async def test_connections_are_bounded(server: HostileServer) -> None:

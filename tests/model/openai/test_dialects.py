@@ -263,9 +263,6 @@ def test_a_refusal_is_told_where_data_was_asked_for() -> None:
                 model.with_structured_output(City, method=method).invoke("Hi")
 
 
-# --- what servers want back ------------------------------------------------------------------
-
-
 @tool
 def weather(city: str = "Rome") -> str:
     """Tell the weather in a city."""
@@ -386,9 +383,6 @@ def test_reasoning_without_calls_does_not_go_back() -> None:
         first = model.invoke("Hi")
         assert isinstance(first, AIMessage)
         assert model.invoke([HumanMessage("Hi"), first, HumanMessage("So?")]).text == "It rains."
-
-
-# --- stop strings ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

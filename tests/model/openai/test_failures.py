@@ -52,9 +52,6 @@ def _fail(
     return caught.value
 
 
-# --- what the server says -------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("status", "kind", "way_out"),
     [
@@ -178,9 +175,6 @@ def test_a_redirect_is_not_followed(server: HostileServer) -> None:
     assert error.status == 307
 
 
-# --- what a stream holds --------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("event", "kind", "status"),
     [
@@ -300,9 +294,6 @@ def test_what_is_no_http_is_told(server: HostileServer) -> None:
     assert len(server.requests) == 1
 
 
-# --- connections that break ----------------------------------------------------------------
-
-
 async def _cut_before_the_head(_: Wire) -> None:
     pass
 
@@ -358,9 +349,6 @@ def test_a_server_that_is_not_there_is_told() -> None:
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
     model = OpenAICompatibleChatModel(base_url=url, model_name="tiny", max_retries=0)
     _fail(model, ModelConnectionError, f"{url} was not reached.*is it running")
-
-
-# --- limits of time ------------------------------------------------------------------------
 
 
 async def _silent(wire: Wire) -> None:
@@ -460,6 +448,7 @@ def _drips(status: int, kind: str) -> Reply:
     return reply
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "limits", [{"timeout": 0.3, "max_retries": 2}, {"first_chunk_timeout": 0.3}]
 )
@@ -500,9 +489,6 @@ def test_reaching_the_server_has_its_limit() -> None:
             _fail(model, ModelTimeoutError, r"not reached within 0\.2 s.*connect_timeout")
 
 
-# --- trying again --------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
 def test_what_may_pass_is_tried_again(server: HostileServer, status: int) -> None:
     """And the caller sees nothing of it."""
@@ -511,6 +497,7 @@ def test_what_may_pass_is_tried_again(server: HostileServer, status: int) -> Non
     assert len(server.requests) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reply", [_cut_before_the_head, _cut_before_the_first_chunk, sends({"error": {"code": 503}})]
 )

@@ -62,9 +62,6 @@ def _has_secret(text: str) -> bool:
     return "planted" in text
 
 
-# --- the key ---------------------------------------------------------------------------------
-
-
 def test_the_key_goes_to_the_server(
     server: HostileServer, model: OpenAICompatibleChatModel
 ) -> None:
@@ -300,9 +297,6 @@ def test_without_the_extra_the_error_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError, match=rf"{package}.*pip install 'nodespan\[http\]'"):
         OpenAICompatibleChatModel(base_url="http://127.0.0.1/v1", model_name="tiny")
-
-
-# --- the trace -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])

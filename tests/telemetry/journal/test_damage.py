@@ -174,9 +174,9 @@ def damage(path: Path, column: tuple[str, str], value: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(column=st.sampled_from(columns()), value=st.sampled_from(VALUES))
-@pytest.mark.slow
 def test_a_value_of_another_type_is_told_as_damage(
     whole: Path, column: tuple[str, str], value: str
 ) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import resource
 import sqlite3
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodespan.telemetry._journal.file import check_place
+from nodespan.telemetry._journal.file import open_journal, open_to_read
+from nodespan.telemetry._journal.place import check_place
 from nodespan.telemetry._journal.schema import (
     APPLICATION_ID,
     MIGRATIONS,
@@ -21,7 +23,7 @@ from nodespan.telemetry._journal.schema import (
     is_foreign,
     migrate,
 )
-from nodespan.telemetry._settings.place import network_filesystem
+from nodespan.telemetry._settings.place import looks_foreign, network_filesystem
 from nodespan.telemetry.journal import Journal, JournalError, repair
 from support.receiving import PlayingReceiver
 
@@ -72,7 +74,46 @@ def test_a_missing_folder_is_made(run_program: RunProgram, tmp_path: Path) -> No
     assert names(path) == {"mine"}
 
 
-@pytest.mark.parametrize("content", [b"Dear diary, today I met a cat.\n", b"\x89PNG\r\n" * 50])
+FOREIGN = {
+    "a diary": b"Dear diary, today I met a cat.\n",
+    "a picture": b"\x89PNG\r\n" * 50,
+    "a note on nodespan": b"pip install nodespan\n",
+    "a program": b"from nodespan.graph import chat_node\n" * 1_000,
+    "a compiled program": b"\xa7\r\r\n" + marshal.dumps(compile("import nodespan", "a", "exec")),
+    "spans as JSON": b'{"gen_ai.agent.name": "cat", "telemetry.sdk.name": "x"}\n' * 1_000,
+    "lines, and nothing in them": b"nodespan" + b"\n" * 50_000,
+    "noughts": b"nodespan" + b"\0" * 50_000,
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
+def test_a_file_that_never_was_a_journal_is_foreign(tmp_path: Path, content: bytes) -> None:
+    """Whatever words it has: a journal that has lost its beginning still has its pages."""
+    path = tmp_path / "theirs"
+    path.write_bytes(content)
+    for touch in (check_place, open_journal, open_to_read, repair):
+        with pytest.raises(JournalError, match="is no journal of nodespan's and is left alone"):
+            touch(path)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [content]
+
+
+@given(size=st.integers(1, 4_096 * 4), start=st.binary(max_size=100))
+def test_a_journal_that_has_lost_its_beginning_is_one(
+    whole: bytes, size: int, start: bytes
+) -> None:
+    """Whatever stands there now: it is moved aside, and what can be read is recovered."""
+    assert not looks_foreign(start.ljust(size, b"\0")[:size] + whole[size:])
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a journal without a span."""
+    path = tmp_path_factory.mktemp("whole") / "journal.db"
+    open_journal(path).close()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("content", [FOREIGN["a diary"], FOREIGN["a program"]])
 def test_a_foreign_file_is_left_alone(
     run_program: RunProgram, tmp_path: Path, content: bytes
 ) -> None:
@@ -85,6 +126,26 @@ def test_a_foreign_file_is_left_alone(
     assert path.read_bytes() == content
     with pytest.raises(JournalError, match="left alone"):
         Journal(path)
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+@pytest.mark.parametrize("application", [0, 7])
+def test_another_programs_database_keeps_its_mode(
+    tmp_path: Path, application: int, mode: str
+) -> None:
+    """Others may have to read it; while it is written, too, when all of it is in its log."""
+    path = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(path)) as theirs:
+        path.chmod(0o644)
+        theirs.execute(f"PRAGMA journal_mode = {mode}")
+        theirs.execute("CREATE TABLE cats (name TEXT)")
+        theirs.execute(f"PRAGMA application_id = {application}")
+        theirs.commit()
+        before = {file.name: file.stat().st_mode for file in tmp_path.iterdir()}
+        for touch in (open_journal, open_to_read, repair):
+            with pytest.raises(JournalError, match="is no journal"):
+                touch(path)
+        assert {file.name: file.stat().st_mode for file in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize("application", [0, 7])

@@ -341,6 +341,7 @@ def test_sixty_four_threads_at_once(traced: Traced) -> None:
     assert set(by_trace.values()) == {5}
 
 
+@pytest.mark.slow
 def test_threads_that_share_a_stream_of_runs_end_each_once(traced: Traced) -> None:
     """Runs that are started in one thread and ended in another, under load, end exactly once."""
 

@@ -158,8 +158,8 @@ def names_in(folder: Path) -> Iterator[str]:
                 yield text.rstrip("_")
 
 
-@pytest.mark.parametrize("package", ["graph", "model", "telemetry"])
 @pytest.mark.slow
+@pytest.mark.parametrize("package", ["graph", "model", "telemetry"])
 def test_every_variable_that_is_read_is_known(package: str) -> None:
     """What the packages read is known: none of it is told as a slip."""
     assert set(names_in(PACKAGES / package)) - {"NODESPAN"} <= {*known_variables()}

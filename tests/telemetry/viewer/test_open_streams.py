@@ -59,10 +59,10 @@ def test_an_open_streams_text_is_shown_as_it_comes(
         assert journal.execute("SELECT count(*) FROM stream_texts").fetchone() == (0,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings", [{}, {"capture_content": "SPAN_ONLY", "redact": lambda _, value: value}]
 )
-@pytest.mark.slow
 def test_text_stays_where_it_may_not_be_seen(
     recording: Recording,
     viewer: TestClient,
@@ -77,6 +77,7 @@ def test_text_stays_where_it_may_not_be_seen(
     list(stream)
 
 
+@pytest.mark.slow
 def test_a_chunk_is_as_many_tokens_as_in_the_models_last_calls(
     recording: Recording, viewer: TestClient, eventually: Callable[..., None]
 ) -> None:

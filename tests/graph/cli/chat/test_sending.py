@@ -36,6 +36,7 @@ def test_refused(nodespan: Nodespan, refusing: Any) -> None:
     assert result.code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "said"),
     [
@@ -43,7 +44,6 @@ def test_refused(nodespan: Nodespan, refusing: Any) -> None:
         (503, "3 spans wait in the journal for {url}: 503 Service Unavailable\n"),
     ],
 )
-@pytest.mark.slow
 def test_with_a_journal(
     nodespan: Nodespan, refusing: Any, tmp_path: Path, status: int, said: str
 ) -> None:

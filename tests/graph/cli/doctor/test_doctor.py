@@ -243,6 +243,7 @@ class TestEndpoint:
             command("doctor").out
         )
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("status", "words"),
         [
