@@ -164,7 +164,7 @@ def _detailed_numbers(
         return duration(details.now - span.start_ns, ascii_only=ascii_only) + mark
 
     def wait(span: SpanRecord) -> str:
-        """Return how long the first chunk took, or has taken so far."""
+        """Return the longest wait of a stream, or how long an open call waits now."""
         seconds = details.wait(span)
         if seconds is None:
             return ""

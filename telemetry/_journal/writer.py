@@ -65,6 +65,7 @@ class _Batch:
     logs: list[tuple[bytes, bytes, bytes, int]] = field(default_factory=list)
     ended: set[bytes] = field(default_factory=set)
     told: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    tells_progress: bool = False
     spoiled: int = 0
 
 
@@ -327,7 +328,8 @@ class Writer:
         self._batch = None
         self._take_note(batch)
         self._heartbeat_at = now + _HEARTBEAT_EVERY
-        self._progress_at = now + _PROGRESS_EVERY
+        if batch.tells_progress:
+            self._progress_at = now + _PROGRESS_EVERY
         if now >= self._housekeeping_at:
             self._housekeeping_at = now + _HOUSEKEEPING_EVERY
             self.dropped_owed += make_room(self.store, self._retention)
@@ -369,6 +371,7 @@ class Writer:
                 reports.append((progress, name, context.trace_id.to_bytes(16, "big")))
         put_progress(connection, reports)
         batch.told = {name: (each.chunks, each.stalls) for each, name, _ in reports}
+        batch.tells_progress = True
 
     def _discard(self, error: Exception) -> None:
         self._failures += 1

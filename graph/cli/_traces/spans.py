@@ -78,6 +78,7 @@ def _progress(span: JournalSpan) -> dict[str, Any]:
     first = (span.first_chunk_at - span.started_at) / 1e9
     return {
         "nodespan.stream.chunks": span.chunks,
+        "nodespan.stream.stalls": span.stalls,
         "gen_ai.response.time_to_first_chunk": first,
     }
 

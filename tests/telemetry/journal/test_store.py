@@ -162,6 +162,35 @@ def test_a_stream_tells_how_far_it_has_come(
         assert journal.open_runs() == []
 
 
+@pytest.mark.slow
+def test_a_stream_tells_how_far_it_has_come_while_others_are_written(
+    recording: Recording, eventually: Callable[..., None]
+) -> None:
+    """In a process that records all the time, too."""
+    STARTING_RUN.set(
+        type(
+            "Run",
+            (),
+            {
+                "enter_journal": lambda _: None,
+                "run_id": 7,
+                "progress": lambda *_: Progress(1, 10, 10),
+            },
+        )()
+    )
+    span = recording.tracer.start_span("chat")
+    STARTING_RUN.set(None)
+
+    def is_told() -> bool:
+        recording.tracer.start_span("other").end()
+        recording.flush()
+        return journal.open_runs()[0].chunks == 1
+
+    with recording.read() as journal:
+        eventually(is_told)
+    span.end()
+
+
 def test_errors_have_a_type_and_never_a_message(recording: Recording) -> None:
     """What a status says may be content: a list shows `error.type`, or that there was one."""
     first = recording.tracer.start_span("first", attributes={"error.type": "ValueError"})

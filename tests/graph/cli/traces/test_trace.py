@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,7 @@ from nodespan.graph import build_agent
 from nodespan.model import Pause, ScriptedChatModel
 from nodespan.telemetry._context.starting import STARTING_RUN
 from nodespan.telemetry.journal import AmbiguousTraceError, Journal, TraceNotFoundError
+from support.serving import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,6 +101,24 @@ def test_an_open_span_has_its_age(command: Command, recording: Recording) -> Non
     span.end()
     assert line.split()[-1] == "running"
     assert "…" in line
+
+
+@pytest.mark.slow
+def test_an_open_stream_has_its_stalls(
+    command: Command, recording: Recording, recorded: Recorded
+) -> None:
+    """One that has stalled and goes on says so before it has ended."""
+    model = ScriptedChatModel([["one ", Pause(0.05), "two ", "three"]])
+    stream = model.stream("?", recorded(stall_threshold=0.02, first_chunk_threshold=60))
+    list(islice(stream, 2))
+
+    def row() -> dict[str, str]:
+        head, line = shown(command, recording, "last")[-2:]
+        return dict(zip(re.split("  +", head), re.split("  +", line), strict=False))
+
+    until(lambda: int(row().get("stalls", 0)) >= 1, "the stall is shown")
+    assert row()["outcome"] == "running"
+    list(stream)
 
 
 class TestId:
