@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .._values.attributes import drop_none
-from .._values.plain import LazySequence
+from .._values.lazy_sequence import LazySequence
 from .media import BARE, MEDIA_TYPES, blob, is_data, media, without_data
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from .._values.plain import LazySequence
+from .._values.lazy_sequence import LazySequence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,8 +23,8 @@ from langchain_core.messages import (
 from langgraph.types import Send
 
 from .._values.attributes import drop_none
+from .._values.lazy_sequence import LazySequence
 from .._values.numbers import as_float
-from .._values.plain import LazySequence
 from .beside import repeats_thought, said_beside, thoughts
 from .blocks import (
     Part,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry.trace import StatusCode
 
 from .._semconv import names as semconv
-from .._values.pacing import Paced
+from .._values.pacing import paced_unless_many
 from .spans import SpanEncoder, encoded_origin
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-
-_Item = TypeVar("_Item")
 
 ERROR: Final = "error"
 OK: Final = "ok"
@@ -30,8 +28,6 @@ _REMOTE: Final = 0x200
 # OTLP's STATUS_CODE_ERROR.
 _FAILED: Final = 2
 _MOST_ORIGINS: Final = 1_000
-# So many at once have come within a moment: then there is no time for pauses.
-_BACKLOG: Final = 1_000
 # SQLite's largest integer is beyond: sums of many must fit, too.
 _MOST: Final = 1 << 53
 # In seconds: what is said to be longer, or less than nothing, is no time to a first chunk.
@@ -117,11 +113,6 @@ def encoded_rows(
         for span in spans:
             rows += _encoded_alone(encoder, span, run_ids)
         return rows, len(spans) - len(rows)
-
-
-def paced_unless_many(items: Sequence[_Item]) -> Sequence[_Item]:
-    """Return what is to be encoded as it is read: with pauses, but where much is waiting."""
-    return Paced(items) if len(items) < _BACKLOG else items
 
 
 def _encoded_alone(

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from .._context.graphs import GRAPHS
 from .._encoding.logs import encoded_logs
-from .._encoding.rows import Encoder, encoded_rows, paced_unless_many
+from .._encoding.rows import Encoder, encoded_rows
 from .._encoding.spans import load_encoder
 from .._errors import JournalError
 from .._process import started_thread
+from .._values.pacing import paced_unless_many
 from .file import is_broken, is_busy
 from .processor import Ended, Logged, Mark, Queue, Started
 from .recording import count, forget_texts, put_graphs, put_logs, put_progress, record

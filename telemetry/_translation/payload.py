@@ -14,7 +14,7 @@ from .._content.given import as_message, given_part
 from .._content.states import parted, says_anything
 from .._semconv import names as semconv
 from .._values.attributes import is_content_key
-from .._values.plain import LazySequence
+from .._values.lazy_sequence import LazySequence
 from .response import finish_reason, reason_in
 
 if TYPE_CHECKING:

@@ -21,6 +21,8 @@ _PAUSE: Final = 0.00005
 _LEAST_SHARE: Final = 0.2
 # A batch follows at once after so much of the time that the one before it took.
 _AT_ONCE: Final = 0.1
+# So many at once have come within a moment: then there is no time for pauses.
+_BACKLOG: Final = 1_000
 
 
 class Paced(Sequence[_Item]):
@@ -59,6 +61,11 @@ def paced(items: Iterable[_Item]) -> Iterator[_Item]:
             sleep(_PAUSE)
             then = perf_counter()
             due = then + max(_PIECE, (then - now) * _LEAST_SHARE / (1 - _LEAST_SHARE))
+
+
+def paced_unless_many(items: Sequence[_Item]) -> Sequence[_Item]:
+    """Return what is to be read with pauses, but where much is waiting."""
+    return Paced(items) if len(items) < _BACKLOG else items
 
 
 class Pace:

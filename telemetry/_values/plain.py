@@ -11,7 +11,6 @@ import json
 import math
 import re
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -21,7 +20,7 @@ from itertools import islice
 from numbers import Integral, Real
 from pathlib import PurePath
 from types import GetSetDescriptorType, MappingProxyType, MemberDescriptorType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel, SecretBytes, SecretStr
@@ -36,6 +35,7 @@ from .credentials import (
     names_next,
     without_credentials,
 )
+from .lazy_sequence import LazySequence
 from .numbers import fits_int64
 from .visible import escaped_in_json
 
@@ -92,40 +92,6 @@ def clean_text(text: str) -> str:
 def to_json(value: Plain) -> str:
     """Return plain data as compact JSON text, in which what is invisible is escaped."""
     return escaped_in_json(_JSON.encode(value))
-
-
-class LazySequence(Sequence[Any]):
-    """A list whose items are made when they are read: of a long one, no more than are kept.
-
-    Args:
-        items: of which to make them.
-        make: makes one.
-
-    Attributes:
-        items: as above.
-        make: as above.
-    """
-
-    __slots__ = ("items", "make")
-
-    def __init__(self, items: Sequence[Any], make: Callable[[Any], object]) -> None:
-        self.items = items
-        self.make = make
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    @overload
-    def __getitem__(self, place: int) -> object: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[object]: ...
-    def __getitem__(self, place: int | slice) -> object:
-        if isinstance(place, slice):
-            return [self.make(item) for item in self.items[place]]
-        return self.make(self.items[place])
-
-    def __iter__(self) -> Iterator[object]:
-        return map(self.make, self.items)
 
 
 @dataclass(frozen=True, slots=True)

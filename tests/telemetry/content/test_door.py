@@ -14,7 +14,7 @@ from nodespan.telemetry import CaptureContent, ConfigurationError
 from nodespan.telemetry._content.door import ContentDoor, Passed, within_sdk_limit
 from nodespan.telemetry._content.messages import conversation, output_message
 from nodespan.telemetry._settings.record import Settings
-from nodespan.telemetry._values.plain import LazySequence
+from nodespan.telemetry._values.lazy_sequence import LazySequence
 from support.values import PLAIN, VALUES
 
 if TYPE_CHECKING:
