@@ -13,14 +13,39 @@ import pytest
 from support.environments import build_wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+    from support.viewing import Visit
 
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, as people install it."""
     return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    from support.viewing import chromium  # noqa: PLC0415 - Playwright may not be installed
+
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Visit]:
+    """A window with the viewer that a module serves, in which nothing may go wrong."""
+    from support.viewing import Visit  # noqa: PLC0415 - as above
+
+    opened = Visit(browser, address)
+    yield opened
+    troubles = opened.troubles
+    opened.close()
+    assert troubles == []
 
 
 @pytest.hookimpl(wrapper=True)

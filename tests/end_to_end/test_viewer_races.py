@@ -11,27 +11,21 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.context import Context
 
-from support.headless_chromium import find_chromium
+from support.headless_chromium import IN_CHROMIUM
 from support.recording import Recording
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import expect
 
-from support.viewing import Held, Visit, chromium, serving
+from support.viewing import ROW, TRACE, Held, Visit, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from opentelemetry.trace import Span
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
-pytestmark = [
-    pytest.mark.end_to_end,
-    pytest.mark.skipif(find_chromium() is None, reason="there is no Chromium here"),
-]
-
-ROW = ".tree-row:not([hidden])"
-TRACE = ".list-row:not([hidden]):not(.waiting)"
+pytestmark = IN_CHROMIUM
 
 
 @dataclass
@@ -80,13 +74,6 @@ class Agent:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium."""
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recording]:
     """A journal that nobody but a test writes into."""
     made = Recording(tmp_path_factory.mktemp("races") / "journal.db")
@@ -108,16 +95,6 @@ def agent(recording: Recording, request: pytest.FixtureRequest) -> Iterator[Agen
     running = Agent(recording, re.sub(r"\W+", " ", request.node.name).strip()).begin()
     yield running
     running.end()
-
-
-@pytest.fixture
-def visit(browser: Browser, address: str) -> Iterator[Visit]:
-    """A window, in which nothing may go wrong."""
-    opened = Visit(browser, address)
-    yield opened
-    troubles = opened.troubles
-    opened.close()
-    assert troubles == []
 
 
 def seen(visit: Visit, agent: Agent) -> Page:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.headless_chromium import find_chromium
+from support.headless_chromium import IN_CHROMIUM
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import expect
 
-from support.viewing import Visit, chromium, record, recording, serving, start
+from support.viewing import ROW, TRACE, Visit, record, recording, serving, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,20 +22,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-pytestmark = [
-    pytest.mark.end_to_end,
-    pytest.mark.skipif(find_chromium() is None, reason="there is no Chromium here"),
-]
-
-ROW = ".tree-row:not([hidden])"
-TRACE = ".list-row:not([hidden]):not(.waiting)"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium."""
-    with chromium() as running:
-        yield running
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +33,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     record(journal, "scenes")
     with recording(journal, "live", 3_600), serving(journal) as url:
         yield url
-
-
-@pytest.fixture
-def visit(browser: Browser, address: str) -> Iterator[Visit]:
-    """A window, in which nothing may go wrong."""
-    opened = Visit(browser, address)
-    yield opened
-    troubles = opened.troubles
-    opened.close()
-    assert troubles == []
 
 
 def only_these(page: Page, has: str) -> None:

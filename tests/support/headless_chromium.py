@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import pytest
+
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _FLAGS: Final = (
     "--headless",
@@ -33,6 +35,13 @@ def find_chromium() -> Path | None:
     """Return the Chromium of this machine, if it has one."""
     found = (shutil.which(name) for name in _NAMES)
     return next((Path(path) for path in found if path), None)
+
+
+# What a module of tests in a browser is marked with.
+IN_CHROMIUM: Final = [
+    pytest.mark.end_to_end,
+    pytest.mark.skipif(find_chromium() is None, reason="there is no Chromium here"),
+]
 
 
 def render(chromium: Path, url: str, picture: Path) -> list[str]:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import APIResponse, Browser, ConsoleMessage, Page, Route
 
+# A row of a trace's tree, and one of the list, which shows a trace.
+ROW: Final = ".tree-row:not([hidden])"
+TRACE: Final = ".list-row:not([hidden]):not(.waiting)"
+
 VIEWED: Final = PROGRAMS / "viewed.py"
 _SECONDS: Final = 120
 _MILLISECONDS: Final = 60_000
