@@ -12,7 +12,13 @@ from .._settings.config import TelemetryConfig, sends_otlp
 from .._settings.journal import journal_path
 from .._settings.record import settings_of
 from .._settings.slips import slip
-from .._settings.variables import Signal, check_variables, exporter_names, is_disabled
+from .._settings.variables import (
+    READ_BY_SDK,
+    Signal,
+    check_variables,
+    exporter_names,
+    is_disabled,
+)
 from .._values.credentials import REDACTED, is_credential_key, without_credentials
 
 if TYPE_CHECKING:
@@ -25,15 +31,6 @@ DEFAULT: Final = "default"
 
 _PREFIXES: Final = ("OTEL_", "NODESPAN_")
 _MOST_CHARACTERS: Final = 200
-# What OpenTelemetry's own code reads where no argument says it.
-_READ_BY_SDK: Final[Mapping[str, tuple[str, ...]]] = {
-    "service_name": ("OTEL_SERVICE_NAME",),
-    "endpoint": ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
-    "headers": ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"),
-    "sampler": ("OTEL_TRACES_SAMPLER",),
-    "prometheus_port": ("OTEL_EXPORTER_PROMETHEUS_PORT",),
-    "prometheus_host": ("OTEL_EXPORTER_PROMETHEUS_HOST",),
-}
 _LISTS: Final = ("HEADERS", "RESOURCE_ATTRIBUTES")
 
 
@@ -108,7 +105,7 @@ def _setting(
 
 def _variable(name: str, about: Setting, environ: Mapping[str, str]) -> str | None:
     own = (about.variable.name,) if about.variable is not None else ()
-    names = (*own, *_READ_BY_SDK.get(name, ()))
+    names = (*own, *READ_BY_SDK.get(name, ()))
     return next((each for each in names if environ.get(each, "").strip()), None)
 
 

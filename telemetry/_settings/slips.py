@@ -73,9 +73,23 @@ def _meant(name: str, known: tuple[str, ...]) -> str | None:
 
     found = get_close_matches(name, known, n=1, cutoff=_CLOSE)
     if not found and name.startswith(_PREFIX):
-        ends = [each.removeprefix(_PREFIX) for each in known if each.startswith(_PREFIX)]
+        ends = _variables_by_end(known)
         close = get_close_matches(
             name.removeprefix(_PREFIX), ends, n=1, cutoff=_CLOSE_BEHIND_PREFIX
         )
-        found = [f"{_PREFIX}{each}" for each in close]
+        found = [ends[each] for each in close]
     return found[0] if found else None
+
+
+def _variables_by_end(known: tuple[str, ...]) -> dict[str, str]:
+    """Return variables by what may stand behind our prefix: their ends, and settings' names."""
+    # Imported late, as above.
+    from .config import TelemetryConfig  # noqa: PLC0415
+    from .record import settings_of  # noqa: PLC0415
+    from .variables import READ_BY_SDK  # noqa: PLC0415
+
+    by_end = {name.upper(): variables[-1] for name, variables in READ_BY_SDK.items()}
+    for name, setting in settings_of(TelemetryConfig).items():
+        if setting.variable is not None:
+            by_end[name.upper()] = setting.variable.name
+    return by_end | {each.removeprefix(_PREFIX): each for each in known if _PREFIX in each}

@@ -19,6 +19,15 @@ _T = TypeVar("_T")
 DISABLED_VARIABLE: Final = "OTEL_SDK_DISABLED"
 
 _SAMPLER_VARIABLE: Final = "OTEL_TRACES_SAMPLER"
+# What OpenTelemetry's own code reads where no argument says a setting.
+READ_BY_SDK: Final[Mapping[str, tuple[str, ...]]] = {
+    "service_name": ("OTEL_SERVICE_NAME",),
+    "endpoint": ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    "headers": ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"),
+    "sampler": (_SAMPLER_VARIABLE,),
+    "prometheus_port": ("OTEL_EXPORTER_PROMETHEUS_PORT",),
+    "prometheus_host": ("OTEL_EXPORTER_PROMETHEUS_HOST",),
+}
 _SAMPLER_ARGUMENT_VARIABLE: Final = "OTEL_TRACES_SAMPLER_ARG"
 _PROTOCOL: Final = "http/protobuf"
 _EXPORTERS: Final = ("otlp", "console", "none")
