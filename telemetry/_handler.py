@@ -187,7 +187,6 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         """End the runs that are open, as cancelled: the process is about to go."""
         self._lifecycle.end_all(Outcome.CANCELLED)
 
-    @guarded
     def on_chat_model_start(
         self,
         serialized: dict[str, Any],
@@ -200,10 +199,17 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """Start the run of a chat model."""
-        params, options = kwargs.get("invocation_params") or {}, kwargs.get("options") or {}
-        start = Start(serialized, kwargs.get("name"), tags or (), metadata or {}, params, options)
-        content = partial(payload.chat_input, messages[0] if messages else [], params)
-        self._lifecycle.start(run_id, parent_run_id, start, content, RunKind.CHAT)
+        # Guarded in place, as all that is called often: a wrapper's call costs as much as the work.
+        try:
+            params, options = kwargs.get("invocation_params") or {}, kwargs.get("options") or {}
+            name = kwargs.get("name")
+            start = Start(serialized, name, tags or (), metadata or {}, params, options)
+            content = partial(payload.chat_input, messages[0] if messages else [], params)
+            self._lifecycle.start(run_id, parent_run_id, start, content, RunKind.CHAT)
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the application goes on
+            self.diagnostics.report("on_chat_model_start failed", error)
 
     @guarded
     def on_llm_start(
@@ -244,7 +250,6 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         **_: Any,
     ) -> None:
         """Count a chunk of a stream, or of a model that reports its own tokens."""
-        # Guarded in place: on this path a wrapper's call would cost as much as the work.
         try:
             counter = self._counters.get(run_id.int)
             if counter is None:
@@ -257,7 +262,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
                 counter.token(token, chunk)
         except INTERRUPTS:
             raise
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the application goes on
+        except BaseException as error:  # noqa: BLE001 - as above
             self.diagnostics.report("on_llm_new_token failed", error)
 
     def on_stream_event(
@@ -279,10 +284,14 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         except BaseException as error:  # noqa: BLE001 - as above
             self.diagnostics.report("on_stream_event failed", error)
 
-    @guarded
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
         """End the run of a model."""
-        self._lifecycle.end(run_id, self._answers.whole(response, perf_counter_ns()))
+        try:
+            self._lifecycle.end(run_id, self._answers.whole(response, perf_counter_ns()))
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
+            self.diagnostics.report("on_llm_end failed", error)
 
     @guarded
     def on_llm_error(
@@ -297,7 +306,6 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
             ending = self._answers.broken(ending, said)
         self._lifecycle.end(run_id, ending)
 
-    @guarded
     def on_chain_start(
         self,
         serialized: dict[str, Any],
@@ -310,27 +318,34 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """Start the run of a graph, a node or another runnable."""
-        name = kwargs.get("name")
-        start = Start(serialized, name, tags or (), metadata or {}, given=id(inputs))
-        read = payload.state_input if parent_run_id is not None else payload.root_input
-        content = partial(read, inputs)
-        self._lifecycle.start(run_id, parent_run_id, start, content)
+        try:
+            name = kwargs.get("name")
+            start = Start(serialized, name, tags or (), metadata or {}, given=id(inputs))
+            read = payload.state_input if parent_run_id is not None else payload.root_input
+            self._lifecycle.start(run_id, parent_run_id, start, partial(read, inputs))
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
+            self.diagnostics.report("on_chain_start failed", error)
 
-    @guarded
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **_: Any) -> None:
         """End the run of a graph, a node or another runnable."""
-        run = self._runs.by_id.get(run_id.int)
-        read = payload.state_output
-        if run is not None and run.kind.is_graph:
-            read = payload.root_output if run.parent is None else payload.graph_output
-        self._lifecycle.end(run_id, Ending(perf_counter_ns(), content=partial(read, outputs)))
+        try:
+            run = self._runs.by_id.get(run_id.int)
+            read = payload.state_output
+            if run is not None and run.kind.is_graph:
+                read = payload.root_output if run.parent is None else payload.graph_output
+            self._lifecycle.end(run_id, Ending(perf_counter_ns(), content=partial(read, outputs)))
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
+            self.diagnostics.report("on_chain_end failed", error)
 
     @guarded
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
         """End the run of a graph, a node or another runnable that an exception left."""
         self._lifecycle.end(run_id, Ending.by(error, perf_counter_ns()))
 
-    @guarded
     def on_tool_start(
         self,
         serialized: dict[str, Any],
@@ -344,21 +359,30 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """Start the run of a tool."""
-        name, call_id = kwargs.get("name"), kwargs.get("tool_call_id")
-        start = Start(serialized, name, tags or (), metadata or {}, tool_call_id=call_id)
-        content = partial(payload.tool_input, inputs, input_str)
-        self._lifecycle.start(run_id, parent_run_id, start, content, RunKind.TOOL)
+        try:
+            name, call_id = kwargs.get("name"), kwargs.get("tool_call_id")
+            start = Start(serialized, name, tags or (), metadata or {}, tool_call_id=call_id)
+            content = partial(payload.tool_input, inputs, input_str)
+            self._lifecycle.start(run_id, parent_run_id, start, content, RunKind.TOOL)
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
+            self.diagnostics.report("on_tool_start failed", error)
 
-    @guarded
     def on_tool_end(self, output: Any, *, run_id: UUID, **_: Any) -> None:
         """End the run of a tool."""
-        content = partial(payload.tool_output, output)
-        at = perf_counter_ns()
-        if tells_failure(output) or is_handled_failure():
-            ending = Ending(at, Outcome.ERROR, error_type=TOOL_ERROR, content=content)
-        else:
-            ending = Ending(at, content=content)
-        self._lifecycle.end(run_id, ending)
+        try:
+            content = partial(payload.tool_output, output)
+            at = perf_counter_ns()
+            if tells_failure(output) or is_handled_failure():
+                ending = Ending(at, Outcome.ERROR, error_type=TOOL_ERROR, content=content)
+            else:
+                ending = Ending(at, content=content)
+            self._lifecycle.end(run_id, ending)
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
+            self.diagnostics.report("on_tool_end failed", error)
 
     @guarded
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:

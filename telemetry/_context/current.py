@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry.context import Context, attach, create_key, get_current
-from opentelemetry.trace import Span, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
 
 from .callers import current_task
 from .stack import is_called_by, starting_frame
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .watches import TaskWatch
 
 _RUN_KEY: Final = create_key("nodespan-run")
+# To put two values into a context in one; the key itself is OpenTelemetry's own.
+_SPAN_KEY: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
 
 
 class Body:
@@ -186,7 +188,7 @@ def attach_body(  # noqa: PLR0913 - the last two are what the caller has looked 
     plain = beneath
     if isinstance(plain, RunContext):
         plain = plain.body.inside or plain.resolved()
-    inside = set_span_in_context(span, Context({**plain, _RUN_KEY: run_id}))
+    inside = Context({**plain, _RUN_KEY: run_id, _SPAN_KEY: span})
     body = reserved if reserved is not None else Body(waiting, starter)
     body.run_id, body.inside = run_id, inside
     if reserved is None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from .._upstream import langchain, langgraph
 from .._upstream.names import frame_names
 from .._upstream.standard_library import frame_above
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import CodeType, FrameType
 
 # These start a run in the task that calls them, and its body in tasks of their own; the last
 # when the consumer of a stream of events asks for the first.
@@ -26,15 +27,16 @@ _FUNCTION: Final = langchain.FUNCTION_FRAMES
 _OWN: Final = __package__.partition("telemetry")[0] + "telemetry."
 _CORE: Final = "langchain_core."
 _MANAGERS: Final = f"{_CORE}callbacks."
-_MANAGER: Final = f"{_MANAGERS}manager"
 _RUNNABLES: Final = f"{_CORE}runnables."
 _BETWEEN: Final = (_OWN, _MANAGERS)
-# So far above who asks here is LangChain at the nearest: between are a callback, what guards it,
-# and the lifecycle of runs.
-_NEAREST: Final = 4
+# So far above who asks here is LangChain at the nearest: between are a callback, and the
+# lifecycle of runs.
+_NEAREST: Final = 3
+_MOST_PLACES: Final = 1_024
 
 
-class Reporter(NamedTuple):
+@dataclass(slots=True)  # not frozen: one is made for each start, and that takes thrice as long
+class Reporter:
     """Who reports a start: looked for on the stack once a start.
 
     Attributes:
@@ -54,26 +56,57 @@ class Reporter(NamedTuple):
     waits_for_body: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What the code of a frame is to who looks for a reporter.
+
+    Attributes:
+        code: itself: as long as it lives, its identity is no other's.
+        is_between: whether it is ours, or a callback manager's.
+        is_manager: whether it is a callback manager's.
+        is_graph: whether it starts the runs of graphs.
+        waits: whether it starts a run, and its body in tasks of their own.
+    """
+
+    code: CodeType
+    is_between: bool
+    is_manager: bool
+    is_graph: bool
+    waits: bool
+
+
+_places: Final[dict[int, _Place]] = {}
+
+
 def reporter() -> Reporter:
     """Return who is reporting a start."""
     frame = frame_above(_NEAREST)
     is_manager = False
-    module: object = ""
     while frame is not None:
-        module = frame.f_globals.get("__name__")
-        if module == _MANAGER or str(module).startswith(_MANAGERS):
-            is_manager = True
-        elif not str(module).startswith(_OWN):
-            break
+        place = _places.get(id(frame.f_code)) or _place(frame)
+        if not place.is_between:
+            graph = langgraph.graph_in(frame) if place.is_graph else None
+            return Reporter(id(frame), is_manager, graph, place.waits)
+        is_manager = is_manager or place.is_manager
         frame = frame.f_back
-    if frame is None:
-        return Reporter(None, is_manager, None, waits_for_body=False)
+    return Reporter(None, is_manager, None, waits_for_body=False)
+
+
+def _place(frame: FrameType) -> _Place:
+    """Return what the code of a frame is, and keep it: LangChain starts runs in a few places."""
     # By name: to import the classes takes as long as all of this package.
-    name = frame.f_code.co_qualname
-    is_graph = name in _GRAPHS and str(module).startswith(_PREGEL)
-    graph = langgraph.graph_in(frame) if is_graph else None
-    waits = name in _WAITING and str(module).startswith(_CORE)
-    return Reporter(id(frame), is_manager, graph, waits)
+    name, is_manager = frame.f_code.co_qualname, _is_in(frame, _MANAGERS)
+    place = _Place(
+        frame.f_code,
+        is_between=is_manager or _is_in(frame, _OWN),
+        is_manager=is_manager,
+        is_graph=name in _GRAPHS and _is_in(frame, _PREGEL),
+        waits=name in _WAITING and _is_in(frame, _CORE),
+    )
+    if len(_places) >= _MOST_PLACES:
+        _places.clear()
+    _places[id(frame.f_code)] = place
+    return place
 
 
 def starting_frame() -> int | None:

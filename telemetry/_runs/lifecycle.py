@@ -313,7 +313,7 @@ class Lifecycle:
         while agent is not None and not agent.kind.is_agent:
             agent = agent.parent
         if agent is not None:
-            start = replace(start, agent=own_agent_name(agent.start) or "")
+            start.belong_to(own_agent_name(agent.start) or "")
         if kind is None:
             kind = kind_of_chain(start, parent, told_by.graph, shows_all=self._shows_all)
         waiting = here.task if told_by.waits_for_body and kind in _AWAITED else None
@@ -379,11 +379,7 @@ class Lifecycle:
         context: Context | None = None,
         frame: int | None = None,
     ) -> None:
-        traced = self._writer.open(run, current() if context is None else context, frame)
-        # Before all that may fail: a span that nobody knows of would never end.
-        run.trace(traced)
-        if traced.span.is_recording():
-            self._writer.describe(run, content, traced.details)
+        self._writer.open(run, content, current() if context is None else context, frame)
         if run.chunks is not None:
             self._runs.count_with(run, run.chunks)
         for observer in self._observers:

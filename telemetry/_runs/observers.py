@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from opentelemetry.context import Context
 
     from .._content.door import Content
-    from .._semconv.names import Edition
     from .._translation.ending import Ending
-    from .._values.attributes import Attributes, AttributeValue
-    from .run import Run, Traced
+    from .._values.attributes import AttributeValue
+    from .run import Run
 
 
 class SpanWriter(Protocol):
@@ -23,19 +22,15 @@ class SpanWriter(Protocol):
     def wants_content(self) -> bool:
         """Whether content may go anywhere."""
 
-    def open(self, run: Run, context: Context, frame: int | None = None) -> Traced:
+    def open(self, run: Run, content: Content, context: Context, frame: int | None = None) -> None:
         """Start the span of a run, and make it current where the run has a body.
 
         Args:
             run: that starts.
+            content: makes the content of what it is given.
             context: that is current where it starts.
             frame: identity of the frame that starts it, where that is known.
         """
-
-    def describe(
-        self, run: Run, content: Content, details: Callable[[Edition], Attributes]
-    ) -> None:
-        """Write to the span of a run that has started, and is recorded, what no sampler needs."""
 
     def rename(self, run: Run) -> Mapping[str, AttributeValue]:
         """Write on the span of a run that is open what the run has turned out to be.

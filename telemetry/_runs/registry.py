@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from itertools import islice
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
 from opentelemetry.trace import NonRecordingSpan
 
@@ -65,6 +65,10 @@ class _Ended(NamedTuple):
         return Run(run_id, self.kind, start, owner, Caller.here(), None, 0, self.epoch, span=span)
 
 
+# The same, as it is kept: an `_Ended` is made for the few that somebody asks for.
+_Known: TypeAlias = "tuple[RunKind, str | None, tuple[object, ...], int, SpanContext | None]"
+
+
 class OpenRuns:
     """Every run that has started and not ended.
 
@@ -82,7 +86,7 @@ class OpenRuns:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.by_id: OrderedDict[int, Run] = OrderedDict()
-        self._ended: OrderedDict[int, _Ended] = OrderedDict()
+        self._ended: OrderedDict[int, _Known] = OrderedDict()
         self._leaves: OrderedDict[int, SpanContext] = OrderedDict()
         self.counters: dict[int, Counter] = {}
         self.interrupted = InterruptedRuns()
@@ -112,7 +116,7 @@ class OpenRuns:
         if run is not None or run_id is None:
             return run
         ended = self._ended.get(run_id.int)
-        return ended.as_run(run_id.int, owner) if ended is not None else None
+        return _Ended(*ended).as_run(run_id.int, owner) if ended is not None else None
 
     def add(self, run: Run, another_id: Callable[[int], UUID]) -> list[Run]:
         """Take a run in; return those that had to give way to it, deepest first.
@@ -174,7 +178,7 @@ class OpenRuns:
         span = with_span.span.get_span_context() if with_span and with_span.span else None
         metadata = tuple(map(run.start.metadata.get, _INHERITED))
         with self._lock:
-            self._ended[run.run_id] = _Ended(run.kind, run.start.name, metadata, run.epoch, span)
+            self._ended[run.run_id] = (run.kind, run.start.name, metadata, run.epoch, span)
             if len(self._ended) > _MAX_REMEMBERED:
                 self._ended.popitem(last=False)
 
@@ -194,7 +198,7 @@ class OpenRuns:
             nearest = run.nearest_with_span
             return nearest.span.get_span_context() if nearest and nearest.span else None
         ended = self._ended.get(run_id)
-        return ended.span if ended is not None else self._leaves.get(run_id)
+        return _Ended(*ended).span if ended is not None else self._leaves.get(run_id)
 
     def clear(self) -> None:
         """Forget every run without ending it."""

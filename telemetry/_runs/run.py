@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .._context.starting import Progress
 from .totals import Totals
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from weakref import ref
 
     from opentelemetry.trace import Span
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .._context.callers import Caller
     from .._context.current import Body
     from .._context.watches import IdWatch
-    from .._semconv.names import Edition
     from .._stream.counter import ChunkCounter
     from .._translation.ending import Ending
     from .._translation.exceptions import Signature
@@ -44,24 +43,6 @@ class Owner(Protocol):
         """Take a run for a graph, as which it has shown itself."""
 
 
-class Traced(NamedTuple):
-    """What a run has once its span has started.
-
-    Attributes:
-        span: of the run.
-        attributes: of its span, those that a sampler decides on.
-        body: whether the application's code may be executing in it; None where it has none.
-        chunks: counts what its stream gives, for models.
-        details: makes the other attributes that the span has from its start.
-    """
-
-    span: Span
-    attributes: Mapping[str, AttributeValue]
-    body: Body | None
-    chunks: ChunkCounter | None
-    details: Callable[[Edition], Attributes]
-
-
 @dataclass(slots=True, eq=False)
 class Run:
     """One execution that LangChain has reported the start of.
@@ -80,10 +61,11 @@ class Run:
         waiting: the task that only waits for its body, where that is known.
         id_watch: of its run id, which learns of its end where nobody reports that.
         span: its span; None for a run without one.
-        attributes: see `Traced`.
-        body: see `Traced`.
-        chunks: see `Traced`.
+        attributes: of its span, those that a sampler decides on at the least.
+        body: whether the application's code may be executing in it; None where it has none.
+        chunks: counts what its stream gives, for models.
         given: makes the content of what it was given, until it has a span.
+        is_recorded: whether its span is.
         is_whole: whether its caller gets the whole result at once.
         is_interrupted: whether its graph waits for a person.
         attempt: which attempt it is, from 1, where its like is tried again when it fails.
@@ -113,6 +95,7 @@ class Run:
     body: Body | None = None
     chunks: ChunkCounter | None = None
     given: Content = dict
+    is_recorded: bool = False
     is_whole: bool = False
     is_interrupted: bool = False
     attempt: int | None = None
@@ -155,7 +138,7 @@ class Run:
         """Whether the span of any run above it is recorded."""
         above = self.parent
         while above is not None:
-            if above.span is not None and above.span.is_recording():
+            if above.is_recorded:
                 return True
             above = above.parent
         return False
@@ -233,9 +216,18 @@ class Run:
         """Say which attempt it is."""
         self.attempt = attempt
 
-    def trace(self, traced: Traced) -> None:
-        """Take what its span's start has made of it."""
-        self.span, self.attributes, self.body, self.chunks, _ = traced
+    def trace(
+        self,
+        span: Span,
+        attributes: Mapping[str, AttributeValue],
+        body: Body | None,
+        chunks: ChunkCounter | None,
+        *,
+        is_recorded: bool,
+    ) -> None:
+        """Take the span that has started of it, and what belongs to that."""
+        self.span, self.attributes, self.body, self.chunks = span, attributes, body, chunks
+        self.is_recorded = is_recorded
         self.given = dict
 
     def rename(self, attributes: Mapping[str, AttributeValue]) -> None:

@@ -72,6 +72,21 @@ def add_events(span: Span, events: Iterable[StreamEvent], epoch: int) -> None:
         span.add_event(name, make(), at + epoch)
 
 
+def add_mark(span: Span, name: str, at: int) -> None:
+    """Add an event that has no attributes to a span.
+
+    Args:
+        span: that has not ended.
+        name: of the event.
+        at: its time, in ns since 1970.
+    """
+    add = _adder(span)
+    if add is not None:
+        add((LateEvent(name, dict, at),))
+    else:
+        span.add_event(name, timestamp=at)
+
+
 def _adder(span: Span) -> Callable[[Sequence[Event]], None] | None:
     if not isinstance(span, SdkSpan):
         return None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # So many attributes may still come when a run ends; what describes a model waits for them.
 _RESERVED: Final = 48
+_NO_LIMIT: Final = 2**31
 # And so many of them tell how it ended, and what it used: for them all else waits.
 _ESSENTIAL: Final = 12
 
@@ -44,18 +45,6 @@ _GIVE_WAY: Final = (
 )
 
 
-def has_plenty(span: Span, attributes: Attributes) -> bool:
-    """Say whether a span has room for *attributes* as they are, and for all that its end may say.
-
-    Nearly each has: only of the others is it looked at what gives way, and what is cut.
-    """
-    most, characters = attribute_limits(span)
-    if most is None or characters is not None:
-        return characters is None
-    known = getattr(span, "attributes", None) or ()
-    return len(known) + len(attributes) + _RESERVED <= most
-
-
 class Room:
     """What a span still has room for.
 
@@ -63,14 +52,25 @@ class Room:
         span: of any make; one without limits has room for everything.
     """
 
-    __slots__ = ("_span", "characters", "left")
+    __slots__ = ("_most", "_span", "characters", "left")
 
     def __init__(self, span: Span) -> None:
         self._span = span
-        most, self.characters = attribute_limits(span)
+        self._most, self.characters = attribute_limits(span)
         self.left: int | None = None
-        if most is not None:
-            self.left = max(most - len(getattr(span, "attributes", None) or ()), 0)
+        if self._most is not None:
+            self.left = max(self._most - len(getattr(span, "attributes", None) or ()), 0)
+
+    @property
+    def plenty(self) -> int:
+        """How many attributes any span like this one may have from its start.
+
+        Nearly all have room for many more: only of the others it is looked at what gives way, and
+        what is cut; of these it is 0.
+        """
+        if self.characters is not None:
+            return 0
+        return _NO_LIMIT if self._most is None else max(self._most - _RESERVED, 0)
 
     @property
     def _known(self) -> Mapping[str, object]:

@@ -14,7 +14,6 @@ from .._context.stack import started_graph
 from .._context.starting import STARTING_RUN
 from .._diagnostics import switch_off
 from .._interrupts import INTERRUPTS
-from .._runs.run import Traced
 from .._semconv import names as semconv
 from .._settings.variables import Signal, is_disabled
 from .._stream.attributes import stream_attributes, stream_events
@@ -25,17 +24,18 @@ from .._translation.exceptions import exception_attributes
 from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
 from .._translation.spans import (
-    SPAN_STARTS,
+    DETAILS,
+    PLANS,
     add_person,
     metadata_attributes,
     span_start,
     tag_attributes,
 )
-from .lazy_events import add_events
-from .room import Room, has_plenty
+from .lazy_events import add_events, add_mark
+from .room import Room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from .._context.current import Body
     from .._diagnostics import Diagnostics
     from .._runs.run import Run
-    from .._semconv.names import Edition
     from .._stream.clock import Waits
     from .._translation.ending import Ending
     from .._values.attributes import Attributes, AttributeValue
@@ -95,21 +94,24 @@ class SpanWriter:
         self._user_ids = user_ids
         self._tags = tags
         self._wants_content = door.capture is not CaptureContent.NO_CONTENT
+        # So many attributes a span may have from its start: 0 until one has shown how many.
+        self._plenty = 0
 
     @property
     def wants_content(self) -> bool:
         """Whether content may go anywhere."""
         return self._wants_content
 
-    def open(self, run: Run, context: Context, frame: int | None = None) -> Traced:
+    def open(self, run: Run, content: Content, context: Context, frame: int | None = None) -> None:
         """Start the span of a run, and make it current where the run has a body.
 
         Args:
             run: that starts.
+            content: makes the content of what it is given.
             context: that is current where it starts.
             frame: identity of the frame that starts it, where that is known.
         """
-        start = SPAN_STARTS[run.kind](run.start)
+        name, kind, given = PLANS[run.kind](run.start)
         above = run.parent
         while above is not None and above.span is None:
             above = above.parent
@@ -117,63 +119,86 @@ class SpanWriter:
             around = context_of_root(context)
         else:
             around = context_beneath(context, above.run_id, above.span)
+        is_likely = above is None or above.is_recorded
+        early = self._early(run, given) if is_likely and self._plenty else None
         starting = STARTING_RUN.set(run)
         try:
             span = self._tracer.start_span(
-                start.name,
-                context=around,
-                kind=start.kind,
-                attributes=dict(start.attributes),
+                name,
+                around,
+                kind,
+                dict(given) if early is None else early,
                 start_time=run.started_at + run.epoch,
                 record_exception=False,
                 set_status_on_exception=False,
             )
         finally:
             STARTING_RUN.reset(starting)
-        if not span.is_recording() and not span.get_span_context().is_valid:
-            _say_what_is_missing()
-        body = run.body
-        if run.kind.has_body:
-            starter = frame if run.kind.is_leaf else None
-            body = attach_body(
-                run.run_id, span, run.waiting, body, beneath=context, starter=starter
-            )
-        chunks = self._counter(run, span, body) if run.kind.is_model else None
-        return Traced(span, start.attributes, body, chunks, start.details)
+        body, chunks = run.body, None
+        is_recording = span.is_recording()
+        try:
+            if run.kind.has_body:
+                starter = frame if run.kind.is_leaf else None
+                body = attach_body(
+                    run.run_id, span, run.waiting, body, beneath=context, starter=starter
+                )
+            if run.kind.is_model:
+                chunks = self._counter(run, body, is_recording=is_recording)
+        finally:
+            # Whatever has failed: a span that nobody knows of would never end.
+            run.trace(span, given, body, chunks, is_recorded=is_recording)
+        if not is_recording:
+            if not span.get_span_context().is_valid:
+                _say_what_is_missing()
+        elif early is None or run.kind.is_graph or chunks is not None:
+            self._describe(run, span, content, given, is_described=early is not None)
 
-    def describe(
-        self, run: Run, content: Content, details: Callable[[Edition], Attributes]
-    ) -> None:
-        """Write to the span of a run that has started, and is recorded, what no sampler needs.
+    def _early(self, run: Run, given: Mapping[str, AttributeValue]) -> Attributes | None:
+        """Return all that the span of a run has from its start, to be told in one.
 
-        Args:
-            run: that has started.
-            content: makes the content of what it is given.
-            details: makes the attributes that its span has from its start.
+        None where that has to be looked at with more care, when the span has started.
         """
-        span = run.span
-        if span is None:
-            return
-        told = details(self._edition)
+        told = {**given}
+        try:
+            self._add_details(told, run, given)
+        except INTERRUPTS:
+            raise
+        except BaseException:  # noqa: BLE001 - it is met again, and reported, when there is a span
+            return None
+        return told if len(told) <= self._plenty else None
+
+    def _describe(
+        self,
+        run: Run,
+        span: Span,
+        content: Content,
+        given: Mapping[str, AttributeValue],
+        *,
+        is_described: bool,
+    ) -> None:
+        """Write to the span of a run that has started, and is recorded, what it lacks."""
+        if not is_described:
+            told: Attributes = {}
+            self._add_details(told, run, given)
+            self._describe_with_care(run, span, content, told)
+        if run.kind.is_graph and run.is_in_journal:
+            Room(span).write(_shape())
+        if run.chunks is not None:
+            add_mark(span, semconv.EVENT_MODEL_START, run.started_at + run.epoch)
+
+    def _add_details(self, told: Attributes, run: Run, given: Mapping[str, AttributeValue]) -> None:
+        """Add the attributes that a span has from its start beside those that are *given*."""
+        start = run.start
+        DETAILS[run.kind](told, start, given, self._edition)
         if run.attempt is not None:
             is_node = run.kind is RunKind.NODE
-            name = semconv.LANGGRAPH_ATTEMPT if is_node else semconv.LANGCHAIN_ATTEMPT
-            told[name] = run.attempt
+            told[semconv.LANGGRAPH_ATTEMPT if is_node else semconv.LANGCHAIN_ATTEMPT] = run.attempt
         if self._user_ids:
-            add_person(told, run.start)
+            add_person(told, start)
         if self._tags:
-            told |= tag_attributes(run.start)
+            told |= tag_attributes(start)
         if self._metadata_keys:
-            told |= metadata_attributes(run.start, self._metadata_keys)
-        if run.kind.is_graph and run.is_in_journal:
-            told |= _shape()
-        if self._wants_content or not has_plenty(span, told):
-            self._describe_with_care(run, span, content, told)
-        elif told:
-            span.set_attributes(told)
-        if run.kind.is_model:
-            at = run.started_at + run.epoch
-            span.add_event(semconv.EVENT_MODEL_START, timestamp=at)
+            told |= metadata_attributes(start, self._metadata_keys)
 
     def _describe_with_care(self, run: Run, span: Span, content: Content, told: Attributes) -> None:
         """Write what passes of content, and all else as far as there is room for it."""
@@ -181,6 +206,8 @@ class SpanWriter:
         if self._wants_content:
             passages = self._content(content, room)
             told |= _content_attributes(passages, semconv.INPUT_DROPPED)
+        else:
+            self._plenty = room.plenty
         early, late = room.early(told)
         if late:
             run.hold(late)
@@ -260,15 +287,14 @@ class SpanWriter:
             attributes |= _content_attributes(content, semconv.OUTPUT_DROPPED)
         return attributes
 
-    def _counter(self, run: Run, span: Span, body: Body | None) -> ChunkCounter:
+    def _counter(self, run: Run, body: Body | None, *, is_recording: bool) -> ChunkCounter:
         # With the first chunk its consumer's code executes, unless that gets the whole at once.
         # The counter knows the body and not the run, which knows the counter.
         on_begin = _go_on if body is None or run.is_whole else body.end
-        return ChunkCounter(run.started_at, on_begin, self._waits, self._text_of(span))
-
-    def _text_of(self, span: Span) -> StreamText | None:
-        is_wanted = self._wants_content and span.is_recording()
-        return StreamText(self._door.max_characters, self._door.so_far) if is_wanted else None
+        text = None
+        if self._wants_content and is_recording:
+            text = StreamText(self._door.max_characters, self._door.so_far)
+        return ChunkCounter(run.started_at, on_begin, self._waits, text)
 
     def _passed(self, text: StreamText | None, content: Passages) -> StreamText | None:
         """Return the text of a stream, where all of it may pass as it is.
@@ -293,7 +319,7 @@ class SpanWriter:
         outcome = ending.outcome
         at = ending.at + run.epoch
         if outcome is None:
-            span.add_event(semconv.EVENT_MODEL_END, timestamp=at)
+            add_mark(span, semconv.EVENT_MODEL_END, at)
             return
         if ending.error is not None and records_exception:
             attributes = exception_attributes(ending.error, self._door)

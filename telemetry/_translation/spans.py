@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
@@ -16,7 +16,6 @@ from .._values.attributes import (
     attribute_text,
     attribute_value,
     clean_name,
-    drop_none,
     short_name,
 )
 from .._values.credentials import is_credential_key
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from .start import Start
 
 _IN_PROCESS_KEY: Final = "nodespan_in_process"
-_CONVERSATION_KEYS: Final = frozenset(("thread_id", "conversation_id", "session_id"))
 _CHAIN: Final = "CHAIN"
 _MARKS: Final = ("graph:step:", "seq:step:", "map:key:", "langsmith:")
 _MOST_TAGS: Final = 64
@@ -52,6 +50,11 @@ _PLAIN_TYPES: Final = frozenset((str, int, float, bool))
 _TEXTS: Final = frozenset((str, type(None), bool, semconv.Operation))
 _METADATA_OF_MODEL: Final = ("ls_model_name", "ls_provider", _IN_PROCESS_KEY)
 _METADATA_OF_REQUEST: Final = ("ls_temperature", "ls_max_tokens", "ls_stop")
+_OF_RETRIEVER: Final = {
+    semconv.REQUEST_MODEL: "ls_embedding_model",
+    semconv.VECTOR_STORE: "ls_vector_store_provider",
+    semconv.EMBEDDINGS: "ls_embedding_provider",
+}
 # These are read though they are no identifying parameters.
 _READ: Final = frozenset(("_type", "stop", "response_format"))
 # How LangGraph calls a task; the id is made anew for each.
@@ -59,6 +62,7 @@ _TASK: Final = re.compile(r"([^:|]{1,128}):[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-
 _ANY_TASK: Final = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 
 Plan: TypeAlias = "tuple[str, SpanKind, Mapping[str, AttributeValue]]"
+"""The name of a span, its kind, and the attributes that a sampler decides on at the least."""
 
 
 class SpanStart(NamedTuple):
@@ -67,19 +71,24 @@ class SpanStart(NamedTuple):
     Attributes:
         name: of the span.
         kind: of the span.
-        attributes: what a sampler decides on.
-        details: makes the other attributes; called only for a span that is recorded.
+        attributes: what a sampler decides on at the least.
     """
 
     name: str
     kind: SpanKind
     attributes: Mapping[str, AttributeValue]
-    details: Callable[[Edition], Attributes]
 
 
 def span_start(kind: RunKind, start: Start) -> SpanStart:
     """Return the span of a run of any kind but `HIDDEN`."""
-    return SPAN_STARTS[kind](start)
+    return SpanStart(*PLANS[kind](start))
+
+
+def span_details(kind: RunKind, start: Start, edition: Edition) -> Attributes:
+    """Return the other attributes that the span of a run has from its start."""
+    told: Attributes = {}
+    DETAILS[kind](told, start, PLANS[kind](start)[2], edition)
+    return told
 
 
 def metadata_attributes(start: Start, keys: Collection[str]) -> Attributes:
@@ -91,17 +100,21 @@ def metadata_attributes(start: Start, keys: Collection[str]) -> Attributes:
     }
 
 
-def _agent(start: Start) -> SpanStart:
+def _agent(start: Start) -> Plan:
+    return _plan_of_agent(own_agent_name(start))
+
+
+@lru_cache(maxsize=_MOST_PLANS)
+def _plan_of_agent(name: str | None) -> Plan:
     attributes: Attributes = {semconv.OPERATION_NAME: semconv.Operation.INVOKE_AGENT.value}
-    name = own_agent_name(start)
     if name is None:
-        return _internal("invoke_agent", start, attributes)
-    return _internal(f"invoke_agent {name}", start, attributes | {semconv.AGENT_NAME: name})
+        return "invoke_agent", SpanKind.INTERNAL, MappingProxyType(attributes)
+    attributes[semconv.AGENT_NAME] = name
+    return f"invoke_agent {name}", SpanKind.INTERNAL, MappingProxyType(attributes)
 
 
-def _workflow(start: Start) -> SpanStart:
-    plan = _plan_of_workflow(short_name(start.name or "LangGraph"))
-    return SpanStart(*plan, partial(_position, start))
+def _workflow(start: Start) -> Plan:
+    return _plan_of_workflow(short_name(start.name or "LangGraph"))
 
 
 @lru_cache(maxsize=_MOST_PLANS)
@@ -114,9 +127,8 @@ def _plan_of_workflow(name: str) -> Plan:
     return f"invoke_workflow {name}", SpanKind.INTERNAL, MappingProxyType(attributes)
 
 
-def _node(start: Start) -> SpanStart:
-    plan = _plan_of_node(short_name(start.metadata["langgraph_node"]))
-    return SpanStart(*plan, partial(_position, start))
+def _node(start: Start) -> Plan:
+    return _plan_of_node(short_name(start.metadata["langgraph_node"]))
 
 
 @lru_cache(maxsize=_MOST_PLANS)
@@ -128,67 +140,68 @@ def _plan_of_node(name: str) -> Plan:
     return f"node {name}", SpanKind.INTERNAL, MappingProxyType(attributes)
 
 
-def _runnable(start: Start) -> SpanStart:
-    attributes: Attributes = {semconv.OPENINFERENCE_SPAN_KIND: _CHAIN}
-    return _internal(short_name(start.name or "runnable"), start, attributes)
+def _runnable(start: Start) -> Plan:
+    return _plan_of_runnable(short_name(start.name or "runnable"))
 
 
-def _tool(start: Start) -> SpanStart:
+@lru_cache(maxsize=_MOST_PLANS)
+def _plan_of_runnable(name: str) -> Plan:
+    return name, SpanKind.INTERNAL, MappingProxyType({semconv.OPENINFERENCE_SPAN_KIND: _CHAIN})
+
+
+def _tool(start: Start) -> Plan:
     name = short_name(_serialized(start, "name") or start.name or "tool")
+    return _plan_of_tool(name, _agent_name(start))
+
+
+@lru_cache(maxsize=_MOST_PLANS)
+def _plan_of_tool(name: str, agent: str | None) -> Plan:
     attributes: Attributes = {
         semconv.OPERATION_NAME: semconv.Operation.EXECUTE_TOOL.value,
         semconv.TOOL_NAME: name,
         semconv.TOOL_TYPE: "function",
     }
-    if (agent := _agent_name(start)) is not None:
+    if agent is not None:
         attributes[semconv.AGENT_NAME] = agent
-
-    def details(_edition: Edition) -> Attributes:
-        """Return what is said of the tool."""
-        description = _serialized(start, "description")
-        call_id = start.tool_call_id
-        values = {
-            semconv.TOOL_DESCRIPTION: attribute_text(description) if description else None,
-            semconv.TOOL_CALL_ID: attribute_text(call_id) if call_id else None,
-        }
-        return _position(start) | drop_none(values)
-
-    return SpanStart(f"execute_tool {name}", SpanKind.INTERNAL, attributes, details)
+    return f"execute_tool {name}", SpanKind.INTERNAL, MappingProxyType(attributes)
 
 
-def _retriever(start: Start) -> SpanStart:
-    name = short_name(start.name or _serialized(start, "name") or "retriever")
+def _describe_tool(told: Attributes, start: Start, _given: object, _edition: object) -> None:
+    _add_position(told, start)
+    description, call_id = _serialized(start, "description"), start.tool_call_id
+    if description:
+        told[semconv.TOOL_DESCRIPTION] = attribute_text(description)
+    if call_id:
+        told[semconv.TOOL_CALL_ID] = attribute_text(call_id)
+
+
+def _retriever(start: Start) -> Plan:
+    return _plan_of_retriever(short_name(start.name or _serialized(start, "name") or "retriever"))
+
+
+@lru_cache(maxsize=_MOST_PLANS)
+def _plan_of_retriever(name: str) -> Plan:
     attributes: Attributes = {
         semconv.OPERATION_NAME: semconv.Operation.RETRIEVAL.value,
         semconv.DATA_SOURCE_ID: name,
     }
-
-    def details(_edition: Edition) -> Attributes:
-        """Return what is said of the retriever."""
-        values = {
-            semconv.REQUEST_MODEL: start.metadata.get("ls_embedding_model"),
-            semconv.VECTOR_STORE: start.metadata.get("ls_vector_store_provider"),
-            semconv.EMBEDDINGS: start.metadata.get("ls_embedding_provider"),
-        }
-        texts = {key: attribute_text(value) for key, value in drop_none(values).items()}
-        return _position(start) | texts
-
-    return SpanStart(f"retrieval {name}", SpanKind.CLIENT, attributes, details)
+    return f"retrieval {name}", SpanKind.CLIENT, MappingProxyType(attributes)
 
 
-def _chat(start: Start) -> SpanStart:
-    return _inference(semconv.Operation.CHAT, start)
+def _describe_retriever(told: Attributes, start: Start, _given: object, _edition: object) -> None:
+    _add_position(told, start)
+    for name, key in _OF_RETRIEVER.items():
+        value = start.metadata.get(key)
+        if value is not None:
+            told[name] = attribute_text(value)
 
 
-def _text_completion(start: Start) -> SpanStart:
-    return _inference(semconv.Operation.TEXT_COMPLETION, start)
+def _chat(start: Start) -> Plan:
+    return _plan_of_request(semconv.Operation.CHAT, start)
 
 
-def _inference(operation: semconv.Operation, start: Start) -> SpanStart:
-    plan = _plan_of_request(operation, start)
-    return SpanStart(
-        *plan, partial(_details_of_request, start, str(plan[2][semconv.PROVIDER_NAME]))
-    )
+def _text_completion(start: Start) -> Plan:
+    return _plan_of_request(semconv.Operation.TEXT_COMPLETION, start)
 
 
 def _plan_of_request(operation: semconv.Operation, start: Start) -> Plan:
@@ -216,7 +229,10 @@ def _new_plan_of_request(operation: semconv.Operation, start: Start) -> Plan:
     return f"{operation} {short_name(model)}", kind, MappingProxyType(attributes)
 
 
-def _details_of_request(start: Start, provider: str, edition: Edition) -> Attributes:
+def _describe_request(
+    told: Attributes, start: Start, given: Mapping[str, AttributeValue], edition: Edition
+) -> None:
+    provider = str(given[semconv.PROVIDER_NAME])
     key = _key_of_parameters(start, provider, edition)
     known = _told_of_requests.get(key) if key is not None else None
     if known is None:
@@ -224,7 +240,9 @@ def _details_of_request(start: Start, provider: str, edition: Edition) -> Attrib
         if key is not None:
             _keep(_told_of_requests, key, known)
     identifying, asked = known
-    return {**identifying, **_position(start), **asked}
+    told.update(identifying)
+    _add_position(told, start)
+    told.update(asked)
 
 
 def _key_of_parameters(start: Start, provider: str, edition: Edition) -> tuple[object, ...] | None:
@@ -263,10 +281,6 @@ def _keep(kept: dict[tuple[object, ...], _T], key: tuple[object, ...], value: _T
     kept[key] = value
 
 
-def _internal(name: str, start: Start, attributes: Attributes) -> SpanStart:
-    return SpanStart(name, SpanKind.INTERNAL, attributes, partial(_position, start))
-
-
 def add_person(told: Attributes, start: Start) -> None:
     """Add the session that a run belongs to, and its user, where the metadata have them.
 
@@ -290,40 +304,40 @@ def tag_attributes(start: Start) -> Attributes:
     return {semconv.LANGCHAIN_TAGS: tags} if tags else {}
 
 
-def _position(start: Start, _edition: object = None) -> Attributes:
-    """Return the attributes that say where in a graph a run is, and in which thread."""
+def _add_position(
+    told: Attributes, start: Start, _given: object = None, _edition: object = None
+) -> None:
+    """Add the attributes that say where in a graph a run is, and in which thread."""
     metadata = start.metadata
-    attributes: Attributes = {}
     conversation = metadata.get("thread_id")
-    if (conversation is None or conversation == "") and not _CONVERSATION_KEYS.isdisjoint(metadata):
+    if conversation is None or conversation == "":
         conversation = _other_conversation(metadata)
     if conversation is not None:
-        attributes[semconv.CONVERSATION_ID] = attribute_text(conversation)
+        told[semconv.CONVERSATION_ID] = attribute_text(conversation)
     if start.run_name is not None:
-        attributes[semconv.RUN_NAME] = attribute_text(start.run_name)
+        told[semconv.RUN_NAME] = attribute_text(start.run_name)
     node = metadata.get("langgraph_node")
     if type(node) is str and len(node) <= MAX_NAME_CHARACTERS and node[:5] != "data:":
-        attributes[semconv.LANGGRAPH_NODE] = clean_name(node)  # as below, a call less
+        told[semconv.LANGGRAPH_NODE] = clean_name(node)  # as below, a call less
     elif node is not None:
-        attributes[semconv.LANGGRAPH_NODE] = attribute_text(node)
+        told[semconv.LANGGRAPH_NODE] = attribute_text(node)
     place = metadata.get("langgraph_checkpoint_ns")
     if place:
         # Each task of each run has a new one: it is only looked at whether its node is known.
         task = _TASK.fullmatch(place) if type(place) is str else None
         is_known = task is not None and _passes_as_task(task[1])
-        attributes[semconv.LANGGRAPH_CHECKPOINT_NS] = place if is_known else attribute_text(place)
+        told[semconv.LANGGRAPH_CHECKPOINT_NS] = place if is_known else attribute_text(place)
     step = metadata.get("langgraph_step")
     if type(step) is int and -1 <= step <= _MOST_STEPS:
-        attributes[semconv.LANGGRAPH_STEP] = step
+        told[semconv.LANGGRAPH_STEP] = step
     elif step is not None and (number := as_int(step)) is not None:
-        attributes[semconv.LANGGRAPH_STEP] = number
-    return attributes
+        told[semconv.LANGGRAPH_STEP] = number
 
 
 def _other_conversation(metadata: Mapping[str, object]) -> object:
     """Return a conversation by another name than LangGraph's; None where there is none."""
     for key in ("conversation_id", "session_id"):
-        if metadata.get(key) not in (None, ""):
+        if key in metadata and metadata[key] not in (None, ""):
             return metadata[key]
     return None
 
@@ -369,7 +383,7 @@ def _serialized(start: Start, key: str) -> object:
 
 
 # By the kind of a run: where each run asks, a call less.
-SPAN_STARTS: Final[dict[RunKind, Callable[[Start], SpanStart]]] = {
+PLANS: Final[dict[RunKind, Callable[[Start], Plan]]] = {
     RunKind.AGENT: _agent,
     RunKind.WORKFLOW: _workflow,
     RunKind.NODE: _node,
@@ -380,3 +394,14 @@ SPAN_STARTS: Final[dict[RunKind, Callable[[Start], SpanStart]]] = {
     RunKind.ATTEMPTS: _runnable,
     RunKind.RUNNABLE: _runnable,
 }
+"""What a span is from its start: of the run's start."""
+DETAILS: Final[
+    dict[RunKind, Callable[[Attributes, Start, Mapping[str, AttributeValue], Edition], None]]
+] = {
+    **dict.fromkeys(PLANS, _add_position),
+    RunKind.CHAT: _describe_request,
+    RunKind.TEXT_COMPLETION: _describe_request,
+    RunKind.TOOL: _describe_tool,
+    RunKind.RETRIEVER: _describe_retriever,
+}
+"""Add the other attributes that it has from its start, to those that are given."""

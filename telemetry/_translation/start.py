@@ -38,6 +38,10 @@ class Start:
     agent: str | None = None
     given: int | None = None
 
+    def belong_to(self, agent: str) -> None:
+        """Say which agent it belongs to, before anybody else knows it."""
+        self.agent = agent
+
     def called(self, own: str) -> Start:
         """Return it with the name that what runs has of its own; another is this run's alone."""
         return self if self.name in (None, own) else replace(self, name=own, run_name=self.name)

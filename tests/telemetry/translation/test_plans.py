@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nodespan.telemetry._semconv.names import NEWEST, RELEASED
 from nodespan.telemetry._translation import spans
 from nodespan.telemetry._translation.kinds import RunKind
-from nodespan.telemetry._translation.spans import span_start
+from nodespan.telemetry._translation.spans import span_details, span_start
 from nodespan.telemetry._translation.start import Start
 from nodespan.telemetry._values.attributes import attribute_text
 
@@ -24,7 +24,8 @@ def asked(params: dict[str, Any], *, newest: bool = False, **metadata: Any) -> d
     """Return all attributes of the span of a model that is asked with parameters."""
     start = Start({"id": ["somewhere", "ChatIt"]}, "ChatIt", (), metadata, params)
     told = span_start(RunKind.CHAT, start)
-    return {**told.attributes, **told.details(NEWEST if newest else RELEASED)}
+    details = span_details(RunKind.CHAT, start, NEWEST if newest else RELEASED)
+    return {**told.attributes, **details}
 
 
 def test_values_that_are_equal_are_told_by_their_types() -> None:
@@ -79,8 +80,8 @@ def test_metadata_and_editions_are_told_apart() -> None:
 def test_what_is_told_may_be_changed() -> None:
     """Who gets the attributes may add to them: the next run has its own."""
     start = Start(None, "ChatIt", (), {}, {"model": "m"})
-    span_start(RunKind.CHAT, start).details(RELEASED)["more"] = 1
-    assert "more" not in span_start(RunKind.CHAT, start).details(RELEASED)
+    span_details(RunKind.CHAT, start, RELEASED)["more"] = 1
+    assert "more" not in span_details(RunKind.CHAT, start, RELEASED)
 
 
 def test_what_is_kept_is_bounded_and_holds_no_secret() -> None:
@@ -102,7 +103,7 @@ def test_a_place_is_told_as_any_text_is(node: str, task: str) -> None:
     """A place that was never seen is told as if each had been looked at, whatever its node."""
     place = f"{node}:{task}"
     metadata = {"langgraph_node": "n", "langgraph_checkpoint_ns": place}
-    told = span_start(RunKind.NODE, Start(None, "n", (), metadata)).details(RELEASED)
+    told = span_details(RunKind.NODE, Start(None, "n", (), metadata), RELEASED)
     assert told["langgraph.checkpoint_ns"] == attribute_text(place)
 
 
@@ -112,6 +113,4 @@ def test_a_place_is_told_as_any_text_is(node: str, task: str) -> None:
 def test_a_node_is_told_as_any_text_is(node: str) -> None:
     """So is the name of a node."""
     start = Start(None, node, (), {"langgraph_node": node})
-    assert span_start(RunKind.NODE, start).details(RELEASED)["langgraph.node"] == attribute_text(
-        node
-    )
+    assert span_details(RunKind.NODE, start, RELEASED)["langgraph.node"] == attribute_text(node)

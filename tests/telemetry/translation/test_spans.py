@@ -16,7 +16,11 @@ from nodespan.telemetry._semconv.names import NEWEST, RELEASED, Edition
 from nodespan.telemetry._translation.exceptions import exception_attributes, signature
 from nodespan.telemetry._translation.kinds import RunKind, chain_kind
 from nodespan.telemetry._translation.outcome import error_type
-from nodespan.telemetry._translation.spans import metadata_attributes, span_start
+from nodespan.telemetry._translation.spans import (
+    metadata_attributes,
+    span_details,
+    span_start,
+)
 from nodespan.telemetry._translation.start import Start
 from support.values import SCALARS, TEXTS
 
@@ -51,7 +55,7 @@ def test_any_start_becomes_a_span(start: Start, kind: RunKind, edition: Edition)
     """Whatever LangChain reports, the span has a name of some length, and can be sent."""
     told = span_start(kind, start)
     span = TRACER.start_span(told.name, kind=told.kind, attributes=told.attributes)
-    span.set_attributes(told.details(edition))
+    span.set_attributes(span_details(kind, start, edition))
     span.set_attributes(metadata_attributes(start, ["user", "thread_id"]))
     span.end()
     assert 0 < len(told.name) < 600
