@@ -19,7 +19,7 @@ from .._stream.attributes import tokens_per_second
 from .._translation.exceptions import signature
 from .._translation.kinds import RunKind
 from .._translation.outcome import Outcome
-from .._translation.spans import span_start
+from .._translation.spans import span_plan
 from .lines import Line
 from .stalls import StallWatch
 
@@ -161,7 +161,7 @@ class FirstChunk:
 def _log(level: int, event: str, run: Run, details: Fields) -> None:
     if run.span is None:
         return
-    name = getattr(run.span, "name", None) or span_start(run.kind, run.start).name
+    name = getattr(run.span, "name", None) or span_plan(run.kind, run.start).name
     ids = span_fields(run.span.get_span_context()) | run_fields(run)
     attempt = {"attempt": run.attempt} if run.attempt is not None else {}
     fields = {"run": name, **attempt, **details, **ids}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .._stream.clock import StreamClock
-    from .series import Series
+    from .series import Series, Value
 
 _NS: Final = 1e9
 
@@ -26,16 +26,22 @@ class LiveRun:
         stream: series of the streams like its own; None where it cannot stream.
         clock: of its stream.
         started_at: when it started, in ns of the monotonic clock.
+        request: the attributes of a request to a model, as metrics have them.
     """
 
     kind: Series
     stream: Series | None = None
     clock: StreamClock | None = None
     started_at: int = 0
+    request: Mapping[str, Value] | None = None
 
 
 class LiveRuns:
-    """Knows the runs that are going on, and counts the chunks of their streams."""
+    """Knows the runs that are going on, and counts the chunks of their streams.
+
+    What is one step for the interpreter needs no lock: the chunks of a stream that has ended do,
+    since they are counted here from then on, and in its clock no longer.
+    """
 
     def __init__(self) -> None:
         self._lock = RLock()
@@ -46,14 +52,19 @@ class LiveRuns:
 
     def open(self, run_id: int, run: LiveRun) -> None:
         """Take note that a run has started."""
-        with self._lock:
-            self._runs[run_id] = run
+        # The series first: who finds a run finds those that it belongs to.
+        if run.kind not in self._kinds:
             self._kinds.add(run.kind)
-            if run.stream is not None:
+        if run.stream is not None and run.stream not in self._ended:
+            with self._lock:
                 self._ended.setdefault(run.stream, 0)
+        self._runs[run_id] = run
 
     def close(self, run_id: int) -> LiveRun | None:
         """Take note that a run has ended; of any number of callers one gets the run."""
+        run = self._runs.get(run_id)
+        if run is None or run.stream is None or run.clock is None:
+            return self._runs.pop(run_id, None)
         with self._lock:
             run = self._runs.pop(run_id, None)
             if run is not None and run.stream is not None and run.clock is not None:
@@ -66,14 +77,13 @@ class LiveRuns:
 
     def by_kind(self) -> Mapping[Series, int]:
         """Return how many runs of each kind are going on."""
-        with self._lock:
-            open_now = Counts(run.kind for run in self._runs.values())
-            return {kind: open_now[kind] for kind in self._kinds}
+        open_now = Counts(run.kind for run in list(self._runs.values()))
+        return {kind: open_now[kind] for kind in self._kinds.copy()}
 
     def oldest(self) -> Mapping[Series, float]:
         """Return how long the oldest run of each kind has been going on, in seconds."""
-        with self._lock:
-            runs, ages = list(self._runs.values()), dict.fromkeys(self._kinds, 0.0)
+        runs = list(self._runs.values())
+        ages = dict.fromkeys(self._kinds.copy(), 0.0)
         now = perf_counter_ns()
         for run in runs:
             ages[run.kind] = max(ages[run.kind], (now - run.started_at) / _NS)

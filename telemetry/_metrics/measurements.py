@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeAlias
 
 from .._semconv import metrics as instruments
 from .._semconv import names as semconv
@@ -12,7 +13,9 @@ from .._stream.attributes import tokens_per_second
 from .._translation.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
+
+    from opentelemetry.trace import SpanContext
 
     from .._runs.run import Run
     from .._semconv.metrics import Counter
@@ -20,11 +23,14 @@ if TYPE_CHECKING:
     from .._stream.clock import StreamClock
     from .._stream.sketch import Sketch
     from .._translation.ending import Ending
+    from .._translation.kinds import RunKind
     from .._values.attributes import AttributeValue
     from .series import Value
 
     SpanAttributes: TypeAlias = Mapping[str, AttributeValue]
     MetricAttributes: TypeAlias = dict[str, Value]
+    # A value of a histogram, or many, as integers in the histogram's scale. Plain: there are many.
+    Recorded: TypeAlias = tuple[Measure, MetricAttributes, int | Sketch]
 
 # As a tuple, of which each of many looks is short; a union is made anew each time.
 _VALUES: Final = (str, int)
@@ -49,14 +55,7 @@ _DURATIONS: Final[Mapping[object, tuple[Measure, tuple[str, ...]]]] = {
 }
 _MODALITIES: Final = ("text", "image", "audio")
 _UNKNOWN_MODALITY: Final = "unknown"
-
-
-class Recorded(NamedTuple):
-    """A value of a histogram, or many, as integers in the histogram's scale."""
-
-    measure: Measure
-    attributes: MetricAttributes
-    value: int | Sketch
+_NOTHING: Final[MetricAttributes] = {}  # never changed
 
 
 class Counted(NamedTuple):
@@ -65,6 +64,54 @@ class Counted(NamedTuple):
     counter: Counter
     attributes: MetricAttributes
     amount: float
+
+
+@dataclass(slots=True)  # not frozen: one is made for each run, and that takes thrice as long
+class EndedRun:
+    """What is measured of a run that has ended, and nothing that keeps content.
+
+    Attributes:
+        kind: of the run.
+        attributes: of its span, those that a sampler decides on at the least.
+        request: what is known of a request to a model, see `request_attributes`.
+        result: what its result says, as span attributes.
+        duration: in ns.
+        ending: how it ended, as metrics have it.
+        clock: of its stream, where anything has come.
+        speed: of its stream, in tokens a second.
+        calls: of an agent, to models and tools.
+        span: of the run, where that is sampled: exemplars are of spans that somebody will find.
+    """
+
+    kind: RunKind
+    attributes: SpanAttributes
+    request: Mapping[str, Value]
+    result: SpanAttributes
+    duration: int
+    ending: MetricAttributes
+    clock: StreamClock | None
+    speed: float | None
+    calls: tuple[int, int]
+    span: SpanContext | None
+
+    @classmethod
+    def of(cls, run: Run, ending: Ending, request: Mapping[str, Value]) -> Self:
+        """Return what is measured of a run."""
+        result, totals = ending.result_attributes(run.start), run.totals
+        clock = speed = span = None
+        if run.chunks is not None and run.chunks.has_anything:
+            clock = run.chunks.clock
+            speed = tokens_per_second(clock, result, ending.said)
+        if run.is_recorded and run.span is not None:
+            span = run.span.get_span_context()
+        calls = (
+            (totals.own_inference_calls, totals.own_tool_calls) if totals is not None else (0, 0)
+        )
+        how = _NOTHING if ending.outcome is None else _how_it_ended(ending)
+        duration = max(ending.at - run.started_at, 0)
+        return cls(
+            run.kind, run.attributes, request, result, duration, how, clock, speed, calls, span
+        )
 
 
 def kind_attributes(kind: str, operation: AttributeValue | None) -> MetricAttributes:
@@ -78,50 +125,38 @@ def request_attributes(run: Run) -> MetricAttributes:
     return _picked(run.attributes, _REQUEST_KEYS)
 
 
-def run_measurements(
-    run: Run, ending: Ending, result: SpanAttributes, edition: Edition
-) -> list[Recorded | Counted]:
-    """Return all that is measured of a run.
-
-    Args:
-        run: that has ended.
-        ending: how it ended.
-        result: what its result says, as span attributes.
-        edition: of the conventions.
-    """
-    answer = _answer_attributes(run, result) if run.kind.is_model else {}
+def run_measurements(run: EndedRun, edition: Edition) -> list[Recorded | Counted]:
+    """Return all that is measured of a run."""
+    answer = _answer_attributes(run) if run.kind.is_model else {}
     measure, keys = _DURATIONS.get(run.attributes.get(semconv.OPERATION_NAME), (None, ()))
     measured: list[Recorded | Counted] = []
     if measure is not None:
         attributes = answer or _picked(run.attributes, keys)
-        if ending.outcome is not None:
-            attributes = attributes | _how_it_ended(ending)
-        measured.append(Recorded(measure, attributes, max(ending.at - run.started_at, 0)))
+        if run.ending:
+            attributes = attributes | run.ending
+        measured.append((measure, attributes, run.duration))
     if run.kind.is_agent:
         agent = _picked(run.attributes, (semconv.AGENT_NAME,))
-        calls, tool_calls = 0, 0
-        if run.totals is not None:
-            calls, tool_calls = run.totals.own_inference_calls, run.totals.own_tool_calls
-        measured.append(Recorded(Measure.AGENT_INFERENCE_CALLS, agent, calls))
-        measured.append(Recorded(Measure.AGENT_TOOL_CALLS, agent, tool_calls))
-    if run.chunks is not None and run.chunks.has_anything:
-        measured += _of_stream(run.chunks.clock, answer, result, ending.said)
+        calls, tool_calls = run.calls
+        measured.append((Measure.AGENT_INFERENCE_CALLS, agent, calls))
+        measured.append((Measure.AGENT_TOOL_CALLS, agent, tool_calls))
+    if run.clock is not None:
+        measured += _of_stream(run.clock, answer, run.speed)
     if answer:
-        measured += _of_usage(answer, result, edition)
+        measured += _of_usage(answer, run.result, edition)
     return measured
 
 
-def _answer_attributes(run: Run, result: SpanAttributes) -> MetricAttributes:
+def _answer_attributes(run: EndedRun) -> MetricAttributes:
     """Return the attributes of a request, and those that its answer reports."""
-    attributes = _picked(run.attributes, _REQUEST_KEYS)
-    model = result.get(semconv.RESPONSE_MODEL)
+    model = run.result.get(semconv.RESPONSE_MODEL)
     if isinstance(model, str):
-        attributes[semconv.RESPONSE_MODEL] = model
-    return attributes
+        return {**run.request, semconv.RESPONSE_MODEL: model}
+    return {**run.request}
 
 
 def _of_stream(
-    clock: StreamClock, answer: MetricAttributes, result: SpanAttributes, said: Callable[[], int]
+    clock: StreamClock, answer: MetricAttributes, speed: float | None
 ) -> Iterator[Recorded | Counted]:
     if clock.stall_count:
         yield Counted(instruments.STALLS, answer, clock.stall_count)
@@ -129,12 +164,11 @@ def _of_stream(
     if first is None:
         return
     waited = max(first - clock.started_at, 0)
-    yield Recorded(Measure.TIME_TO_FIRST_CHUNK, answer, waited)
+    yield Measure.TIME_TO_FIRST_CHUNK, answer, waited
     if clock.gaps.count:
-        yield Recorded(Measure.TIME_PER_OUTPUT_CHUNK, answer, clock.gaps)
-    speed = tokens_per_second(clock, result, said)
+        yield Measure.TIME_PER_OUTPUT_CHUNK, answer, clock.gaps
     if speed is not None:
-        yield Recorded(Measure.TOKENS_PER_SECOND, answer, round(speed * _MILLI))
+        yield Measure.TOKENS_PER_SECOND, answer, round(speed * _MILLI)
 
 
 def _of_usage(
@@ -145,7 +179,7 @@ def _of_usage(
         tokens = _tokens(result, f"gen_ai.usage.{side}_tokens")
         if tokens is not None:
             kind: MetricAttributes = {} if edition.is_newest else {semconv.TOKEN_TYPE: side}
-            measured.append(Recorded(measure, answer | kind, tokens))
+            measured.append((measure, answer | kind, tokens))
     for counter, name in instruments.token_counters(edition):
         if name in result:
             for modality, amount in _by_modality(result, name):

@@ -12,12 +12,7 @@ from .._semconv import metrics as instruments
 from .._semconv import names as semconv
 from .._version import VERSION
 from .live import LiveRun
-from .measurements import (
-    Recorded,
-    kind_attributes,
-    request_attributes,
-    run_measurements,
-)
+from .measurements import EndedRun, kind_attributes
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -73,28 +68,18 @@ class Metrics:
         if chunks is None:
             live = LiveRun(series, started_at=run.started_at)
         else:
-            stream = meter.series(request_attributes(run))
-            live = LiveRun(series, stream, chunks.clock, run.started_at)
+            request, stream = meter.request(run)
+            live = LiveRun(series, stream, chunks.clock, run.started_at, request)
         meter.live.open(run.run_id, live)
 
     def closed(self, run: Run, ending: Ending) -> None:
         """Measure a run that has ended."""
         meter = self._meter
-        if meter is None or meter.live.close(run.run_id) is None:
+        live = meter.live.close(run.run_id) if meter is not None else None
+        if meter is None or live is None:
             return
         if run.kind.is_operation:  # of a step nothing is measured
-            self._measure(meter, run, ending)
-
-    def _measure(self, meter: RunMeter, run: Run, ending: Ending) -> None:
-        result = ending.result_attributes(run.start)
-        span = run.span.get_span_context() if run.span is not None else None
-        if span is not None and not span.trace_flags.sampled:
-            span = None  # exemplars are of spans that somebody will find
-        for measured in run_measurements(run, ending, result, self._edition):
-            if isinstance(measured, Recorded):
-                meter.record(measured.measure, measured.attributes, measured.value, span)
-            else:
-                meter.count(measured.counter, measured.attributes, measured.amount)
+            meter.measure(EndedRun.of(run, ending, live.request or {}))
 
     def _note_trouble(self, trouble: str) -> None:
         if self._meter is None:

@@ -78,4 +78,6 @@ class AnswerReader:
 
     def _attributes(self, answer: LLMResult, start: Start) -> Attributes:
         attributes = response_attributes(answer, self.edition, start)
+        if not self.prices:
+            return attributes
         return attributes | self.prices.attributes(attributes, model_name(start), self.edition)

@@ -8,7 +8,7 @@ Source: https://github.com/open-telemetry/semantic-conventions-genai
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from . import names as semconv
@@ -73,7 +73,7 @@ class Gauge(Counter):
     """A value that is what it is at the time."""
 
 
-class Measure(Enum):
+class Measure(StrEnum):
     """What is measured, by whatever name an edition has for it."""
 
     INFERENCE_DURATION = "inference duration"

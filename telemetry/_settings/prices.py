@@ -116,6 +116,9 @@ class PriceTable:
     def __init__(self, prices: Mapping[str, Price]) -> None:
         self._prices = dict(prices)
 
+    def __bool__(self) -> bool:
+        return bool(self._prices)
+
     @classmethod
     def checked(cls, _name: str, source: Prices | None) -> PriceTable:
         """Return the table of a setting: an error in it names its own place."""
@@ -147,8 +150,6 @@ class PriceTable:
             model: that was asked for.
             edition: of the conventions.
         """
-        if not self._prices:
-            return {}
         price = self._prices.get(str(result.get(semconv.RESPONSE_MODEL))) or self._prices.get(model)
         usage = Usage.of_result(result, edition)
         if price is None or usage is None:

@@ -92,15 +92,14 @@ class StreamClock:
         self.started_at = started_at
         self._waits = waits
         self.pending = array(INT64)
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget every chunk."""
-        del self.pending[:]
         self.shows_reasoning = False
         self._timeline, self._gaps = _NO_WINDOWS, _NO_GAPS
         self._stalls: tuple[Stall, ...] = ()
         self.stalls_noted = 0
+
+    def restart(self) -> None:
+        """Forget every chunk."""
+        self.__init__(self.started_at, self._waits)  # type: ignore[misc]  # as new
 
     def tick(self, now: int) -> None:
         """Count a chunk that came at *now*, in ns."""

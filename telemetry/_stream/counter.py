@@ -76,7 +76,7 @@ class ChunkCounter:
         self._counts_events = False
         self._reporters = 1
         self._reports = 0
-        self._answer = PartialAnswer(text.max_characters if text is not None else 0)
+        self._answer: PartialAnswer | None = None
         self.plain: array[int] | None = None
         self._keeps_text = False
         self._chunk: Any = None
@@ -107,7 +107,7 @@ class ChunkCounter:
 
     def _takes_text(self, token: str, chunk: Any) -> bool:
         """Take a token where content is kept, if its chunk says nothing else; return whether."""
-        if not self._keeps_text or self.text is None or not self._answer.take_text(token, chunk):
+        if not self._keeps_text or self.text is None or not self._told().take_text(token, chunk):
             return False
         self.text.add(token)
         return True
@@ -120,7 +120,7 @@ class ChunkCounter:
         if not self.begun:
             self._begin()
         counts = not self._counts_events
-        tells_usage = self._answer.take(chunk, says=counts)
+        tells_usage = self._told().take(chunk, says=counts)
         if counts and carries_content(token, chunk):
             self._tick(now, token_text, token)
             if not self.clock.shows_reasoning:
@@ -154,7 +154,7 @@ class ChunkCounter:
 
     def _take_event(self, now: int, kind: object, event: Mapping[str, Any]) -> None:
         if kind == "message-start":
-            self._answer.begin_message(event)
+            self._told().begin_message(event)
         elif kind == "content-block-start":
             self._start_block(now, event)
         elif kind == "content-block-delta" and delta_carries_content(event):
@@ -165,7 +165,13 @@ class ChunkCounter:
 
     def answer(self) -> LLMResult | None:
         """Return what the chunks have told so far; None where that is nothing."""
-        return self._answer.result(self.text.whole if self.text is not None else "")
+        return self._told().result(self.text.whole if self.text is not None else "")
+
+    def _told(self) -> PartialAnswer:
+        """Return what the chunks have told: most answers come whole, and tell nothing here."""
+        if self._answer is None:
+            self._answer = PartialAnswer(self.text.max_characters if self.text is not None else 0)
+        return self._answer
 
     def _start_block(self, now: int, event: Mapping[str, Any]) -> None:
         """Take the start of a content block: a chunk that has several is one all the same.
@@ -177,7 +183,7 @@ class ChunkCounter:
             return
         self._chunk = chunk
         if chunk is not None:
-            self._answer.take(chunk, says=False)
+            self._told().take(chunk, says=False)
         before, self._deltas_left = deltas_around(chunk, block) if chunk is not None else (0, 0)
         if not before and (self._deltas_left or start_carries_content(event)):
             self._tick(now, event_text, event)

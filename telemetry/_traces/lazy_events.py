@@ -7,6 +7,7 @@ gets its events the public way.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace import Event
@@ -15,7 +16,7 @@ from opentelemetry.sdk.trace import Span as SdkSpan
 from .._upstream.opentelemetry import events_adder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from opentelemetry.trace import Span
 
@@ -64,7 +65,7 @@ def add_events(span: Span, events: Iterable[StreamEvent], epoch: int) -> None:
         events: each with its time, in ns of a clock, its name, and what makes its attributes.
         epoch: what turns a time of that clock into one since 1970, in ns.
     """
-    add = _adder(span)
+    add = events_adder(span, _MAX_ATTRIBUTES) if _is_sdk(type(span)) else None
     if add is not None:
         add([LateEvent(name, make, at + epoch) for at, name, make in events])
         return
@@ -80,14 +81,14 @@ def add_mark(span: Span, name: str, at: int) -> None:
         name: of the event.
         at: its time, in ns since 1970.
     """
-    add = _adder(span)
+    add = events_adder(span, 0) if _is_sdk(type(span)) else None
     if add is not None:
         add((LateEvent(name, dict, at),))
     else:
         span.add_event(name, timestamp=at)
 
 
-def _adder(span: Span) -> Callable[[Sequence[Event]], None] | None:
-    if not isinstance(span, SdkSpan):
-        return None
-    return events_adder(span, _MAX_ATTRIBUTES)
+@lru_cache(maxsize=64)
+def _is_sdk(span_class: type) -> bool:
+    # An abstract class takes longer to look at an object than the event takes to be added.
+    return issubclass(span_class, SdkSpan)

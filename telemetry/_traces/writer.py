@@ -28,7 +28,7 @@ from .._translation.spans import (
     PLANS,
     add_person,
     metadata_attributes,
-    span_start,
+    span_plan,
     tag_attributes,
 )
 from .lazy_events import add_events, add_mark
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .._runs.run import Run
     from .._stream.clock import Waits
     from .._translation.ending import Ending
+    from .._translation.spans import Plan
     from .._values.attributes import Attributes, AttributeValue
 
     Passages: TypeAlias = dict[str, Passed]
@@ -111,7 +112,7 @@ class SpanWriter:
             context: that is current where it starts.
             frame: identity of the frame that starts it, where that is known.
         """
-        name, kind, given = PLANS[run.kind](run.start)
+        plan = PLANS[run.kind](run.start)
         above = run.parent
         while above is not None and above.span is None:
             above = above.parent
@@ -120,14 +121,14 @@ class SpanWriter:
         else:
             around = context_beneath(context, above.run_id, above.span)
         is_likely = above is None or above.is_recorded
-        early = self._early(run, given) if is_likely and self._plenty else None
+        early = self._early(run, plan) if is_likely and self._plenty else None
         starting = STARTING_RUN.set(run)
         try:
             span = self._tracer.start_span(
-                name,
+                plan.name,
                 around,
-                kind,
-                dict(given) if early is None else early,
+                plan.kind,
+                {**plan.attributes} if early is None else early,
                 start_time=run.started_at + run.epoch,
                 record_exception=False,
                 set_status_on_exception=False,
@@ -146,50 +147,49 @@ class SpanWriter:
                 chunks = self._counter(run, body, is_recording=is_recording)
         finally:
             # Whatever has failed: a span that nobody knows of would never end.
-            run.trace(span, given, body, chunks, is_recorded=is_recording)
+            run.trace(span, plan.attributes, body, chunks, is_recorded=is_recording)
         if not is_recording:
             if not span.get_span_context().is_valid:
                 _say_what_is_missing()
         elif early is None or run.kind.is_graph or chunks is not None:
-            self._describe(run, span, content, given, is_described=early is not None)
+            self._describe(run, span, content, None if early is not None else plan)
 
-    def _early(self, run: Run, given: Mapping[str, AttributeValue]) -> Attributes | None:
+    def _early(self, run: Run, plan: Plan) -> Attributes | None:
         """Return all that the span of a run has from its start, to be told in one.
 
         None where that has to be looked at with more care, when the span has started.
         """
-        told = {**given}
+        told = {**plan.attributes}
         try:
-            self._add_details(told, run, given)
+            self._add_details(told, run, plan)
         except INTERRUPTS:
             raise
         except BaseException:  # noqa: BLE001 - it is met again, and reported, when there is a span
             return None
         return told if len(told) <= self._plenty else None
 
-    def _describe(
-        self,
-        run: Run,
-        span: Span,
-        content: Content,
-        given: Mapping[str, AttributeValue],
-        *,
-        is_described: bool,
-    ) -> None:
-        """Write to the span of a run that has started, and is recorded, what it lacks."""
-        if not is_described:
+    def _describe(self, run: Run, span: Span, content: Content, plan: Plan | None) -> None:
+        """Write to the span of a run that has started, and is recorded, what it lacks.
+
+        Args:
+            run: that has started.
+            span: of the run.
+            content: makes the content of what it is given.
+            plan: of the span; None where all that it has from its start is told already.
+        """
+        if plan is not None:
             told: Attributes = {}
-            self._add_details(told, run, given)
+            self._add_details(told, run, plan)
             self._describe_with_care(run, span, content, told)
         if run.kind.is_graph and run.is_in_journal:
             Room(span).write(_shape())
         if run.chunks is not None:
             add_mark(span, semconv.EVENT_MODEL_START, run.started_at + run.epoch)
 
-    def _add_details(self, told: Attributes, run: Run, given: Mapping[str, AttributeValue]) -> None:
-        """Add the attributes that a span has from its start beside those that are *given*."""
+    def _add_details(self, told: Attributes, run: Run, plan: Plan) -> None:
+        """Add the attributes that a span has from its start beside those of its plan."""
         start = run.start
-        DETAILS[run.kind](told, start, given, self._edition)
+        DETAILS[run.kind](told, start, plan, self._edition)
         if run.attempt is not None:
             is_node = run.kind is RunKind.NODE
             told[semconv.LANGGRAPH_ATTEMPT if is_node else semconv.LANGCHAIN_ATTEMPT] = run.attempt
@@ -219,12 +219,12 @@ class SpanWriter:
         Returns:
             The attributes of its span that a sampler would have decided on.
         """
-        start = span_start(run.kind, run.start)
+        plan = span_plan(run.kind, run.start)
         span = run.span or INVALID_SPAN
         if span.is_recording():
-            span.update_name(start.name)
-            span.set_attributes(start.attributes)
-        return start.attributes
+            span.update_name(plan.name)
+            span.set_attributes(plan.attributes)
+        return plan.attributes
 
     def close(self, run: Run, ending: Ending, *, records_exception: bool) -> None:
         """End the span of a run.
@@ -255,17 +255,25 @@ class SpanWriter:
             span.end(end_time=ending.at + run.epoch)
 
     def _write_result(self, run: Run, span: Span, ending: Ending) -> None:
-        room = Room(span)
+        room = None if self._plenty and not run.held else Room(span)
         attributes = self._result(run, span, ending, room)
         if ending.outcome is not None:
             attributes = _outcome_attributes(ending) | attributes
-        self._write(room, {**attributes, **run.held})
+        if room is None and self._has_plenty(span, attributes):
+            if attributes:
+                span.set_attributes(attributes)
+        else:
+            self._write(room or Room(span), {**attributes, **run.held})
+
+    def _has_plenty(self, span: Span, attributes: Attributes) -> bool:
+        known = getattr(span, "attributes", None) or ()
+        return len(known) + len(attributes) <= self._plenty
 
     def _write(self, room: Room, attributes: Attributes) -> None:
         if room.write(attributes):
             self._diagnostics.report(GAVE_WAY)
 
-    def _result(self, run: Run, span: Span, ending: Ending, room: Room) -> Attributes:
+    def _result(self, run: Run, span: Span, ending: Ending, room: Room | None) -> Attributes:
         """Return the attributes of a run's result; the events of its stream are added."""
         attributes: Attributes = {}
         if ending.attributes is not None:
@@ -275,7 +283,9 @@ class SpanWriter:
                 raise
             except BaseException as error:  # noqa: BLE001 - the span ends without it
                 self._diagnostics.report("result could not be read", error)
-        content = self._content(ending.content, room) if self._wants_content else {}
+        content = (
+            self._content(ending.content, room) if room is not None and self._wants_content else {}
+        )
         if run.chunks is not None and run.chunks.has_anything:
             clock = run.chunks.clock
             attributes |= stream_attributes(clock, attributes, ending.said)

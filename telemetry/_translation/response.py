@@ -213,8 +213,8 @@ def _response_id(choices: list[Any], sources: list[Mapping[str, Any]]) -> str | 
 
 def _first_text(keys: tuple[str, ...], sources: list[Mapping[str, Any]]) -> str | None:
     for source in sources:
-        for key in keys:
-            value = source.get(key)
+        for key in filter(source.__contains__, keys):
+            value = source[key]
             if isinstance(value, str) and value:
                 return attribute_text(value)
     return None

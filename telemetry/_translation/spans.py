@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
+from itertools import compress, islice, repeat
+from operator import is_
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, cast
 
 from opentelemetry.trace import SpanKind
 
@@ -32,7 +34,7 @@ from .request import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from .._semconv.names import Edition
     from .._values.attributes import Attributes, AttributeValue
@@ -44,12 +46,13 @@ _MARKS: Final = ("graph:step:", "seq:step:", "map:key:", "langsmith:")
 _MOST_TAGS: Final = 64
 _MOST_PLANS: Final = 512
 _MOST_STEPS: Final = 2**31
-_MOST_NAME_CHARACTERS: Final = 100
 _MOST_KEPT: Final = 256
-_PLAIN_TYPES: Final = frozenset((str, int, float, bool))
-_TEXTS: Final = frozenset((str, type(None), bool, semconv.Operation))
-_METADATA_OF_MODEL: Final = ("ls_model_name", "ls_provider", _IN_PROCESS_KEY)
-_METADATA_OF_REQUEST: Final = ("ls_temperature", "ls_max_tokens", "ls_stop")
+_MOST_PARAMETERS: Final = 64
+_PLAIN_TYPES: Final = frozenset((str, int, float, bool, type(None)))
+_METADATA_OF_REQUEST: Final = (
+    *("ls_model_name", "ls_provider", _IN_PROCESS_KEY),
+    *("ls_temperature", "ls_max_tokens", "ls_stop"),
+)
 _OF_RETRIEVER: Final = {
     semconv.REQUEST_MODEL: "ls_embedding_model",
     semconv.VECTOR_STORE: "ls_vector_store_provider",
@@ -61,33 +64,36 @@ _READ: Final = frozenset(("_type", "stop", "response_format"))
 _TASK: Final = re.compile(r"([^:|]{1,128}):[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ANY_TASK: Final = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 
-Plan: TypeAlias = "tuple[str, SpanKind, Mapping[str, AttributeValue]]"
-"""The name of a span, its kind, and the attributes that a sampler decides on at the least."""
+_MODEL_OF: Final = frozenset(PARAMETERS_OF_MODEL)
 
 
-class SpanStart(NamedTuple):
-    """A span to start.
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What the spans of runs have in common that are alike.
 
     Attributes:
         name: of the span.
         kind: of the span.
         attributes: what a sampler decides on at the least.
+        asked: what is told of a request to a model beside its place, by whether the edition is the
+            newest.
     """
 
     name: str
     kind: SpanKind
     attributes: Mapping[str, AttributeValue]
+    asked: dict[bool, Attributes] = field(default_factory=dict)
 
 
-def span_start(kind: RunKind, start: Start) -> SpanStart:
-    """Return the span of a run of any kind but `HIDDEN`."""
-    return SpanStart(*PLANS[kind](start))
+def span_plan(kind: RunKind, start: Start) -> Plan:
+    """Return what the span of a run of any kind but `HIDDEN` is from its start."""
+    return PLANS[kind](start)
 
 
 def span_details(kind: RunKind, start: Start, edition: Edition) -> Attributes:
     """Return the other attributes that the span of a run has from its start."""
     told: Attributes = {}
-    DETAILS[kind](told, start, PLANS[kind](start)[2], edition)
+    DETAILS[kind](told, start, PLANS[kind](start), edition)
     return told
 
 
@@ -108,9 +114,9 @@ def _agent(start: Start) -> Plan:
 def _plan_of_agent(name: str | None) -> Plan:
     attributes: Attributes = {semconv.OPERATION_NAME: semconv.Operation.INVOKE_AGENT.value}
     if name is None:
-        return "invoke_agent", SpanKind.INTERNAL, MappingProxyType(attributes)
+        return Plan("invoke_agent", SpanKind.INTERNAL, MappingProxyType(attributes))
     attributes[semconv.AGENT_NAME] = name
-    return f"invoke_agent {name}", SpanKind.INTERNAL, MappingProxyType(attributes)
+    return Plan(f"invoke_agent {name}", SpanKind.INTERNAL, MappingProxyType(attributes))
 
 
 def _workflow(start: Start) -> Plan:
@@ -124,7 +130,7 @@ def _plan_of_workflow(name: str) -> Plan:
         semconv.WORKFLOW_NAME: name,
         semconv.OPENINFERENCE_SPAN_KIND: _CHAIN,
     }
-    return f"invoke_workflow {name}", SpanKind.INTERNAL, MappingProxyType(attributes)
+    return Plan(f"invoke_workflow {name}", SpanKind.INTERNAL, MappingProxyType(attributes))
 
 
 def _node(start: Start) -> Plan:
@@ -137,7 +143,7 @@ def _plan_of_node(name: str) -> Plan:
         semconv.LANGGRAPH_NODE: name,
         semconv.OPENINFERENCE_SPAN_KIND: _CHAIN,
     }
-    return f"node {name}", SpanKind.INTERNAL, MappingProxyType(attributes)
+    return Plan(f"node {name}", SpanKind.INTERNAL, MappingProxyType(attributes))
 
 
 def _runnable(start: Start) -> Plan:
@@ -146,7 +152,9 @@ def _runnable(start: Start) -> Plan:
 
 @lru_cache(maxsize=_MOST_PLANS)
 def _plan_of_runnable(name: str) -> Plan:
-    return name, SpanKind.INTERNAL, MappingProxyType({semconv.OPENINFERENCE_SPAN_KIND: _CHAIN})
+    return Plan(
+        name, SpanKind.INTERNAL, MappingProxyType({semconv.OPENINFERENCE_SPAN_KIND: _CHAIN})
+    )
 
 
 def _tool(start: Start) -> Plan:
@@ -163,11 +171,11 @@ def _plan_of_tool(name: str, agent: str | None) -> Plan:
     }
     if agent is not None:
         attributes[semconv.AGENT_NAME] = agent
-    return f"execute_tool {name}", SpanKind.INTERNAL, MappingProxyType(attributes)
+    return Plan(f"execute_tool {name}", SpanKind.INTERNAL, MappingProxyType(attributes))
 
 
-def _describe_tool(told: Attributes, start: Start, _given: object, _edition: object) -> None:
-    _add_position(told, start)
+def _describe_tool(told: Attributes, start: Start, plan: Plan, edition: Edition) -> None:
+    _add_position(told, start, plan, edition)
     description, call_id = _serialized(start, "description"), start.tool_call_id
     if description:
         told[semconv.TOOL_DESCRIPTION] = attribute_text(description)
@@ -185,11 +193,11 @@ def _plan_of_retriever(name: str) -> Plan:
         semconv.OPERATION_NAME: semconv.Operation.RETRIEVAL.value,
         semconv.DATA_SOURCE_ID: name,
     }
-    return f"retrieval {name}", SpanKind.CLIENT, MappingProxyType(attributes)
+    return Plan(f"retrieval {name}", SpanKind.CLIENT, MappingProxyType(attributes))
 
 
-def _describe_retriever(told: Attributes, start: Start, _given: object, _edition: object) -> None:
-    _add_position(told, start)
+def _describe_retriever(told: Attributes, start: Start, plan: Plan, edition: Edition) -> None:
+    _add_position(told, start, plan, edition)
     for name, key in _OF_RETRIEVER.items():
         value = start.metadata.get(key)
         if value is not None:
@@ -205,15 +213,60 @@ def _text_completion(start: Start) -> Plan:
 
 
 def _plan_of_request(operation: semconv.Operation, start: Start) -> Plan:
-    key = (operation, start.class_name, start.name, *map(start.params.get, PARAMETERS_OF_MODEL))
-    key += tuple(map(start.metadata.get, _METADATA_OF_MODEL))
-    is_plain = _TEXTS.issuperset(map(type, key))
-    plan = _plans_of_requests.get(key) if is_plain else None
+    key = _key_of_request(operation, start)
+    plan = _plans_of_requests.get(key) if key is not None else None
     if plan is None:
         plan = _new_plan_of_request(operation, start)
-        if is_plain:
-            _keep(_plans_of_requests, key, plan)
+        if key is not None:
+            if len(_plans_of_requests) >= _MOST_PLANS:
+                _plans_of_requests.clear()
+            _plans_of_requests[key] = plan
     return plan
+
+
+def _key_of_request(operation: semconv.Operation, start: Start) -> tuple[object, ...] | None:
+    """Return all that is told of a request; None where not all of that are short, plain values.
+
+    Values are told from each other by their types, too: 1 and 1.0 and True are equal. What is
+    content or a credential by its name is not looked at, and not kept.
+    """
+    params = start.params
+    names = _telling(tuple(params)) if len(params) <= _MOST_PARAMETERS else None
+    if names is None:
+        return None
+    values = (start.class_name, start.name, *map(params.get, names))
+    values += tuple(map(start.metadata.get, _METADATA_OF_REQUEST))
+    types = tuple(map(type, values))
+    if not _PLAIN_TYPES.issuperset(types):
+        return None
+    texts = cast("Iterator[str]", compress(values, map(is_, types, repeat(str))))
+    if max(map(len, texts), default=0) > _MOST_KEPT:
+        return None
+    has_format = start.options.get(STRUCTURED_OUTPUT) is not None
+    return operation, names, values, types, has_format
+
+
+def _telling(names: tuple[object, ...]) -> tuple[str, ...] | None:
+    """Return the names of the parameters of which something is told; None where one is too long.
+
+    Calls of a model have the same few parameters, time and again.
+    """
+    known = _telling_names.get(names)
+    if known is None and all(type(each) is str and len(each) <= _MOST_KEPT for each in names):
+        if len(_telling_names) >= _MOST_PLANS:
+            _telling_names.clear()
+        known = tuple(name for name in map(str, names) if _is_telling(name))
+        _telling_names[names] = known
+    return known
+
+
+def _is_telling(name: str) -> bool:
+    return parameter_name(name) is not None or name in _READ or name in _MODEL_OF
+
+
+# What the spans of requests say that are alike in all that is told of them.
+_plans_of_requests: Final[dict[tuple[object, ...], Plan]] = {}
+_telling_names: Final[dict[tuple[object, ...], tuple[str, ...]]] = {}
 
 
 def _new_plan_of_request(operation: semconv.Operation, start: Start) -> Plan:
@@ -226,59 +279,18 @@ def _new_plan_of_request(operation: semconv.Operation, start: Start) -> Plan:
     }
     in_process = start.metadata.get(_IN_PROCESS_KEY) is True
     kind = SpanKind.INTERNAL if in_process else SpanKind.CLIENT
-    return f"{operation} {short_name(model)}", kind, MappingProxyType(attributes)
+    return Plan(f"{operation} {short_name(model)}", kind, MappingProxyType(attributes))
 
 
-def _describe_request(
-    told: Attributes, start: Start, given: Mapping[str, AttributeValue], edition: Edition
-) -> None:
-    provider = str(given[semconv.PROVIDER_NAME])
-    key = _key_of_parameters(start, provider, edition)
-    known = _told_of_requests.get(key) if key is not None else None
-    if known is None:
-        known = identifying_attributes(start.params), request_attributes(provider, start, edition)
-        if key is not None:
-            _keep(_told_of_requests, key, known)
-    identifying, asked = known
-    told.update(identifying)
-    _add_position(told, start)
+def _describe_request(told: Attributes, start: Start, plan: Plan, edition: Edition) -> None:
+    asked = plan.asked.get(edition.is_newest)
+    if asked is None:
+        provider = str(plan.attributes[semconv.PROVIDER_NAME])
+        identifying = identifying_attributes(start.params)
+        asked = identifying | request_attributes(provider, start, edition)
+        plan.asked[edition.is_newest] = asked
     told.update(asked)
-
-
-def _key_of_parameters(start: Start, provider: str, edition: Edition) -> tuple[object, ...] | None:
-    """Return all that is told of a request's parameters; None where not all are plain values.
-
-    Values are told from each other by their types, too: 1 and 1.0 and True are equal. What is
-    content or a credential by its name is not looked at, and not kept.
-    """
-    has_format = start.options.get(STRUCTURED_OUTPUT) is not None
-    key: list[object] = [provider, edition.is_newest, has_format]
-    for name in _METADATA_OF_REQUEST:
-        value = start.metadata.get(name)
-        if value is not None and type(value) not in _PLAIN_TYPES:
-            return None
-        key += (type(value), value)
-    for name, value in start.params.items():
-        if type(name) is not str or len(name) > _MOST_NAME_CHARACTERS:
-            return None
-        if value is None or (parameter_name(name) is None and name not in _READ):
-            continue
-        if type(value) not in _PLAIN_TYPES or (type(value) is str and len(value) > _MOST_KEPT):
-            return None
-        key += (name, type(value), value)
-    return tuple(key)
-
-
-_T = TypeVar("_T")
-# What the spans of requests say that are alike in all that is told of them.
-_plans_of_requests: Final[dict[tuple[object, ...], Plan]] = {}
-_told_of_requests: Final[dict[tuple[object, ...], tuple[Attributes, Attributes]]] = {}
-
-
-def _keep(kept: dict[tuple[object, ...], _T], key: tuple[object, ...], value: _T) -> None:
-    if len(kept) >= _MOST_PLANS:
-        kept.clear()
-    kept[key] = value
+    _add_position(told, start, plan, edition)
 
 
 def add_person(told: Attributes, start: Start) -> None:
@@ -304,9 +316,7 @@ def tag_attributes(start: Start) -> Attributes:
     return {semconv.LANGCHAIN_TAGS: tags} if tags else {}
 
 
-def _add_position(
-    told: Attributes, start: Start, _given: object = None, _edition: object = None
-) -> None:
+def _add_position(told: Attributes, start: Start, _plan: Plan, _edition: Edition) -> None:
     """Add the attributes that say where in a graph a run is, and in which thread."""
     metadata = start.metadata
     conversation = metadata.get("thread_id")
@@ -395,9 +405,7 @@ PLANS: Final[dict[RunKind, Callable[[Start], Plan]]] = {
     RunKind.RUNNABLE: _runnable,
 }
 """What a span is from its start: of the run's start."""
-DETAILS: Final[
-    dict[RunKind, Callable[[Attributes, Start, Mapping[str, AttributeValue], Edition], None]]
-] = {
+DETAILS: Final[dict[RunKind, Callable[[Attributes, Start, Plan, Edition], None]]] = {
     **dict.fromkeys(PLANS, _add_position),
     RunKind.CHAT: _describe_request,
     RunKind.TEXT_COMPLETION: _describe_request,

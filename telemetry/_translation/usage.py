@@ -179,8 +179,8 @@ def _of_provider(
 def _usage_among(sources: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return what a provider says of tokens in its own words; nothing where it says nothing."""
     for source in sources:
-        for key in _USAGE_KEYS:
-            found = source.get(key)
+        for key in filter(source.__contains__, _USAGE_KEYS):
+            found = source[key]
             if found and isinstance(found, dict) and _is_usage(found):
                 return found
     # Ollama's counts stand beside all else that is told of an answer.
@@ -191,8 +191,8 @@ def _usage_among(sources: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 
 def _is_usage(usage: Mapping[str, Any]) -> bool:
-    for key in _COUNT_KEYS:
-        count = usage.get(key)
+    for key in filter(usage.__contains__, _COUNT_KEYS):
+        count = usage[key]
         if count is not None and as_int(count) is not None:
             return True
     return False

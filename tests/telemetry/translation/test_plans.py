@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nodespan.telemetry._semconv.names import NEWEST, RELEASED
 from nodespan.telemetry._translation import spans
 from nodespan.telemetry._translation.kinds import RunKind
-from nodespan.telemetry._translation.spans import span_details, span_start
+from nodespan.telemetry._translation.spans import span_details, span_plan
 from nodespan.telemetry._translation.start import Start
 from nodespan.telemetry._values.attributes import attribute_text
 
@@ -23,7 +23,7 @@ IDS = st.uuids(version=4).map(str)
 def asked(params: dict[str, Any], *, newest: bool = False, **metadata: Any) -> dict[str, Any]:
     """Return all attributes of the span of a model that is asked with parameters."""
     start = Start({"id": ["somewhere", "ChatIt"]}, "ChatIt", (), metadata, params)
-    told = span_start(RunKind.CHAT, start)
+    told = span_plan(RunKind.CHAT, start)
     details = span_details(RunKind.CHAT, start, NEWEST if newest else RELEASED)
     return {**told.attributes, **details}
 
@@ -88,7 +88,7 @@ def test_what_is_kept_is_bounded_and_holds_no_secret() -> None:
     """However many calls differ, so many are kept and no more, and no secret is among them."""
     for number in range(2_000):
         asked({"model": f"m{number}", "seed": number, "api_key": "sk-hidden", "tools": ["hidden"]})
-    for kept in (spans._plans_of_requests, spans._told_of_requests):
+    for kept in (spans._plans_of_requests, spans._telling_names):
         assert 0 < len(kept) <= 512
         assert "hidden" not in repr(list(kept.items()))
 

@@ -19,7 +19,7 @@ from nodespan.telemetry._translation.outcome import error_type
 from nodespan.telemetry._translation.spans import (
     metadata_attributes,
     span_details,
-    span_start,
+    span_plan,
 )
 from nodespan.telemetry._translation.start import Start
 from support.values import SCALARS, TEXTS
@@ -53,7 +53,7 @@ TRACER = TracerProvider(shutdown_on_exit=False).get_tracer("test")
 @given(STARTS, st.sampled_from(KINDS), st.sampled_from([RELEASED, NEWEST]))
 def test_any_start_becomes_a_span(start: Start, kind: RunKind, edition: Edition) -> None:
     """Whatever LangChain reports, the span has a name of some length, and can be sent."""
-    told = span_start(kind, start)
+    told = span_plan(kind, start)
     span = TRACER.start_span(told.name, kind=told.kind, attributes=told.attributes)
     span.set_attributes(span_details(kind, start, edition))
     span.set_attributes(metadata_attributes(start, ["user", "thread_id"]))
