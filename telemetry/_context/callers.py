@@ -32,7 +32,8 @@ class Caller(NamedTuple):
         """Return who is calling."""
         loop = running_loop()
         task = asyncio.current_task(loop) if loop is not None else None
-        return cls(get_ident(), ref(task) if task is not None else None)
+        # What `cls` would call: each start of a run asks.
+        return tuple.__new__(cls, (get_ident(), ref(task) if task is not None else None))
 
     @property
     def is_elsewhere(self) -> bool:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .._stream.clock import StreamClock
-    from .series import Series, Value
+    from .attribute_sets import AttributeSet
+    from .series import Series
 
 _NS: Final = 1e9
 
@@ -26,14 +27,12 @@ class LiveRun:
         stream: series of the streams like its own; None where it cannot stream.
         clock: of its stream.
         started_at: when it started, in ns of the monotonic clock.
-        request: the attributes of a request to a model, as metrics have them.
     """
 
-    kind: Series
-    stream: Series | None = None
+    kind: AttributeSet
+    stream: AttributeSet | None = None
     clock: StreamClock | None = None
     started_at: int = 0
-    request: Mapping[str, Value] | None = None
 
 
 class LiveRuns:
@@ -46,8 +45,8 @@ class LiveRuns:
     def __init__(self) -> None:
         self._lock = RLock()
         self._runs: dict[int, LiveRun] = {}
-        self._kinds: set[Series] = set()
-        self._ended: Counts[Series] = Counts()
+        self._kinds: set[AttributeSet] = set()
+        self._ended: Counts[AttributeSet] = Counts()
         self._reported: Counts[Series] = Counts()
 
     def open(self, run_id: int, run: LiveRun) -> None:
@@ -63,7 +62,7 @@ class LiveRuns:
     def close(self, run_id: int) -> LiveRun | None:
         """Take note that a run has ended; of any number of callers one gets the run."""
         run = self._runs.get(run_id)
-        if run is None or run.stream is None or run.clock is None:
+        if run is None or run.stream is None or run.clock is None or not run.clock.chunks:
             return self._runs.pop(run_id, None)
         with self._lock:
             run = self._runs.pop(run_id, None)
@@ -78,15 +77,16 @@ class LiveRuns:
     def by_kind(self) -> Mapping[Series, int]:
         """Return how many runs of each kind are going on."""
         open_now = Counts(run.kind for run in list(self._runs.values()))
-        return {kind: open_now[kind] for kind in self._kinds.copy()}
+        return _by_series({kind: open_now[kind] for kind in self._kinds.copy()})
 
     def oldest(self) -> Mapping[Series, float]:
         """Return how long the oldest run of each kind has been going on, in seconds."""
         runs = list(self._runs.values())
-        ages = dict.fromkeys(self._kinds.copy(), 0.0)
+        ages = {kind.series: 0.0 for kind in self._kinds.copy()}
         now = perf_counter_ns()
         for run in runs:
-            ages[run.kind] = max(ages[run.kind], (now - run.started_at) / _NS)
+            series = run.kind.series
+            ages[series] = max(ages[series], (now - run.started_at) / _NS)
         return ages
 
     def stalled(self) -> Mapping[Series, int]:
@@ -94,7 +94,7 @@ class LiveRuns:
         runs, ended = self._snapshot()
         now = perf_counter_ns()
         waiting = Counts(run.stream for run in runs if run.clock and run.clock.is_stalled(now))
-        return {series: waiting[series] for series in ended}
+        return _by_series({stream: waiting[stream] for stream in ended})
 
     def chunks(self) -> Mapping[Series, int]:
         """Return how many chunks the streams of each series have given so far."""
@@ -103,9 +103,17 @@ class LiveRuns:
             if run.stream is not None and run.clock is not None:
                 chunks[run.stream] += run.clock.chunks
         # A clock that is read in mid-fold counts too few: no sum may seem to shrink.
-        self._reported |= chunks
+        self._reported |= _by_series(chunks)
         return dict(self._reported)
 
-    def _snapshot(self) -> tuple[list[LiveRun], Counts[Series]]:
+    def _snapshot(self) -> tuple[list[LiveRun], Counts[AttributeSet]]:
         with self._lock:
             return list(self._runs.values()), self._ended.copy()
+
+
+def _by_series(counts: Mapping[AttributeSet, int]) -> Counts[Series]:
+    """Return the sum of each series: more than one set of attributes may belong to it."""
+    sums: Counts[Series] = Counts()
+    for attributes, count in counts.items():
+        sums[attributes.series] += count
+    return sums

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from .._translation.ending import Ending
     from .._translation.kinds import RunKind
     from .._values.attributes import AttributeValue
+    from .attribute_sets import AttributeSet
     from .series import Value
 
     SpanAttributes: TypeAlias = Mapping[str, AttributeValue]
     MetricAttributes: TypeAlias = dict[str, Value]
     # A value of a histogram, or many, as integers in the histogram's scale. Plain: there are many.
-    Recorded: TypeAlias = tuple[Measure, MetricAttributes, int | Sketch]
+    Recorded: TypeAlias = tuple[Measure, AttributeSet, int | Sketch]
 
 # As a tuple, of which each of many looks is short; a union is made anew each time.
 _VALUES: Final = (str, int)
@@ -62,7 +63,7 @@ class Counted(NamedTuple):
     """An amount that a counter grows by."""
 
     counter: Counter
-    attributes: MetricAttributes
+    attributes: AttributeSet
     amount: float
 
 
@@ -72,8 +73,8 @@ class EndedRun:
 
     Attributes:
         kind: of the run.
-        attributes: of its span, those that a sampler decides on at the least.
-        request: what is known of a request to a model, see `request_attributes`.
+        operation: that its span is of.
+        shared: the attributes of all that is measured of it, see `shared_attributes`.
         result: what its result says, as span attributes.
         duration: in ns.
         ending: how it ended, as metrics have it.
@@ -84,8 +85,8 @@ class EndedRun:
     """
 
     kind: RunKind
-    attributes: SpanAttributes
-    request: Mapping[str, Value]
+    operation: AttributeValue | None
+    shared: AttributeSet
     result: SpanAttributes
     duration: int
     ending: MetricAttributes
@@ -95,7 +96,7 @@ class EndedRun:
     span: SpanContext | None
 
     @classmethod
-    def of(cls, run: Run, ending: Ending, request: Mapping[str, Value]) -> Self:
+    def of(cls, run: Run, ending: Ending, shared: AttributeSet) -> Self:
         """Return what is measured of a run."""
         result, totals = ending.result_attributes(run.start), run.totals
         clock = speed = span = None
@@ -109,9 +110,8 @@ class EndedRun:
         )
         how = _NOTHING if ending.outcome is None else _how_it_ended(ending)
         duration = max(ending.at - run.started_at, 0)
-        return cls(
-            run.kind, run.attributes, request, result, duration, how, clock, speed, calls, span
-        )
+        operation = run.attributes.get(semconv.OPERATION_NAME)
+        return cls(run.kind, operation, shared, result, duration, how, clock, speed, calls, span)
 
 
 def kind_attributes(kind: str, operation: AttributeValue | None) -> MetricAttributes:
@@ -120,43 +120,43 @@ def kind_attributes(kind: str, operation: AttributeValue | None) -> MetricAttrib
     return {semconv.RUN_KIND: kind, **_picked(attributes, tuple(attributes))}
 
 
-def request_attributes(run: Run) -> MetricAttributes:
-    """Return the attributes that requests to a model share."""
-    return _picked(run.attributes, _REQUEST_KEYS)
+def shared_attributes(attributes: SpanAttributes) -> MetricAttributes:
+    """Return the attributes of all that is measured of runs, by those of their spans."""
+    _, keys = _DURATIONS.get(attributes.get(semconv.OPERATION_NAME), (None, ()))
+    return _picked(attributes, keys)
 
 
 def run_measurements(run: EndedRun, edition: Edition) -> list[Recorded | Counted]:
     """Return all that is measured of a run."""
-    answer = _answer_attributes(run) if run.kind.is_model else {}
-    measure, keys = _DURATIONS.get(run.attributes.get(semconv.OPERATION_NAME), (None, ()))
+    answer = _answer(run) if run.kind.is_model else run.shared
+    measure, _ = _DURATIONS.get(run.operation, (None, ()))
     measured: list[Recorded | Counted] = []
     if measure is not None:
-        attributes = answer or _picked(run.attributes, keys)
-        if run.ending:
-            attributes = attributes | run.ending
+        attributes = answer
+        for name, value in run.ending.items():
+            attributes = attributes.beside(name, value)
         measured.append((measure, attributes, run.duration))
     if run.kind.is_agent:
-        agent = _picked(run.attributes, (semconv.AGENT_NAME,))
         calls, tool_calls = run.calls
-        measured.append((Measure.AGENT_INFERENCE_CALLS, agent, calls))
-        measured.append((Measure.AGENT_TOOL_CALLS, agent, tool_calls))
+        measured.append((Measure.AGENT_INFERENCE_CALLS, run.shared, calls))
+        measured.append((Measure.AGENT_TOOL_CALLS, run.shared, tool_calls))
     if run.clock is not None:
         measured += _of_stream(run.clock, answer, run.speed)
-    if answer:
+    if run.kind.is_model:
         measured += _of_usage(answer, run.result, edition)
     return measured
 
 
-def _answer_attributes(run: EndedRun) -> MetricAttributes:
+def _answer(run: EndedRun) -> AttributeSet:
     """Return the attributes of a request, and those that its answer reports."""
     model = run.result.get(semconv.RESPONSE_MODEL)
-    if isinstance(model, str):
-        return {**run.request, semconv.RESPONSE_MODEL: model}
-    return {**run.request}
+    if not isinstance(model, str):
+        return run.shared
+    return run.shared.beside(semconv.RESPONSE_MODEL, model)
 
 
 def _of_stream(
-    clock: StreamClock, answer: MetricAttributes, speed: float | None
+    clock: StreamClock, answer: AttributeSet, speed: float | None
 ) -> Iterator[Recorded | Counted]:
     if clock.stall_count:
         yield Counted(instruments.STALLS, answer, clock.stall_count)
@@ -172,22 +172,22 @@ def _of_stream(
 
 
 def _of_usage(
-    answer: MetricAttributes, result: SpanAttributes, edition: Edition
+    answer: AttributeSet, result: SpanAttributes, edition: Edition
 ) -> list[Recorded | Counted]:
     measured: list[Recorded | Counted] = []
     for side, measure in (("input", Measure.INPUT_TOKENS), ("output", Measure.OUTPUT_TOKENS)):
         tokens = _tokens(result, f"gen_ai.usage.{side}_tokens")
         if tokens is not None:
-            kind: MetricAttributes = {} if edition.is_newest else {semconv.TOKEN_TYPE: side}
-            measured.append((measure, answer | kind, tokens))
+            attributes = answer if edition.is_newest else answer.beside(semconv.TOKEN_TYPE, side)
+            measured.append((measure, attributes, tokens))
     for counter, name in instruments.token_counters(edition):
         if name in result:
             for modality, amount in _by_modality(result, name):
-                attributes = {**answer, semconv.TOKEN_MODALITY: modality}
+                attributes = answer.beside(semconv.TOKEN_MODALITY, modality)
                 measured.append(Counted(counter, attributes, amount))
     cost, currency = result.get(semconv.COST), result.get(semconv.CURRENCY)
     if isinstance(cost, float) and isinstance(currency, str):
-        attributes = {**answer, semconv.CURRENCY: currency}
+        attributes = answer.beside(semconv.CURRENCY, currency)
         measured.append(Counted(instruments.COST, attributes, cost))
     return measured
 

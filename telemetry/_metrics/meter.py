@@ -14,8 +14,9 @@ from .._providers import one_of
 from .._semconv import metrics as instruments
 from .._semconv import names as semconv
 from .._semconv.metrics import histograms_of
+from .attribute_sets import AttributeSet
 from .live import LiveRuns
-from .measurements import Counted, request_attributes, run_measurements
+from .measurements import Counted, run_measurements, shared_attributes
 from .recorder import COUNT_EVERY, Recorder
 from .series import SeriesLimit
 
@@ -25,19 +26,18 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider
     from opentelemetry.trace import SpanContext
 
-    from .._runs.run import Run
     from .._semconv.metrics import Counter, Measure
     from .._semconv.names import Edition
     from .._stream.sketch import Sketch
     from .._translation.kinds import RunKind
+    from .._values.attributes import AttributeValue
     from .measurements import EndedRun
     from .series import Series, Value
 
-    Attributes = Mapping[str, Value]
     Read = Callable[[], Mapping[Series, float]]
 
 
-_MOST_REQUESTS: Final = 512
+_MOST_SHARED: Final = 512
 # So many runs wait to be measured together.
 _MEASURE_EVERY: Final = 16
 
@@ -54,18 +54,19 @@ class RunMeter:
 
     Attributes:
         live: the runs that are going on.
-        of_kinds: the series of the runs of each kind, and of what its spans call its operation.
+        of_kinds: the attributes of the runs of each kind, and of what its spans call its operation.
     """
 
     def __init__(self, meter: Meter, edition: Edition) -> None:
         self.live = LiveRuns()
         self._recorder = Recorder()
         self._limit = SeriesLimit()
-        self.of_kinds: dict[tuple[RunKind, object], Series] = {}
+        self.of_kinds: dict[tuple[RunKind, object], AttributeSet] = {}
         self._edition = edition
         # What has ended and is not measured yet: in bulk it takes half as long.
         self._ended: deque[EndedRun] = deque()
-        self._requests: dict[int, tuple[object, Attributes, Series]] = {}
+        self._sets: dict[Series, AttributeSet] = {}
+        self._shared: dict[int, tuple[object, AttributeSet]] = {}
         self._kinds = histograms_of(edition)
         self._histograms = {
             kind: meter.create_histogram(
@@ -85,23 +86,26 @@ class RunMeter:
         # Its parent has measured what there is, and reports it itself.
         in_forked_child(self.clear)
 
-    def series(self, attributes: Attributes) -> Series:
-        """Return the series that a measurement with these *attributes* belongs to."""
-        return self._limit.known.get(tuple(attributes.items())) or self._limit.series(attributes)
-
-    def request(self, run: Run) -> tuple[Attributes, Series]:
-        """Return the attributes of a request to a model, and the series of the streams like it.
-
-        What spans have in common that are alike is one object, by which it is found.
-        """
-        known = self._requests.get(id(run.attributes))
+    def attributes(self, attributes: Mapping[str, Value]) -> AttributeSet:
+        """Return the attributes of a measurement, one object for all that belong to one series."""
+        series = self._limit.series(attributes)
+        known = self._sets.get(series)
         if known is None:
-            attributes = request_attributes(run)
-            known = run.attributes, attributes, self.series(attributes)
-            if len(self._requests) >= _MOST_REQUESTS:
-                self._requests.clear()
-            self._requests[id(run.attributes)] = known
-        return known[1], known[2]
+            known = self._sets.setdefault(series, AttributeSet(dict(series), self._limit))
+        return known
+
+    def shared(self, attributes: Mapping[str, AttributeValue]) -> AttributeSet:
+        """Return the attributes of all that is measured of runs, by those of their spans.
+
+        Spans that are alike have them in common, as one object by which these are found.
+        """
+        known = self._shared.get(id(attributes))
+        if known is None:
+            known = attributes, self.attributes(shared_attributes(attributes))
+            if len(self._shared) >= _MOST_SHARED:
+                self._shared.clear()
+            self._shared[id(attributes)] = known
+        return known[1]
 
     def measure(self, run: EndedRun) -> None:
         """Measure a run that has ended, with those that wait, or let it wait."""
@@ -122,7 +126,7 @@ class RunMeter:
     def record(
         self,
         measure: Measure,
-        attributes: Attributes,
+        attributes: AttributeSet,
         value: int | Sketch,
         span: SpanContext | None,
     ) -> None:
@@ -134,20 +138,20 @@ class RunMeter:
             value: in the scale of the measure's histogram.
             span: in which they were measured, where that one is sampled.
         """
-        limit = self._limit
-        series = limit.known.get(tuple(attributes.items())) or limit.series(attributes)
         if not isinstance(value, int):
-            self._recorder.record(self._kinds[measure], series, value, span)
+            self._recorder.record(self._kinds[measure], attributes.series, value, span)
             return
-        # Nearly all are single values: what `Recorder.record` does, a call less.
-        waiting = self._recorder.waiting
-        waiting.append((self._kinds[measure], series, value, span))
-        if len(waiting) >= COUNT_EVERY:
-            self._recorder.count_waiting()
+        waiting = attributes.waiting.get(measure)
+        if waiting is None:
+            waiting = self._recorder.waiting(self._kinds[measure], attributes.series)
+            attributes.waiting[measure] = waiting
+        waiting.values.append((value, span))
+        if len(waiting.values) >= COUNT_EVERY:
+            self._recorder.count(waiting)
 
-    def count(self, counter: Counter, attributes: Attributes, amount: float) -> None:
+    def count(self, counter: Counter, attributes: AttributeSet, amount: float) -> None:
         """Let a counter grow."""
-        self._recorder.add(counter, self._limit.series(attributes), amount)
+        self._recorder.add(counter, attributes.series, amount)
 
     def clear(self) -> None:
         """Forget all that was measured."""

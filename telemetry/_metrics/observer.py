@@ -44,6 +44,7 @@ class Metrics:
         self._provider = provider
         self._edition = edition
         self._is_settled = False
+        self._measures_nothing: MeterProvider | None = None
         self._meter = self._find_meter()
         diagnostics.listener = self._note_trouble
 
@@ -61,37 +62,39 @@ class Metrics:
         if meter is None:
             return
         operation, chunks = run.attributes.get(semconv.OPERATION_NAME), run.chunks
-        series = meter.of_kinds.get((run.kind, operation))
-        if series is None:
-            series = meter.series(kind_attributes(run.kind.value, operation))
-            meter.of_kinds[run.kind, operation] = series
+        kind = meter.of_kinds.get((run.kind, operation))
+        if kind is None:
+            kind = meter.attributes(kind_attributes(run.kind.value, operation))
+            meter.of_kinds[run.kind, operation] = kind
         if chunks is None:
-            live = LiveRun(series, started_at=run.started_at)
+            live = LiveRun(kind, started_at=run.started_at)
         else:
-            request, stream = meter.request(run)
-            live = LiveRun(series, stream, chunks.clock, run.started_at, request)
+            live = LiveRun(kind, meter.shared(run.attributes), chunks.clock, run.started_at)
         meter.live.open(run.run_id, live)
 
     def closed(self, run: Run, ending: Ending) -> None:
         """Measure a run that has ended."""
         meter = self._meter
-        live = meter.live.close(run.run_id) if meter is not None else None
-        if meter is None or live is None:
+        if meter is None or meter.live.close(run.run_id) is None:
             return
         if run.kind.is_operation:  # of a step nothing is measured
-            meter.measure(EndedRun.of(run, ending, live.request or {}))
+            meter.measure(EndedRun.of(run, ending, meter.shared(run.attributes)))
 
     def _note_trouble(self, trouble: str) -> None:
         if self._meter is None:
             return
         if trouble == RUN_EVICTED:
-            self._meter.count(instruments.EVICTED_RUNS, {}, 1)
+            self._meter.count(instruments.EVICTED_RUNS, self._meter.attributes({}), 1)
         else:
-            self._meter.count(instruments.TROUBLES, {semconv.TROUBLE: trouble}, 1)
+            attributes = self._meter.attributes({semconv.TROUBLE: trouble})
+            self._meter.count(instruments.TROUBLES, attributes, 1)
 
     def _find_meter(self) -> RunMeter | None:
         provider = self._provider or metrics.get_meter_provider()
+        if provider is self._measures_nothing:
+            return None
         if is_stand_in(provider) or was_shut_down(provider):
+            self._measures_nothing = provider
             return None
         self._is_settled = True
         meter = provider.get_meter("nodespan.telemetry", VERSION, self._edition.schema_url)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from threading import RLock
 from time import monotonic
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
+from .attribute_sets import Waiting
 from .bulk import record
 from .distributions import Distribution
 
@@ -23,45 +24,40 @@ if TYPE_CHECKING:
     from .._stream.sketch import Sketch
     from .series import Series
 
-    _Waiting: TypeAlias = tuple[Histogram, Series, int, SpanContext | None]
-
-# So many values wait to be counted together: the end of a run costs an append for each.
-COUNT_EVERY: Final = 32
+# So many values of a series wait to be counted together: the end of a run costs an append for each.
+COUNT_EVERY: Final = 16
 # How long a collection may record values one by one, in seconds; the rest waits for the next.
 _BUDGET: Final = 2.0
 
 
 class Recorder:
-    """Keeps the sums of counters and the values of histograms.
-
-    Attributes:
-        waiting: values that wait to be counted. A list appends in one step, without the lock.
-    """
+    """Keeps the sums of counters and the values of histograms."""
 
     def __init__(self) -> None:
         self._lock = RLock()
-        self.waiting: list[_Waiting] = []
+        self._waiting: dict[tuple[Histogram, Series], Waiting] = {}
         self._distributions: dict[tuple[Histogram, Series], Distribution] = {}
         self._totals: dict[Counter, dict[Series, float]] = {}
 
+    def waiting(self, histogram: Histogram, series: Series) -> Waiting:
+        """Return what keeps the values of a series until they are counted."""
+        with self._lock:
+            key = histogram, series
+            return self._waiting.get(key) or self._waiting.setdefault(key, Waiting(*key))
+
     def record(
-        self, histogram: Histogram, series: Series, value: int | Sketch, span: SpanContext | None
+        self, histogram: Histogram, series: Series, values: Sketch, span: SpanContext | None
     ) -> None:
-        """Record a value, or all values of a sketch.
+        """Record all values of a sketch.
 
         Args:
             histogram: that they are of.
             series: that they belong to.
-            value: in the histogram's scale.
+            values: in the histogram's scale.
             span: in which they were measured, where that one is sampled.
         """
-        if isinstance(value, int):
-            self.waiting.append((histogram, series, value, span))
-            if len(self.waiting) >= COUNT_EVERY:
-                self.count_waiting()
-            return
         with self._lock:
-            self._distribution(histogram, series).merge(value, span)
+            self._distribution(histogram, series).merge(values, span)
 
     def add(self, counter: Counter, series: Series, amount: float) -> None:
         """Add an amount to a counter."""
@@ -76,7 +72,8 @@ class Recorder:
 
     def drain(self, histograms: Mapping[Histogram, SdkHistogram]) -> None:
         """Give the histograms all values that were recorded since the last time."""
-        self.count_waiting()
+        for waiting in list(self._waiting.values()):
+            self.count(waiting)
         with self._lock:
             drained, self._distributions = self._distributions, {}
         until = monotonic() + _BUDGET
@@ -86,20 +83,21 @@ class Recorder:
                 self.record(kind, series, left, None)
 
     def clear(self) -> None:
-        """Forget all that was measured."""
-        self.__init__()  # type: ignore[misc]  # as new
+        """Forget all that was measured; who has a list of what waits keeps it."""
+        self._lock = RLock()
+        self._distributions.clear()
+        self._totals.clear()
+        for waiting in self._waiting.values():
+            waiting.values.clear()
 
-    def count_waiting(self) -> None:
-        """Count the values that wait, all of one distribution together."""
+    def count(self, waiting: Waiting) -> None:
+        """Count the values of a series that wait."""
         with self._lock:
             # One that another thread appends meanwhile waits for the next time.
-            taken = self.waiting[:]
-            del self.waiting[: len(taken)]
-            together: dict[tuple[Histogram, Series], list[tuple[int, SpanContext | None]]] = {}
-            for histogram, series, value, span in taken:
-                together.setdefault((histogram, series), []).append((value, span))
-            for (histogram, series), values in together.items():
-                self._distribution(histogram, series).add_all(values)
+            taken = waiting.values[:]
+            del waiting.values[: len(taken)]
+            if taken:
+                self._distribution(waiting.histogram, waiting.series).add_all(taken)
 
     def _distribution(self, histogram: Histogram, series: Series) -> Distribution:
         key = histogram, series

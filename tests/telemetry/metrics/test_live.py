@@ -16,8 +16,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 from nodespan.telemetry import ConfigurationError, OpenTelemetryCallbackHandler
+from nodespan.telemetry._metrics.attribute_sets import AttributeSet
 from nodespan.telemetry._metrics.live import LiveRun, LiveRuns
-from nodespan.telemetry._metrics.series import MAX_VALUES, OTHER
+from nodespan.telemetry._metrics.series import MAX_VALUES, OTHER, SeriesLimit
 from nodespan.telemetry._stream.clock import StreamClock
 from support.meters import collected, metered
 from support.strangers import State, Talker
@@ -97,7 +98,8 @@ def test_chunks_are_told_while_they_come() -> None:
 def test_a_sum_never_shrinks() -> None:
     """A clock that is read in mid-fold tells too few chunks; the sum does not go back to them."""
     live, clock, series = LiveRuns(), StreamClock(0), (("m", "x"),)
-    live.open(1, LiveRun(series, series, clock))
+    attributes = AttributeSet(dict(series), SeriesLimit())
+    live.open(1, LiveRun(attributes, attributes, clock))
     for now in range(10):
         clock.tick(now)
     assert live.chunks() == {series: 10}

@@ -66,7 +66,8 @@ class Both:
 
     def record(self, values: list[int]) -> None:
         """Record the same values in both ways."""
-        self.meter.record(Measure.TIME_PER_OUTPUT_CHUNK, CALL, sketch_of(values), None)
+        call = self.meter.attributes(CALL)
+        self.meter.record(Measure.TIME_PER_OUTPUT_CHUNK, call, sketch_of(values), None)
         for value in values:
             self.histogram.record(value / GAPS.scale, CALL)
 
@@ -260,7 +261,7 @@ def test_a_provider_of_another_make_is_given_each_value() -> None:
     pair = both()
     meter = RunMeter(provider.get_meter("nodespan.telemetry"), RELEASED)
     values = [1, 5, 10**7, 10**9, 10**9]
-    meter.record(Measure.TIME_PER_OUTPUT_CHUNK, CALL, sketch_of(values), None)
+    meter.record(Measure.TIME_PER_OUTPUT_CHUNK, meter.attributes(CALL), sketch_of(values), None)
     pair.record(values)
     (ours,) = collected(reader)[PER_CHUNK].data.data_points
     (theirs,) = pair.points()[1]
@@ -284,7 +285,8 @@ def test_what_takes_too_long_waits_for_the_next_collection(
     monkeypatch.setattr(bulk_recording, "record_at_once", lambda *_: False)
     monkeypatch.setattr(recorder, "_BUDGET", 0.0)
     pair = both()
-    pair.meter.record(Measure.TIME_PER_OUTPUT_CHUNK, CALL, sketch_of([1, 10**7, 10**9]), None)
+    call = pair.meter.attributes(CALL)
+    pair.meter.record(Measure.TIME_PER_OUTPUT_CHUNK, call, sketch_of([1, 10**7, 10**9]), None)
     assert pair.points()[0] == []
     monkeypatch.setattr(recorder, "_BUDGET", 60.0)
     assert [point.count for point in pair.points()[0]] == [3]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from langgraph.graph import START, StateGraph
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
@@ -47,7 +48,7 @@ def handler(*, is_sampled: bool, has_metrics: bool) -> OpenTelemetryCallbackHand
     meters = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
     return OpenTelemetryCallbackHandler(
         tracer_provider=TracerProvider(sampler=sampler, shutdown_on_exit=False),
-        meter_provider=meters if has_metrics else None,
+        meter_provider=meters if has_metrics else NoOpMeterProvider(),
     )
 
 
