@@ -43,9 +43,9 @@ def record(
     Returns:
         What was not recorded by then; None where nothing is left.
     """
-    for exemplar in distribution.exemplars:
-        context = set_span_in_context(NonRecordingSpan(exemplar.span), _NO_SPAN)
-        histogram.record(exemplar.value / scale, attributes, context)
+    for value, span in distribution.exemplars:
+        context = set_span_in_context(NonRecordingSpan(span), _NO_SPAN)
+        histogram.record(value / scale, attributes, context)
     sketch = distribution.sketch
     if not sketch.count:
         return None

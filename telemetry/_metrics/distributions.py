@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 from .._stream.sketch import Sketch
 
@@ -15,11 +15,8 @@ if TYPE_CHECKING:
     from .._semconv.metrics import Histogram
 
 
-class Exemplar(NamedTuple):
-    """A value that is exported together with the span in which it was measured."""
-
-    value: int
-    span: SpanContext
+# A value that is exported together with the span in which it was measured. Plain: there are many.
+Exemplar: TypeAlias = "tuple[int, SpanContext]"
 
 
 class Distribution:
@@ -52,8 +49,8 @@ class Distribution:
             bucket = bisect_left(boundaries, value / scale)
             displaced = exemplars.get(bucket)
             if displaced is not None:
-                counted.append(displaced.value)
-            exemplars[bucket] = Exemplar(value, span)
+                counted.append(displaced[0])
+            exemplars[bucket] = value, span
         counted.sort()
         self.sketch.add_ordered(counted)
 
@@ -62,11 +59,11 @@ class Distribution:
         self.sketch.merge(sketch)
         if span is not None and sketch.count:
             self.sketch.discard(sketch.maximum)
-            self._exhibit(Exemplar(sketch.maximum, span))
+            self._exhibit(sketch.maximum, span)
 
-    def _exhibit(self, exemplar: Exemplar) -> None:
-        bucket = bisect_left(self._histogram.boundaries, exemplar.value / self._histogram.scale)
+    def _exhibit(self, value: int, span: SpanContext) -> None:
+        bucket = bisect_left(self._histogram.boundaries, value / self._histogram.scale)
         displaced = self._exemplars.get(bucket)
-        self._exemplars[bucket] = exemplar
+        self._exemplars[bucket] = value, span
         if displaced is not None:
-            self.sketch.add(displaced.value)
+            self.sketch.add(displaced[0])

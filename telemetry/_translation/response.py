@@ -52,20 +52,21 @@ def response_attributes(result: LLMResult, edition: semconv.Edition, start: Star
     choices = _choices(result)
     details = list(map(_details, choices))
     output = _mapping(getattr(result, "llm_output", None))
+    sources = [told for told in (*details, output) if told]
     asked = model_name(start)
-    answering = once(_first_text(_MODEL_KEYS, [*details, output]), asked)
+    answering = once(_first_text(_MODEL_KEYS, sources), asked)
     is_cached = any(map(_is_from_cache, choices))
     told: Attributes = {}
     for name, value in (
         (semconv.RESPONSE_MODEL, answering or (asked if choices else None)),
-        (semconv.RESPONSE_ID, _response_id(choices, [*details, output])),
+        (semconv.RESPONSE_ID, _response_id(choices, sources)),
         (semconv.RESPONSE_FINISH_REASONS, tuple(filter(None, map(reason_in, details)))),
     ):
         if value:
             told[name] = value
     if is_cached:
         return {**told, semconv.CACHED: True}
-    return {**told, **_used(choices, [*details, output], edition), **_resent(details)}
+    return {**told, **_used(choices, sources, edition), **_resent(details)}
 
 
 def answer_before_error(result: object) -> LLMResult | None:

@@ -134,11 +134,15 @@ def _plan_of_workflow(name: str) -> Plan:
 
 
 def _node(start: Start) -> Plan:
-    return _plan_of_node(short_name(start.metadata["langgraph_node"]))
+    name = start.metadata["langgraph_node"]
+    if type(name) is not str or len(name) > MAX_NAME_CHARACTERS:
+        name = short_name(name)
+    return _plan_of_node(name)
 
 
 @lru_cache(maxsize=_MOST_PLANS)
 def _plan_of_node(name: str) -> Plan:
+    name = short_name(name)
     attributes: Attributes = {
         semconv.LANGGRAPH_NODE: name,
         semconv.OPENINFERENCE_SPAN_KIND: _CHAIN,
@@ -321,7 +325,8 @@ def _add_position(told: Attributes, start: Start, _plan: Plan, _edition: Edition
     metadata = start.metadata
     conversation = metadata.get("thread_id")
     if conversation is None or conversation == "":
-        conversation = _other_conversation(metadata)
+        has_other = "conversation_id" in metadata or "session_id" in metadata
+        conversation = _other_conversation(metadata) if has_other else None
     if conversation is not None:
         told[semconv.CONVERSATION_ID] = attribute_text(conversation)
     if start.run_name is not None:
