@@ -202,7 +202,7 @@ class StreamClock:
         if not self.pending:
             return
         # A chunk that comes meanwhile, in another thread, is appended, and waits.
-        times = self.pending[:]
+        times = self.pending.tolist()  # as a list: each is looked at several times
         del self.pending[: len(times)]
         if not times:  # another thread was faster
             return
