@@ -7,7 +7,7 @@ from ._errors import ConfigurationError, TelemetryError
 
 if typing.TYPE_CHECKING:
     from ._content.door import CaptureContent
-    from ._handler import OpenTelemetryCallbackHandler
+    from ._handler.callbacks import OpenTelemetryCallbackHandler
     from ._instrument.process import instrument, uninstrument
     from ._logs.processor import OpenTelemetryLogProcessor
     from ._logs.structlog_setup import configure_logging
@@ -43,7 +43,7 @@ _PLACES = {
     "CaptureContent": "_content.door",
     "EventRecord": "_traces.records",
     "LinkRecord": "_traces.records",
-    "OpenTelemetryCallbackHandler": "_handler",
+    "OpenTelemetryCallbackHandler": "_handler.callbacks",
     "OpenTelemetryLogProcessor": "_logs.processor",
     "SpanCollector": "_traces.collector",
     "SpanRecord": "_traces.records",

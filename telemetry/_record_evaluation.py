@@ -7,7 +7,8 @@ from uuid import UUID
 
 from opentelemetry.trace import SpanContext, TraceFlags, get_current_span
 
-from ._handler import OpenTelemetryCallbackHandler, living_handlers
+from ._handler.callbacks import OpenTelemetryCallbackHandler
+from ._handler.living import Handler, living_handlers
 from ._runs.current import run_context
 from ._runs.registry import find_span
 from ._traces.evaluation import Evaluation
@@ -87,9 +88,7 @@ def _judged(
     return get_current_span(context).get_span_context(), run.run_id if run is not None else None
 
 
-def _handler_of(
-    run: int | None, tracer_provider: TracerProvider | None
-) -> OpenTelemetryCallbackHandler:
+def _handler_of(run: int | None, tracer_provider: TracerProvider | None) -> Handler:
     """Return a handler that knows the run, or else one that writes to the provider."""
     handlers = living_handlers()
     knowing = [each for each in handlers if run is not None and each.knows(run)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import TracerProvider
 
-from ._handler import OpenTelemetryCallbackHandler
+from ._handler.callbacks import OpenTelemetryCallbackHandler
 from ._semconv import names as semconv
 from ._settings.keywords import takes
 from ._settings.record import CaptureSettings, HandlerSettings

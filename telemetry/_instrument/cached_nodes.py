@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from .._handler import OpenTelemetryCallbackHandler
+from .._handler.callbacks import OpenTelemetryCallbackHandler
 from .._upstream.langgraph import manager_of
 
 if TYPE_CHECKING:

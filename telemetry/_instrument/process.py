@@ -6,7 +6,7 @@ import os
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
-from .._handler import OpenTelemetryCallbackHandler
+from .._handler.callbacks import OpenTelemetryCallbackHandler
 from .._process import Locked, process_wide
 from .._providers import was_shut_down
 from .._settings.configured import configured

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from .._diagnostics import Diagnostics
-from .._handler import OpenTelemetryCallbackHandler
+from .._handler.callbacks import OpenTelemetryCallbackHandler
 from .._process import Locked
 from .._providers import note_shutdown
 from .._settings.configured import forget, remember

@@ -6,52 +6,44 @@ import os
 from dataclasses import replace
 from functools import partial
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
-from weakref import WeakSet, WeakValueDictionary
+from typing import TYPE_CHECKING, Any
 
 from langgraph.callbacks import GraphCallbackHandler, GraphInterruptEvent, GraphResumeEvent
 from opentelemetry import trace
 
-from ._content.door import (
-    DEFAULT_MAX_CHARACTERS,
-    CaptureContent,
-    ContentDoor,
-    within_sdk_limit,
-)
-from ._context.stack import is_handled_failure
-from ._diagnostics import Diagnostics, guarded
-from ._errors import TelemetryError
-from ._interrupts import INTERRUPTS
-from ._logs.observers import log_observers
-from ._logs.run_lines import RunLog
-from ._metrics.observer import Metrics
-from ._process import at_exit, in_forked_child, process_wide
-from ._runs.answers import AnswerReader
-from ._runs.interrupts import Interrupts
-from ._runs.lifecycle import Lifecycle
-from ._runs.registry import open_runs_of
-from ._semconv import names as semconv
-from ._settings.configured import configured
-from ._settings.keywords import lists, method_takes
-from ._settings.prices import PriceTable
-from ._settings.record import DEFAULT_MAX_OPEN_RUNS, HandlerSettings
-from ._settings.slips import warn_of_slips
-from ._stream.clock import FOLD_EVERY, Waits
-from ._traces.evaluation import EvaluationWriter
-from ._traces.memory import MemoryWriter
-from ._traces.writer import SpanWriter
-from ._translation import payload
-from ._translation.ending import Ending
-from ._translation.kinds import RunKind
-from ._translation.outcome import Outcome
-from ._translation.resends import resends_before
-from ._translation.response import answer_before_error
-from ._translation.start import Start
-from ._translation.tool_result import TOOL_ERROR, tells_failure
-from ._upstream.langgraph import config_of
-from ._upstream.left_out import tell_left_out
-from ._version import VERSION
+from .._context.stack import is_handled_failure
+from .._diagnostics import Diagnostics, guarded
+from .._interrupts import INTERRUPTS
+from .._logs.observers import log_observers
+from .._logs.run_lines import RunLog
+from .._metrics.observer import Metrics
+from .._process import at_exit, in_forked_child
+from .._runs.answers import AnswerReader
+from .._runs.interrupts import Interrupts
+from .._runs.lifecycle import Lifecycle
+from .._runs.registry import open_runs_of
+from .._semconv import names as semconv
+from .._settings.configured import configured
+from .._settings.keywords import lists, method_takes
+from .._settings.prices import PriceTable
+from .._settings.record import DEFAULT_MAX_OPEN_RUNS, HandlerSettings
+from .._settings.slips import warn_of_slips
+from .._stream.clock import FOLD_EVERY
+from .._traces.evaluation import EvaluationWriter
+from .._traces.memory import MemoryWriter
+from .._translation import payload
+from .._translation.ending import Ending
+from .._translation.kinds import RunKind
+from .._translation.outcome import Outcome
+from .._translation.resends import resends_before
+from .._translation.response import answer_before_error
+from .._translation.start import Start
+from .._translation.tool_result import TOOL_ERROR, tells_failure
+from .._upstream.langgraph import config_of
+from .._upstream.left_out import tell_left_out
+from .._version import VERSION
+from .assembly import content_door, span_writer, waits
+from .living import join, known_handler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,10 +53,11 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import LLMResult
-    from opentelemetry.trace import SpanContext, Tracer, TracerProvider
+    from opentelemetry.trace import SpanContext, TracerProvider
 
-    from ._runs.observers import RunObserver
-    from ._traces.evaluation import Evaluation
+    from .._content.door import ContentDoor
+    from .._runs.observers import RunObserver
+    from .._traces.evaluation import Evaluation
 
 
 @lists(HandlerSettings)
@@ -102,7 +95,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         warn_of_slips()
         self.diagnostics = Diagnostics()
         edition = semconv.edition_from(os.environ)
-        door = _door(settings, self.diagnostics)
+        door = content_door(settings, self.diagnostics)
         provider = settings.tracer_provider or trace.get_tracer_provider()
         tracer = trace.get_tracer(
             "nodespan.telemetry", VERSION, settings.tracer_provider, schema_url=edition.schema_url
@@ -119,7 +112,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         observers = self._observers(settings, door, edition)
         self._lifecycle = Lifecycle(
             self._runs,
-            _writer(settings, tracer, door, edition, self.diagnostics),
+            span_writer(settings, tracer, door, edition, self.diagnostics),
             self.diagnostics,
             observers,
             answers=self._answers,
@@ -132,7 +125,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
     ) -> list[RunObserver]:
         """Return what makes log lines, metrics and log records of runs."""
         self._run_log = RunLog(
-            self._runs, self.diagnostics, _waits(settings), has_messages=door.capture.on_spans
+            self._runs, self.diagnostics, waits(settings), has_messages=door.capture.on_spans
         )
         metrics = Metrics(settings.meter_provider, edition, self.diagnostics)
         self._log_observers = log_observers(
@@ -146,11 +139,9 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
 
     def _join_the_process(self) -> None:
         """Be found by who unpickles the handler, and be told of the process's end and forks."""
-        self._token = uuid4().hex
-        process_wide(_Handlers).by_token[self._token] = self
+        self._token = join(self)
         at_exit(self.close)
         in_forked_child(self._forget)
-        _living.add(self)
 
     def __copy__(self) -> Self:
         """Return the handler itself: its runs and its providers are those of this process."""
@@ -162,7 +153,7 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle a name: this process and its forked children know the handler by it."""
-        return _known_handler, (self._token, os.getpid())
+        return known_handler, (self._token, os.getpid())
 
     @property
     def open_runs(self) -> int:
@@ -445,60 +436,3 @@ class OpenTelemetryCallbackHandler(GraphCallbackHandler):
         """Forget whom logs follow: this is a forked child, and they are its parent's."""
         for observer in (self._run_log, *self._log_observers):
             observer.forget()
-
-
-_living: Final[WeakSet[OpenTelemetryCallbackHandler]] = WeakSet()
-
-
-class _Handlers:
-    """The handlers of this process, by the names that stand for them in pickles."""
-
-    def __init__(self) -> None:
-        self.by_token: WeakValueDictionary[str, OpenTelemetryCallbackHandler] = (
-            WeakValueDictionary()
-        )
-
-
-def _known_handler(token: str, process: int) -> OpenTelemetryCallbackHandler:
-    handler = process_wide(_Handlers).by_token.get(token)
-    if handler is None:
-        raise TelemetryError(
-            f"this handler is one of process {process}, with that one's providers: pickle without "
-            "it, and where the pickle is loaded call instrument(), or give "
-            "OpenTelemetryCallbackHandler() in the callbacks of each call"
-        )
-    return handler
-
-
-def _door(settings: HandlerSettings, diagnostics: Diagnostics) -> ContentDoor:
-    capture = CaptureContent.named("capture_content", settings.capture_content)
-    limit = within_sdk_limit(settings.max_content_characters or DEFAULT_MAX_CHARACTERS, os.environ)
-    return ContentDoor(capture, settings.redact, limit, diagnostics.report)
-
-
-def living_handlers() -> list[OpenTelemetryCallbackHandler]:
-    """Return every handler that somebody holds."""
-    return list(_living)
-
-
-def _writer(
-    settings: HandlerSettings,
-    tracer: Tracer,
-    door: ContentDoor,
-    edition: semconv.Edition,
-    diagnostics: Diagnostics,
-) -> SpanWriter:
-    return SpanWriter(
-        tracer,
-        door,
-        edition,
-        diagnostics,
-        waits=_waits(settings),
-        metadata_keys=settings.metadata_keys or (),
-        user_ids=settings.user_ids is not False,
-        tags=settings.tags is True,
-    )
-
-
-def _waits(settings: HandlerSettings) -> Waits:
-    return Waits(settings.seconds_to_first_chunk * 1e9, settings.seconds_to_next_chunk * 1e9)

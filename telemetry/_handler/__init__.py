@@ -1,0 +1,1 @@
+"""The callback handler: what LangChain and LangGraph report, forwarded; it decides nothing."""
