@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from .._runs.run import Run
     from .._stream.clock import Waits
     from .._translation.ending import Ending
-    from .._translation.spans import Plan
+    from .._translation.start import Plan
     from .._values.attributes import Attributes, AttributeValue
 
     Passages: TypeAlias = dict[str, Passed]
@@ -135,6 +135,14 @@ class SpanWriter:
             )
         finally:
             STARTING_RUN.reset(starting)
+        if not self._begin(run, span, plan, context, frame):
+            if not span.get_span_context().is_valid:
+                _say_what_is_missing()
+        elif early is None or run.kind.is_graph or run.kind.is_model:
+            self._describe(run, span, content, None if early is not None else plan)
+
+    def _begin(self, run: Run, span: Span, plan: Plan, context: Context, frame: int | None) -> bool:
+        """Make the span of a run that starts current in its body; return whether it is recorded."""
         body, chunks = run.body, None
         is_recording = span.is_recording()
         try:
@@ -148,11 +156,7 @@ class SpanWriter:
         finally:
             # Whatever has failed: a span that nobody knows of would never end.
             run.trace(span, plan.attributes, body, chunks, is_recorded=is_recording)
-        if not is_recording:
-            if not span.get_span_context().is_valid:
-                _say_what_is_missing()
-        elif early is None or run.kind.is_graph or chunks is not None:
-            self._describe(run, span, content, None if early is not None else plan)
+        return is_recording
 
     def _early(self, run: Run, plan: Plan) -> Attributes | None:
         """Return all that the span of a run has from its start, to be told in one.

@@ -6,15 +6,22 @@ https://github.com/open-telemetry/semantic-conventions-genai.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from itertools import chain, compress, repeat
+from operator import is_
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
+from opentelemetry.trace import SpanKind
+
 from .._semconv import names as semconv
-from .._values.attributes import attribute_text, attribute_value, drop_none
+from .._values.attributes import attribute_text, attribute_value, drop_none, short_name
 from .._values.numbers import as_float, as_int
+from .identifying import identifying_attributes, parameter_name
+from .start import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from .._values.attributes import Attributes
     from .start import Start
@@ -31,6 +38,20 @@ _BASE_URL_KEYS: Final = (
 # All that says which model it is, and where.
 PARAMETERS_OF_MODEL: Final = (*_MODEL_KEYS, *_OTHER_MODEL_KEYS, *_BASE_URL_KEYS, "_type")
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
+
+_IN_PROCESS_KEY: Final = "nodespan_in_process"
+_MOST_KEPT: Final = 256
+_MOST_PARAMETERS: Final = 64
+_MOST_VALUES: Final = 128
+_PLAIN_TYPES: Final = frozenset((str, int, float, bool, type(None)))
+_METADATA_OF_REQUEST: Final = (
+    *("ls_model_name", "ls_provider", _IN_PROCESS_KEY),
+    *("ls_temperature", "ls_max_tokens", "ls_stop"),
+)
+# These are read though they are no identifying parameters.
+_READ: Final = frozenset(("_type", "stop", "response_format"))
+_MODEL_OF: Final = frozenset(PARAMETERS_OF_MODEL)
+_MOST_PLANS: Final = 512
 
 # LangChain's provider names, where the conventions list the provider under another one.
 _PROVIDERS: Final = {
@@ -127,6 +148,106 @@ def server_attributes(params: Mapping[str, Any]) -> Attributes:
         if isinstance(address, str) and "://" in address:
             return _host_and_port(address)
     return {}
+
+
+def plan_of_request(operation: semconv.Operation, start: Start) -> Plan:
+    """Return what the span of a request is from its start."""
+    key = _key_of_request(operation, start)
+    plan = _plans_of_requests.get(key) if key is not None else None
+    if plan is None:
+        plan = _new_plan_of_request(operation, start)
+        if key is not None:
+            if len(_plans_of_requests) >= _MOST_PLANS:
+                _plans_of_requests.clear()
+            _plans_of_requests[key] = plan
+    return plan
+
+
+def _key_of_request(operation: semconv.Operation, start: Start) -> tuple[object, ...] | None:
+    """Return all that is told of a request; None where not all of that are short, plain values.
+
+    Values are told from each other by their types, too: 1 and 1.0 and True are equal. What is
+    content or a credential by its name is not looked at, and not kept.
+    """
+    params = start.params
+    names = _telling(tuple(params)) if len(params) <= _MOST_PARAMETERS else None
+    if names is None:
+        return None
+    values = (start.class_name, start.name, *map(params.get, names))
+    values += tuple(map(start.metadata.get, _METADATA_OF_REQUEST))
+    types = tuple(map(type, values))
+    sizes: tuple[int, ...] = ()
+    if list in types:
+        values, sizes = _flattened(values)
+        types = tuple(map(type, values))
+    if not _PLAIN_TYPES.issuperset(types) or len(values) > _MOST_VALUES:
+        return None
+    texts = cast("Iterator[str]", compress(values, map(is_, types, repeat(str))))
+    if max(map(len, texts), default=0) > _MOST_KEPT:
+        return None
+    has_format = start.options.get(STRUCTURED_OUTPUT) is not None
+    return operation, names, values, types, sizes, has_format
+
+
+def _flattened(values: tuple[object, ...]) -> tuple[tuple[object, ...], tuple[int, ...]]:
+    """Return values with those of short lists in their place, and how many each list has.
+
+    Stop strings come in lists.
+    """
+    lists = [_as_list(value) for value in values]
+    sizes = tuple(
+        len(each) if each is value else -1 for each, value in zip(lists, values, strict=True)
+    )
+    return tuple(chain.from_iterable(lists)), sizes
+
+
+def _as_list(value: object) -> list[object]:
+    return value if type(value) is list and len(value) <= _MOST_VALUES else [value]
+
+
+def _telling(names: tuple[object, ...]) -> tuple[str, ...] | None:
+    """Return the names of the parameters of which something is told; None where one is too long.
+
+    Calls of a model have the same few parameters, time and again.
+    """
+    known = _telling_names.get(names)
+    if known is None and all(type(each) is str and len(each) <= _MOST_KEPT for each in names):
+        if len(_telling_names) >= _MOST_PLANS:
+            _telling_names.clear()
+        known = tuple(name for name in map(str, names) if _is_telling(name))
+        _telling_names[names] = known
+    return known
+
+
+def _is_telling(name: str) -> bool:
+    return parameter_name(name) is not None or name in _READ or name in _MODEL_OF
+
+
+# What the spans of requests say that are alike in all that is told of them.
+_plans_of_requests: Final[dict[tuple[object, ...], Plan]] = {}
+_telling_names: Final[dict[tuple[object, ...], tuple[str, ...]]] = {}
+
+
+def _new_plan_of_request(operation: semconv.Operation, start: Start) -> Plan:
+    model = model_name(start)
+    attributes: Attributes = {
+        semconv.OPERATION_NAME: operation.value,
+        semconv.REQUEST_MODEL: model,
+        semconv.PROVIDER_NAME: provider_name(start),
+        **server_attributes(start.params),
+    }
+    in_process = start.metadata.get(_IN_PROCESS_KEY) is True
+    kind = SpanKind.INTERNAL if in_process else SpanKind.CLIENT
+    return Plan(f"{operation} {short_name(model)}", kind, MappingProxyType(attributes))
+
+
+def asked_of_request(plan: Plan, start: Start, edition: semconv.Edition) -> Attributes:
+    """Return what is told of a request beside its place; it is kept with its plan."""
+    provider = str(plan.attributes[semconv.PROVIDER_NAME])
+    identifying = identifying_attributes(start.params)
+    asked = identifying | request_attributes(provider, start, edition)
+    plan.asked[edition.is_newest] = asked
+    return asked
 
 
 def request_attributes(provider: str, start: Start, edition: semconv.Edition) -> Attributes:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import compress, islice, repeat
-from operator import is_
+from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import SpanKind
 
@@ -22,67 +20,30 @@ from .._values.attributes import (
 )
 from .._values.credentials import is_credential_key
 from .._values.numbers import as_int
-from .identifying import identifying_attributes, parameter_name
 from .kinds import AGENT_NAME_KEYS, NAME_OF_NAMELESS, RunKind
-from .request import (
-    PARAMETERS_OF_MODEL,
-    STRUCTURED_OUTPUT,
-    model_name,
-    provider_name,
-    request_attributes,
-    server_attributes,
-)
+from .request import asked_of_request, plan_of_request
+from .start import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from .._semconv.names import Edition
-    from .._values.attributes import Attributes, AttributeValue
+    from .._values.attributes import Attributes
     from .start import Start
 
-_IN_PROCESS_KEY: Final = "nodespan_in_process"
 _CHAIN: Final = "CHAIN"
 _MARKS: Final = ("graph:step:", "seq:step:", "map:key:", "langsmith:")
 _MOST_TAGS: Final = 64
 _MOST_PLANS: Final = 512
 _MOST_STEPS: Final = 2**31
-_MOST_KEPT: Final = 256
-_MOST_PARAMETERS: Final = 64
-_PLAIN_TYPES: Final = frozenset((str, int, float, bool, type(None)))
-_METADATA_OF_REQUEST: Final = (
-    *("ls_model_name", "ls_provider", _IN_PROCESS_KEY),
-    *("ls_temperature", "ls_max_tokens", "ls_stop"),
-)
 _OF_RETRIEVER: Final = {
     semconv.REQUEST_MODEL: "ls_embedding_model",
     semconv.VECTOR_STORE: "ls_vector_store_provider",
     semconv.EMBEDDINGS: "ls_embedding_provider",
 }
-# These are read though they are no identifying parameters.
-_READ: Final = frozenset(("_type", "stop", "response_format"))
 # How LangGraph calls a task; the id is made anew for each.
 _TASK: Final = re.compile(r"([^:|]{1,128}):[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ANY_TASK: Final = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
-
-_MODEL_OF: Final = frozenset(PARAMETERS_OF_MODEL)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """What the spans of runs have in common that are alike.
-
-    Attributes:
-        name: of the span.
-        kind: of the span.
-        attributes: what a sampler decides on at the least.
-        asked: what is told of a request to a model beside its place, by whether the edition is the
-            newest.
-    """
-
-    name: str
-    kind: SpanKind
-    attributes: Mapping[str, AttributeValue]
-    asked: dict[bool, Attributes] = field(default_factory=dict)
 
 
 def span_plan(kind: RunKind, start: Start) -> Plan:
@@ -209,91 +170,16 @@ def _describe_retriever(told: Attributes, start: Start, plan: Plan, edition: Edi
 
 
 def _chat(start: Start) -> Plan:
-    return _plan_of_request(semconv.Operation.CHAT, start)
+    return plan_of_request(semconv.Operation.CHAT, start)
 
 
 def _text_completion(start: Start) -> Plan:
-    return _plan_of_request(semconv.Operation.TEXT_COMPLETION, start)
-
-
-def _plan_of_request(operation: semconv.Operation, start: Start) -> Plan:
-    key = _key_of_request(operation, start)
-    plan = _plans_of_requests.get(key) if key is not None else None
-    if plan is None:
-        plan = _new_plan_of_request(operation, start)
-        if key is not None:
-            if len(_plans_of_requests) >= _MOST_PLANS:
-                _plans_of_requests.clear()
-            _plans_of_requests[key] = plan
-    return plan
-
-
-def _key_of_request(operation: semconv.Operation, start: Start) -> tuple[object, ...] | None:
-    """Return all that is told of a request; None where not all of that are short, plain values.
-
-    Values are told from each other by their types, too: 1 and 1.0 and True are equal. What is
-    content or a credential by its name is not looked at, and not kept.
-    """
-    params = start.params
-    names = _telling(tuple(params)) if len(params) <= _MOST_PARAMETERS else None
-    if names is None:
-        return None
-    values = (start.class_name, start.name, *map(params.get, names))
-    values += tuple(map(start.metadata.get, _METADATA_OF_REQUEST))
-    types = tuple(map(type, values))
-    if not _PLAIN_TYPES.issuperset(types):
-        return None
-    texts = cast("Iterator[str]", compress(values, map(is_, types, repeat(str))))
-    if max(map(len, texts), default=0) > _MOST_KEPT:
-        return None
-    has_format = start.options.get(STRUCTURED_OUTPUT) is not None
-    return operation, names, values, types, has_format
-
-
-def _telling(names: tuple[object, ...]) -> tuple[str, ...] | None:
-    """Return the names of the parameters of which something is told; None where one is too long.
-
-    Calls of a model have the same few parameters, time and again.
-    """
-    known = _telling_names.get(names)
-    if known is None and all(type(each) is str and len(each) <= _MOST_KEPT for each in names):
-        if len(_telling_names) >= _MOST_PLANS:
-            _telling_names.clear()
-        known = tuple(name for name in map(str, names) if _is_telling(name))
-        _telling_names[names] = known
-    return known
-
-
-def _is_telling(name: str) -> bool:
-    return parameter_name(name) is not None or name in _READ or name in _MODEL_OF
-
-
-# What the spans of requests say that are alike in all that is told of them.
-_plans_of_requests: Final[dict[tuple[object, ...], Plan]] = {}
-_telling_names: Final[dict[tuple[object, ...], tuple[str, ...]]] = {}
-
-
-def _new_plan_of_request(operation: semconv.Operation, start: Start) -> Plan:
-    model = model_name(start)
-    attributes: Attributes = {
-        semconv.OPERATION_NAME: operation.value,
-        semconv.REQUEST_MODEL: model,
-        semconv.PROVIDER_NAME: provider_name(start),
-        **server_attributes(start.params),
-    }
-    in_process = start.metadata.get(_IN_PROCESS_KEY) is True
-    kind = SpanKind.INTERNAL if in_process else SpanKind.CLIENT
-    return Plan(f"{operation} {short_name(model)}", kind, MappingProxyType(attributes))
+    return plan_of_request(semconv.Operation.TEXT_COMPLETION, start)
 
 
 def _describe_request(told: Attributes, start: Start, plan: Plan, edition: Edition) -> None:
-    asked = plan.asked.get(edition.is_newest)
-    if asked is None:
-        provider = str(plan.attributes[semconv.PROVIDER_NAME])
-        identifying = identifying_attributes(start.params)
-        asked = identifying | request_attributes(provider, start, edition)
-        plan.asked[edition.is_newest] = asked
-    told.update(asked)
+    known = plan.asked.get(edition.is_newest)
+    told.update(known if known is not None else asked_of_request(plan, start, edition))
     _add_position(told, start, plan, edition)
 
 

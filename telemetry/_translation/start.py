@@ -1,4 +1,4 @@
-"""What LangChain reports at a run's start (pure)."""
+"""What LangChain reports at a run's start, and what the spans of like runs share (pure)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from opentelemetry.trace import SpanKind
+
+    from .._values.attributes import Attributes, AttributeValue
 
 
 @dataclass(slots=True)  # not frozen: one is made for each run, and that takes thrice as long
@@ -51,3 +55,21 @@ class Start:
         """The name of the runnable's class, where LangChain gives it."""
         identity = (self.serialized or {}).get("id")
         return str(identity[-1]) if isinstance(identity, list | tuple) and identity else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What the spans of runs have in common that are alike.
+
+    Attributes:
+        name: of the span.
+        kind: of the span.
+        attributes: what a sampler decides on at the least.
+        asked: what is told of a request to a model beside its place, by whether the edition is the
+            newest.
+    """
+
+    name: str
+    kind: SpanKind
+    attributes: Mapping[str, AttributeValue]
+    asked: dict[bool, Attributes] = field(default_factory=dict)

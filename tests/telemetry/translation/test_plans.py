@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nodespan.telemetry._semconv.names import NEWEST, RELEASED
-from nodespan.telemetry._translation import spans
+from nodespan.telemetry._translation import request
 from nodespan.telemetry._translation.kinds import RunKind
 from nodespan.telemetry._translation.spans import span_details, span_plan
 from nodespan.telemetry._translation.start import Start
@@ -49,6 +49,9 @@ def test_each_that_names_a_model_or_its_server_is_told(name: str) -> None:
     [
         ({"stop": ["a"]}, {"stop": ["b"]}),
         ({"stop": "a"}, {"stop": "b"}),
+        ({"stop": ["a", "b"]}, {"stop": ["a"]}),
+        ({"stop": ["ab"]}, {"stop": ["a", "b"]}),
+        ({"stop": ["a"], "seed": 1}, {"stop": [], "seed": 1}),
         ({"modalities": ["text"]}, {"modalities": ["audio"]}),
         ({"response_format": {"type": "text"}}, {"response_format": {"type": "json_object"}}),
         ({"options": {"a": 1}}, {"options": {"a": 2}}),
@@ -88,7 +91,7 @@ def test_what_is_kept_is_bounded_and_holds_no_secret() -> None:
     """However many calls differ, so many are kept and no more, and no secret is among them."""
     for number in range(2_000):
         asked({"model": f"m{number}", "seed": number, "api_key": "sk-hidden", "tools": ["hidden"]})
-    for kept in (spans._plans_of_requests, spans._telling_names):
+    for kept in (request._plans_of_requests, request._telling_names):
         assert 0 < len(kept) <= 512
         assert "hidden" not in repr(list(kept.items()))
 
