@@ -11,15 +11,38 @@ import os
 import signal
 import threading
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from itertools import count
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
-from weakref import WeakMethod
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
+from weakref import ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from types import MethodType
+
+    _Weak: TypeAlias = Callable[[], Callable[[], None] | None]
 
 _T = TypeVar("_T")
+
+
+def _weakly(method: Callable[[], None], gone: Callable[[object], None] | None = None) -> _Weak:
+    """Return what returns a method for as long as its object lives.
+
+    Not a `WeakMethod`: where its object goes with the interpreter, that writes a traceback.
+
+    Args:
+        method: of an object.
+        gone: called when the object lives no longer.
+    """
+    bound = cast("MethodType", method)
+    reference, function = ref(bound.__self__, gone), bound.__func__
+
+    def living() -> Callable[[], None] | None:
+        owner = reference()
+        return partial(function, owner) if owner is not None else None
+
+    return living
 
 
 class _Hook:
@@ -27,14 +50,13 @@ class _Hook:
 
     def __init__(self) -> None:
         # No lock: each step is one of a dict's own, and a fork may come between any two.
-        self._methods: dict[int, WeakMethod[Callable[[], None]]] = {}
+        self._methods: dict[int, _Weak] = {}
         self._numbers = count()
 
     def add(self, method: Callable[[], None]) -> None:
         """Keep a method for as long as its object lives."""
-        number = next(self._numbers)
-        methods = self._methods
-        methods[number] = WeakMethod(method, lambda _: methods.pop(number, None) and None)
+        number, methods = next(self._numbers), self._methods
+        methods[number] = _weakly(method, lambda _: methods.pop(number, None) and None)
 
     def call(self) -> None:
         """Call them all, the oldest first, whatever one of them raises."""
@@ -139,12 +161,12 @@ class _Ending:
     """Handles SIGTERM as Python does by default, but for what is called before."""
 
     def __init__(self) -> None:
-        self._methods: list[WeakMethod[Callable[[], None]]] = []
+        self._methods: list[_Weak] = []
 
     def add(self, method: Callable[[], None]) -> None:
         """Call one more; of objects that live no longer nothing is kept."""
         self._methods = [each for each in self._methods if each() is not None]
-        self._methods.append(WeakMethod(method))
+        self._methods.append(_weakly(method))
 
     def __call__(self, number: int, _frame: Any) -> None:
         signal.signal(number, signal.SIG_DFL)
@@ -159,7 +181,7 @@ def at_os_exit(method: Callable[[], None]) -> None:
 
     That is how such children leave, `multiprocessing`'s among them, and nothing is called then.
     """
-    reference, leave = WeakMethod(method), os._exit
+    reference, leave = _weakly(method), os._exit
 
     def call_and_leave(status: int) -> Any:
         """Call the living, and leave as the process would have."""

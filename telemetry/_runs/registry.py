@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from .run import Owner
     from .totals import Totals
 
-# The last so many are remembered, and up to twice as many.
-_REMEMBERED: Final = 1_024
+_MAX_REMEMBERED: Final = 1_024
 # What is inherited from a run, or tells what its children are.
 _INHERITED: Final = ("ls_integration", "langgraph_checkpoint_ns", "thread_id")
 
@@ -87,8 +86,8 @@ class OpenRuns:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.by_id: OrderedDict[int, Run] = OrderedDict()
-        self._ended: dict[int, _Known] = {}
-        self._leaves: dict[int, SpanContext] = {}
+        self._ended: OrderedDict[int, _Known] = OrderedDict()
+        self._leaves: OrderedDict[int, SpanContext] = OrderedDict()
         self.counters: dict[int, Counter] = {}
         self.interrupted = InterruptedRuns()
         self.retries = NodeRetries()
@@ -178,23 +177,18 @@ class OpenRuns:
             with_span = with_span.parent
         span = with_span.span.get_span_context() if with_span and with_span.span else None
         metadata = tuple(map(run.start.metadata.get, _INHERITED))
+        # No lock: each is one step.
         self._ended[run.run_id] = (run.kind, run.start.name, metadata, run.epoch, span)
-        if len(self._ended) >= 2 * _REMEMBERED:
-            self._forget_oldest(self._ended)
+        if len(self._ended) > _MAX_REMEMBERED:
+            self._ended.popitem(last=False)
 
     def remember_leaf(self, run: Run) -> None:
         """Remember the span of a model, tool or retriever that has ended; the last 1,024."""
         if run.span is None:
             return
         self._leaves[run.run_id] = run.span.get_span_context()
-        if len(self._leaves) >= 2 * _REMEMBERED:
-            self._forget_oldest(self._leaves)
-
-    def _forget_oldest(self, remembered: dict[int, Any]) -> None:
-        """Forget the older half: one by one each would be looked for in memory that is cold."""
-        with self._lock:
-            for run_id in list(remembered)[:-_REMEMBERED]:
-                remembered.pop(run_id, None)
+        if len(self._leaves) > _MAX_REMEMBERED:
+            self._leaves.popitem(last=False)
 
     def span_of(self, run_id: int) -> SpanContext | None:
         """Return the span of a run that is open, or that is remembered."""
