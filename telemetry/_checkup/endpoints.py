@@ -17,13 +17,18 @@ from .._process import started_thread
 from .._settings.config import (
     TelemetryConfig,
     checked,
-    emits_inference_details,
     sends_otlp,
 )
-from .._settings.variables import Signal, exporter_names, is_disabled
+from .._settings.variables import (
+    Signal,
+    emits_inference_details,
+    exporter_names,
+    is_disabled,
+)
 from .._spool.answers import Fate, answer_of
 from .._spool.endpoint import endpoint_of
-from .._values.credentials import REDACTED, without_credentials
+from .._values.credential_shapes import REDACTED
+from .._values.credentials import without_credentials
 from .settings import shown_url
 
 if TYPE_CHECKING:

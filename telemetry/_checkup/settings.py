@@ -19,7 +19,8 @@ from .._settings.variables import (
     exporter_names,
     is_disabled,
 )
-from .._values.credentials import REDACTED, is_credential_key, without_credentials
+from .._values.credential_shapes import REDACTED
+from .._values.credentials import is_credential_key, without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

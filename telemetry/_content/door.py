@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from hashlib import sha256
 from threading import local
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from .._errors import ConfigurationError
 from .._interrupts import INTERRUPTS
@@ -93,8 +92,7 @@ def within_sdk_limit(max_characters: int, environ: Mapping[str, str]) -> int:
     return min([max_characters, *(int(limit) for limit in limits if limit.isdecimal())])
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(NamedTuple):
     """What came through the door, and how many pieces of the content did not.
 
     Attributes:
@@ -109,7 +107,7 @@ class Passed:
     dropped: int
     is_json: bool
     is_changed: bool = False
-    value: Plain = field(default=None, compare=False)
+    value: Plain = None
 
     @property
     def mime_type(self) -> str:
@@ -144,7 +142,6 @@ class _Redactions:
         return redacted
 
 
-@dataclass(frozen=True, slots=True)
 class ContentDoor:
     """Decides what content passes, and in which form; raises nothing.
 
@@ -156,12 +153,21 @@ class ContentDoor:
         report: called in fixed words, and with the cause, when content could not be read.
     """
 
-    capture: CaptureContent = CaptureContent.NO_CONTENT
-    redact: Redact | None = None
-    max_characters: int = DEFAULT_MAX_CHARACTERS
-    report: Report = field(default=_say_nothing)
-    _redactions: _Redactions = field(default_factory=_Redactions, init=False, compare=False)
-    _readings: Readings = field(default_factory=Readings, init=False, compare=False)
+    __slots__ = ("_readings", "_redactions", "capture", "max_characters", "redact", "report")
+
+    def __init__(
+        self,
+        capture: CaptureContent = CaptureContent.NO_CONTENT,
+        redact: Redact | None = None,
+        max_characters: int = DEFAULT_MAX_CHARACTERS,
+        report: Report = _say_nothing,
+    ) -> None:
+        self.capture = capture
+        self.redact = redact
+        self.max_characters = max_characters
+        self.report = report
+        self._redactions = _Redactions()
+        self._readings = Readings()
 
     def on_span(
         self, name: str, content: Callable[[], object], limit: int | None = None
@@ -249,7 +255,7 @@ class ContentDoor:
         passed = fitted(name, redacted, most, self._readings)
         seen_again = Reader(len(before), _BEFORE_REDACTION)
         is_changed = to_json(_read(name, redacted, seen_again, self._readings)) != before
-        return replace(passed, dropped=passed.dropped + whole.dropped, is_changed=is_changed)
+        return passed._replace(dropped=passed.dropped + whole.dropped, is_changed=is_changed)
 
 
 def _read(name: str, content: object, reader: Reader, readings: Readings) -> Plain:

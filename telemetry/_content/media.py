@@ -26,7 +26,7 @@ _FORMAT_KEYS: Final = ("format", "output_format")
 _MODALITIES: Final = ("image", "audio", "video")
 _DOCUMENT: Final = "document"
 _DATA_URL: Final = "data:"
-_MIME_TYPE: Final = re.compile(r"[a-z]+/[\w.+-]{1,64}")
+_MIME_TYPE: Final = r"[a-z]+/[\w.+-]{1,64}"
 _RIFF: Final = b"RIFF"
 
 MEDIA_TYPES: Final = frozenset(
@@ -159,7 +159,7 @@ def _mime_type(carriers: tuple[Mapping[str, Any], ...], kind: str) -> str | None
     if modality == _DOCUMENT:
         return _DOCUMENT_TYPES.get(given.lower())
     mime_type = f"{modality}/{given.lower()}"
-    return mime_type if _MIME_TYPE.fullmatch(mime_type) else None
+    return mime_type if re.fullmatch(_MIME_TYPE, mime_type) else None
 
 
 def _texts(block: Mapping[str, Any]) -> dict[str, Any]:

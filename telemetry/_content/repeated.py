@@ -19,12 +19,7 @@ _REASONS: Final = (
     *("content_filtered", "model_context_window_exceeded", "complete", "tool_call"),
     *("eos_token", "eos", "null", "other", "insufficient_system_resource"),
 )
-_JOINED: Final = re.compile(
-    f"(?:{'|'.join(sorted(_REASONS, key=len, reverse=True))}){{2,}}", re.IGNORECASE
-)
-_LAST: Final = re.compile(
-    f"(?:{'|'.join(sorted(_REASONS, key=len, reverse=True))})$", re.IGNORECASE
-)
+_ANY: Final = f"(?:{'|'.join(sorted(_REASONS, key=len, reverse=True))})"
 
 
 def once(text: str | None, expected: str | None = None) -> str | None:
@@ -45,7 +40,10 @@ def once(text: str | None, expected: str | None = None) -> str | None:
 def one_reason(reason: str | None) -> str | None:
     """Return why a model stopped, where several reasons were joined the last of them."""
     single = once(reason)
-    if single is None or not _JOINED.fullmatch(single):
+    # Nearly all are told once: then nothing is compiled.
+    if single is None or single.lower() in _REASONS:
         return single
-    last = _LAST.search(single)
-    return last[0] if last is not None and single.lower() not in _REASONS else single
+    if not re.fullmatch(f"{_ANY}{{2,}}", single, re.IGNORECASE):
+        return single
+    last = re.search(f"{_ANY}$", single, re.IGNORECASE)
+    return last[0] if last is not None else single

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@dataclass(frozen=True, slots=True)
-class _Patch:
+class _Patch(NamedTuple):
     owner: Any
     name: str
     original: Any
     wrapper: Any
 
 
-@dataclass(slots=True)
 class Patches:
     """What was replaced, until it is put back."""
 
-    _patches: list[_Patch] = field(default_factory=list)
+    def __init__(self) -> None:
+        self._patches: list[_Patch] = []
 
     def wrap(self, owner: Any, name: str, wrap: Callable[[Any], Any]) -> bool:
         """Replace an attribute of a class or a module by what *wrap* makes of it.

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 from .._runs.observers import RunObserver
-from .._settings.config import emits_inference_details
+from .._settings.variables import emits_inference_details
 from .._upstream.opentelemetry import has_logs
 from .._version import VERSION
 

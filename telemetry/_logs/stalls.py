@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
@@ -20,13 +19,15 @@ _QUICKEST: Final = 0.01
 _NS: Final = 1e9
 
 
-@dataclass(slots=True, eq=False)
 class _Watched:
     """A run, its clock, and the chunk whose lateness was noticed last."""
 
-    run: Run
-    clock: StreamClock
-    noticed: int | None = None
+    __slots__ = ("clock", "noticed", "run")
+
+    def __init__(self, run: Run, clock: StreamClock) -> None:
+        self.run = run
+        self.clock = clock
+        self.noticed: int | None = None
 
 
 class StallWatch:

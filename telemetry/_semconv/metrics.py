@@ -7,7 +7,6 @@ Source: https://github.com/open-telemetry/semantic-conventions-genai
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -29,7 +28,8 @@ _NS: Final = 10**9
 _MILLI: Final = 10**3
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+# Known by what they are, and not by what they say; of dataclasses each would take a millisecond
+# of every program's start.
 class Histogram:
     """A histogram, whose values are counted as integers before they are recorded.
 
@@ -41,14 +41,18 @@ class Histogram:
         description: of the metric.
     """
 
-    name: str
-    unit: str
-    scale: int
-    boundaries: tuple[float, ...]
-    description: str
+    __slots__ = ("boundaries", "description", "name", "scale", "unit")
+
+    def __init__(
+        self, name: str, unit: str, scale: int, boundaries: tuple[float, ...], description: str
+    ) -> None:
+        self.name = name
+        self.unit = unit
+        self.scale = scale
+        self.boundaries = boundaries
+        self.description = description
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Counter:
     """A sum that only grows.
 
@@ -58,19 +62,24 @@ class Counter:
         description: of the metric.
     """
 
-    name: str
-    unit: str
-    description: str
+    __slots__ = ("description", "name", "unit")
+
+    def __init__(self, name: str, unit: str, description: str) -> None:
+        self.name = name
+        self.unit = unit
+        self.description = description
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class UpDownCounter(Counter):
     """A sum that grows and shrinks."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True, eq=False)
+
 class Gauge(Counter):
     """A value that is what it is at the time."""
+
+    __slots__ = ()
 
 
 class Measure(StrEnum):

@@ -7,9 +7,8 @@ Two editions are known: the last released one, which backends read today, and th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -170,8 +169,7 @@ class Operation(StrEnum):
     RETRIEVAL = "retrieval"
 
 
-@dataclass(frozen=True, slots=True)
-class Edition:
+class Edition(NamedTuple):
     """What differs between editions of the conventions.
 
     Attributes:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from .._errors import ConfigurationError
 
-_HOST_NAME: Final = re.compile(r"\*|[\w-]+(?:\.[\w-]+)*\.?")
+_HOST_NAME: Final = r"\*|[\w-]+(?:\.[\w-]+)*\.?"
 _MAX_NAMES: Final = 32
 
 _T = TypeVar("_T")
@@ -67,7 +67,7 @@ def host_names(name: str, value: Collection[str]) -> tuple[str, ...]:
     are_several = isinstance(value, Collection) and not isinstance(value, str | bytes)
     names: tuple[Any, ...] = tuple(value) if are_several else (value,)
     for each in names:
-        if not are_several or not isinstance(each, str) or not _HOST_NAME.fullmatch(each):
+        if not are_several or not isinstance(each, str) or not re.fullmatch(_HOST_NAME, each):
             raise ConfigurationError(
                 f"{name} is {each!r}; use a list of names such as my-service.my-namespace, "
                 "without scheme and port"

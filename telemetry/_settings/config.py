@@ -7,14 +7,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from .._content.door import CaptureContent
-from .._errors import ConfigurationError
 from .checks import as_given, capable_of, days, headers, host_names, of_kind, switch
 from .journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_DAYS, journal, max_bytes
 from .journal import VARIABLE as JOURNAL_VARIABLE
 from .keywords import lists_itself
 from .record import Settings, Variable, setting
 from .texts import switch_named
-from .variables import Signal, check_endpoint, check_variables, exporter_names
+from .variables import (
+    Signal,
+    check_endpoint,
+    check_variables,
+    emits_inference_details,
+    exporter_names,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -23,7 +28,6 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.sampling import Sampler
 
 HOST_NAMES_VARIABLE: Final = "NODESPAN_PROMETHEUS_NAMES"
-EMIT_EVENT_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT"
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -145,18 +149,6 @@ def checked(config: TelemetryConfig | None, environ: Mapping[str, str]) -> Telem
     """
     given = of_kind("the config", config, TelemetryConfig, "a TelemetryConfig")
     return (given if given is not None else TelemetryConfig()).checked(environ)
-
-
-def emits_inference_details(capture: CaptureContent, environ: Mapping[str, str]) -> bool:
-    """Say whether each model call has its event: where it has content, or the variable asks.
-
-    Raises:
-        ConfigurationError: the variable has a value that is neither `true` nor `false`.
-    """
-    value = environ.get(EMIT_EVENT_VARIABLE, "").strip().lower()
-    if value not in ("", "true", "false"):
-        raise ConfigurationError(f"{EMIT_EVENT_VARIABLE} is {value!r}; use true or false")
-    return capture.on_events if not value else value == "true"
 
 
 def sends_otlp(signal: Signal, config: TelemetryConfig, environ: Mapping[str, str]) -> bool:

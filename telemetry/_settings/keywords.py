@@ -6,7 +6,7 @@ Type checkers and editors see the record's own parameters, and so does `inspect.
 from __future__ import annotations
 
 import inspect
-from functools import wraps
+from functools import cache, wraps
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -107,19 +107,24 @@ def _made(
 def _show(call: Any, record: Any, first: tuple[str, ...]) -> None:
     own = inspect.signature(call)
     before = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in first]
-    fields = inspect.signature(record).parameters.values()
-    call.__signature__ = own.replace(parameters=[*before, *fields])
+    call.__signature__ = own.replace(parameters=[*before, *_parameters(record)])
     call.__doc__ = _listing(call.__doc__, record)
 
 
-def _listing(docstring: str | None, record: type[Record]) -> str | None:
+@cache  # several take the same
+def _parameters(record: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    return tuple(inspect.signature(record).parameters.values())
+
+
+def _listing(docstring: str | None, record: Any) -> str | None:
     if docstring is None:  # Python was told to leave docstrings out
         return None
-    return docstring.replace(_PLACE, "\n".join(_entries(record)))
+    return docstring.replace(_PLACE, _entries(record))
 
 
-def _entries(record: type[Record]) -> list[str]:
-    return [
+@cache  # as above
+def _entries(record: Any) -> str:
+    return "\n".join(
         fill(
             f"{name}: {described(record, name)}.",
             width=100,
@@ -129,7 +134,7 @@ def _entries(record: type[Record]) -> list[str]:
             break_long_words=False,
         )
         for name in settings_of(record)
-    ]
+    )
 
 
 def described(record: type[Record], name: str) -> str:

@@ -1,23 +1,17 @@
-"""What model calls cost, by a table of prices (pure, but for the reading of its file)."""
+"""What model calls cost, by a table of prices."""
 
 from __future__ import annotations
 
-import errno
-import re
 import reprlib
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from .._errors import ConfigurationError
 from .._semconv import names as semconv
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
     from .._semconv.names import Edition
     from .._values.attributes import Attributes, AttributeValue
 
@@ -28,23 +22,12 @@ _DEFAULT_CURRENCY: Final = "USD"
 _CURRENCY: Final = "currency"
 _PRICES: Final = ("input", "output", "cached", "cache_write", "cache_write_1h")
 _KEYS: Final = (*_PRICES, _CURRENCY)
-_MAX_BYTES: Final = 1_000_000
-_MAX_DEPTH: Final = 8
-_MAX_PATH: Final = 400
-# Texts and comments of TOML, whose brackets and dots are none; each is matched at once or not.
-_NO_STRUCTURE: Final = re.compile(
-    r'''""".*?(?:"""|\Z)|\'\'\'.*?(?:\'\'\'|\Z)|"(?:[^"\\\n]|\\.)*+"?|\'[^\'\n]*+\'?|\#[^\n]*''',
-    re.DOTALL,
-)
-# What stands between these is a key, or a value without a structure.
-_STRUCTURE: Final = re.compile(r"([\[\]{}])|[=,\n]")
 _SHORT: Final = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 _EXAMPLE: Final = '{"input": 2.5, "output": 10, "cached": 1.25}'
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """What a million tokens of a model cost.
 
     Attributes:
@@ -74,8 +57,7 @@ class Price:
         ) / _TOKENS
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens of one call, each counted once.
 
     Attributes:
@@ -170,57 +152,9 @@ def _entries(source: Mapping[str, Any] | str | PathLike[str]) -> tuple[str, Mapp
         raise ConfigurationError(
             f"prices is {_short(source)}; give a mapping of model names, or the path of a TOML file"
         )
-    import tomllib  # noqa: PLC0415 - few programs read a file of prices
+    from .price_file import prices_in  # noqa: PLC0415 - few programs read a file of prices
 
-    try:
-        with _opened(Path(source)) as file:
-            text = _text(file.read(_MAX_BYTES + 1))
-        _check_shape(text)
-        return f"{source}", tomllib.loads(text)
-    except OSError as error:
-        raise ConfigurationError(
-            f"prices file {_short_path(source)} cannot be read: {error.strerror}"
-        ) from error
-    except ValueError as error:
-        raise ConfigurationError(
-            f"prices file {_short_path(source)} is no TOML: {error}"
-        ) from error
-
-
-def _opened(path: Path) -> BinaryIO:
-    """Open a file to read; what is none, as a pipe that nobody may ever write into, is refused."""
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise OSError(errno.EINVAL, "it is no file")
-    return path.open("rb")
-
-
-def _text(content: bytes) -> str:
-    """Return the text of a file.
-
-    Raises:
-        ValueError: it is too long, or no text.
-    """
-    if len(content) > _MAX_BYTES:
-        raise ValueError(f"it is longer than {_MAX_BYTES:,} bytes, as no table of prices is")
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"line {line:,} is not in UTF-8; save the file as UTF-8") from None
-
-
-def _check_shape(text: str) -> None:
-    """Refuse what takes the parser deep: no table of prices looks like it.
-
-    Raises:
-        ValueError: it is too deep.
-    """
-    depth = 0
-    for part in _STRUCTURE.split(_NO_STRUCTURE.sub("_", text)):
-        opens, closes = part in ("[", "{"), part in ("]", "}")
-        depth = max(depth + opens - closes, 0)
-        if depth > _MAX_DEPTH or (part or "").count(".") > _MAX_DEPTH:
-            raise ValueError(f"it is nested deeper than {_MAX_DEPTH}, as no table of prices is")
+    return f"{source}", prices_in(source)
 
 
 def _short(value: object) -> str:
@@ -229,12 +163,6 @@ def _short(value: object) -> str:
         return _SHORT.repr(value)
     except Exception:  # noqa: BLE001 - such as an integer of thousands of digits
         return f"an object of type {type(value).__name__}"
-
-
-def _short_path(path: str | PathLike[str]) -> str:
-    """Show a path, or what may be a whole table that was given for one."""
-    shown = repr(str(path))
-    return shown if len(shown) <= _MAX_PATH else f"{shown[:_MAX_PATH]}..."
 
 
 def _price(place: str, model: str, entry: Any, currency: str) -> Price:

@@ -6,9 +6,9 @@ handler, `instrument`, `TelemetryConfig`, `capture_spans` and README's table hav
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Self, TypeVar
 
 from .._content.door import CAPTURE_VARIABLE, DEFAULT_MAX_CHARACTERS, CaptureContent
 from .._errors import ConfigurationError
@@ -40,8 +40,7 @@ class Check(Protocol):
     def __call__(self, name: str, value: Any, /) -> Any: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(NamedTuple):
     """An environment variable that says what a setting is where no argument does.
 
     Attributes:
@@ -82,8 +81,7 @@ class Variable:
             return text
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """What there is to know of a setting beside its name, its type and its default.
 
     Attributes:
@@ -136,9 +134,11 @@ def settings_of(record: type[Record]) -> dict[str, Setting]:
     return {each.name: each.metadata[_ABOUT] for each in fields(record)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A record of settings, whatever they are."""
+    """A record of settings, whatever they are: those of its dataclasses."""
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def checked(self, environ: Mapping[str, str]) -> Self:
         """Return the settings as they are to be used, with what the variables say filled in.
@@ -153,7 +153,8 @@ class Record:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# What is kept, compared and shown is of the classes below: here that would be made for nobody.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Settings(Record):
     """What can be set wherever runs are traced."""
 
@@ -256,7 +257,7 @@ class Settings(Record):
         return self.stall_threshold or DEFAULT_STALL_THRESHOLD
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class CaptureSettings(Settings):
     """What can be set where spans are kept in memory: all but their provider."""
 

@@ -40,8 +40,9 @@ def slip(name: str) -> str | None:
 def known_variables() -> tuple[str, ...]:
     """Return the variables that nodespan reads and OpenTelemetry does not."""
     # Imported late: few programs have any that may be a slip.
-    from .config import EMIT_EVENT_VARIABLE, TelemetryConfig  # noqa: PLC0415
+    from .config import TelemetryConfig  # noqa: PLC0415
     from .record import settings_of  # noqa: PLC0415
+    from .variables import EMIT_EVENT_VARIABLE  # noqa: PLC0415
 
     settings = settings_of(TelemetryConfig).values()
     ours = (each.variable.name for each in settings if each.variable is not None)

@@ -13,7 +13,7 @@ _ON: Final = ("true", "on", "1", "yes")
 _OFF: Final = ("false", "off", "0", "no")
 _MOST_NAMES: Final = 10
 _MISSING: Final = object()
-_PLACE: Final = re.compile(r"([^\W\d][\w.]*):([^\W\d][\w.]*)")
+_PLACE: Final = r"([^\W\d][\w.]*):([^\W\d][\w.]*)"
 
 
 def switch_named(text: str) -> bool:
@@ -40,7 +40,7 @@ def function_named(text: str) -> Any:
         ConfigurationError: the text is no such place, there is no such module, it fails, or it has
             no such name.
     """
-    place = _PLACE.fullmatch(text)
+    place = re.fullmatch(_PLACE, text)
     if place is None:
         raise ConfigurationError("use MODULE:NAME, such as rules:redact for a rules.py")
     module, path = place.groups()

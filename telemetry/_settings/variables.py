@@ -14,9 +14,12 @@ from .._errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .._content.door import CaptureContent
+
 _T = TypeVar("_T")
 
 DISABLED_VARIABLE: Final = "OTEL_SDK_DISABLED"
+EMIT_EVENT_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT"
 
 _SAMPLER_VARIABLE: Final = "OTEL_TRACES_SAMPLER"
 # What OpenTelemetry's own code reads where no argument says a setting.
@@ -89,6 +92,18 @@ def exporter_names(signal: Signal, environ: Mapping[str, str]) -> tuple[str, ...
     """Return the exporters that the signal's variable asks for; none where it asks for none."""
     names = environ.get(signal.exporter_variable, "").split(",")
     return tuple(name for name in (name.strip().lower() for name in names) if name)
+
+
+def emits_inference_details(capture: CaptureContent, environ: Mapping[str, str]) -> bool:
+    """Say whether each model call has its event: where it has content, or the variable asks.
+
+    Raises:
+        ConfigurationError: the variable has a value that is neither `true` nor `false`.
+    """
+    value = environ.get(EMIT_EVENT_VARIABLE, "").strip().lower()
+    if value not in ("", "true", "false"):
+        raise ConfigurationError(f"{EMIT_EVENT_VARIABLE} is {value!r}; use true or false")
+    return capture.on_events if not value else value == "true"
 
 
 def check_variables(environ: Mapping[str, str]) -> None:

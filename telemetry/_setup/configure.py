@@ -12,12 +12,16 @@ from .._settings.checks import capable_of
 from .._settings.config import (
     TelemetryConfig,
     checked,
-    emits_inference_details,
     sends_otlp,
 )
 from .._settings.journal import journal_path
 from .._settings.slips import warn_of_slips
-from .._settings.variables import Signal, exporter_names, is_disabled
+from .._settings.variables import (
+    Signal,
+    emits_inference_details,
+    exporter_names,
+    is_disabled,
+)
 from .._upstream.opentelemetry import has_logs
 from .relay import provider_in_use, put_to_use, relay_of
 from .telemetry import Telemetry

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from enum import Enum, auto
 from functools import reduce
 from importlib import import_module
 from inspect import unwrap
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._diagnostics import switch_off
 
@@ -27,8 +26,7 @@ class Kind(Enum):
     """It is what a frame on the stack is known by, and the module may not be imported yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A name that a library does not promise to keep.
 
     Attributes:
@@ -75,8 +73,7 @@ class Name:
         return bool(self.local) and self.local not in (*code.co_varnames, *code.co_cellvars)
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """What names are used for.
 
     Attributes:

@@ -6,13 +6,13 @@ nodespan makes sure.
 
 from __future__ import annotations
 
-import re
 from functools import cache, lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from langchain_core.messages import BaseMessage
 
+from .credential_shapes import compiled
 from .credentials import is_credential_key, without_credentials
 from .plain import Plain, Reader, Rules, clean_text, to_json
 
@@ -34,19 +34,18 @@ _CUT: Final = "…"
 _BOUND: Final = 2**63
 
 # The names of what people write and models say, wherever they are met outside of content.
-_CONTENT_KEY: Final = re.compile(
-    r"(?:answer|completion|content|context|document|example|function|input|instruction|message"
+_CONTENT_KEY: Final = (
+    r"(?i)(?:answer|completion|content|context|document|example|function|input|instruction|message"
     r"|output|prompt|question|response|script|state|text|tool|transcript)s?|quer(?:y|ies)"
     r"|repl(?:y|ies)|conversation|few_shot_examples|metadata|preamble|prediction"
     r"|response_format|suffix|system(?:_instructions?)?"
-    r"|(?:\w+_)?(?:prompt|message|history|template)s?",
-    re.IGNORECASE,
+    r"|(?:\w+_)?(?:prompt|message|history|template)s?"
 )
 
 
 def is_content_key(key: str) -> bool:
     """Say whether a *key* is the name of content."""
-    return _CONTENT_KEY.fullmatch(key) is not None
+    return compiled(_CONTENT_KEY).fullmatch(key) is not None
 
 
 def _withholds(key: str) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _MOST_ARGUMENTS: Final = 64
 _MOST_WORDS: Final = 3
-_UNQUOTED: Final = re.compile(r"""[^\s"']+""")
+_UNQUOTED: Final = r"""[^\s"']+"""
 
 
 def credentials_in_command(items: Sequence[object]) -> frozenset[int]:
@@ -50,6 +50,6 @@ def _is_told_by(begin: str, before: str, text: str) -> bool:
 
 
 def _quoted(text: str) -> str:
-    if _UNQUOTED.fullmatch(text):
+    if re.fullmatch(_UNQUOTED, text):
         return text
     return '"' + " ".join(text.replace('"', " ").split()) + '"'

@@ -11,7 +11,6 @@ import json
 import math
 import re
 from collections import deque
-from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -20,7 +19,7 @@ from itertools import islice
 from numbers import Integral, Real
 from pathlib import PurePath
 from types import GetSetDescriptorType, MappingProxyType, MemberDescriptorType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel, SecretBytes, SecretStr
@@ -28,8 +27,8 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 from .._interrupts import INTERRUPTS
 from .._upstream.pydantic import model_extra
 from .commands import credentials_in_command
+from .credential_shapes import REDACTED, compiled
 from .credentials import (
-    REDACTED,
     is_credential_key,
     key_of_named,
     names_next,
@@ -71,12 +70,12 @@ _TEXT_COST: Final = 3
 _SCALAR_COST: Final = 6
 _LEAST_COST: Final = 4
 
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
-_DATA_URL: Final = re.compile(r"data:[\w.+/;=-]{0,200};base64,")
+_SURROGATES: Final = "[\ud800-\udfff]"
+_DATA_URL: Final = r"data:[\w.+/;=-]{0,200};base64,"
 # Nobody writes so many of these in a row: it is an image, a sound or a file.
 _LEAST_ENCODED: Final = 1_024
-_ENCODED: Final = re.compile(
-    rf"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{{{_LEAST_ENCODED},}}+={{0,2}}+(?![A-Za-z0-9+/])", re.ASCII
+_ENCODED: Final = (
+    rf"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{{{_LEAST_ENCODED},}}+={{0,2}}+(?![A-Za-z0-9+/])"
 )
 _OF_ENCODED: Final = ("[A-Z]", "[a-z]", "[0-9]")
 
@@ -86,7 +85,7 @@ _model_state = next(vars(k)["__dict__"] for k in BaseModel.__mro__ if "__dict__"
 
 def clean_text(text: str) -> str:
     """Return *text* without lone surrogates, which no encoder takes."""
-    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+    return text if text.isascii() else compiled(_SURROGATES).sub("\ufffd", text)
 
 
 def to_json(value: Plain) -> str:
@@ -94,8 +93,7 @@ def to_json(value: Plain) -> str:
     return escaped_in_json(_JSON.encode(value))
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """What a `Reader` lets pass.
 
     Attributes:
@@ -108,7 +106,7 @@ class Rules:
 
     withholds: Callable[[str], bool] = is_credential_key
     clean: Callable[[str], str] = without_credentials
-    adapters: Mapping[type, Callable[[Any], object]] = field(default_factory=dict)
+    adapters: Mapping[type, Callable[[Any], object]] = MappingProxyType({})
     record: Callable[[Mapping[Any, Any]], Mapping[Any, Any] | None] | None = None
 
 
@@ -175,7 +173,7 @@ class Reader:
         room = max(self.characters, 0)
         is_whole = size <= room and type(text) is str
         shortened = text if is_whole else str.__getitem__(text, slice(0, room + _SLACK))
-        if shortened[:5] == "data:" and (head := _DATA_URL.match(shortened)):
+        if shortened[:5] == "data:" and (head := compiled(_DATA_URL).match(shortened)):
             # Measured, not copied.
             shortened, size = f"{head[0]}<{size - head.end()} characters>", 0
         elif len(shortened) >= _LEAST_ENCODED:
@@ -339,13 +337,13 @@ def _without_encoded(text: str, shortened: str) -> tuple[str, int]:
             return found[0]
         # The cut may have torn it.
         is_torn = found.end() == len(shortened) < len(text)
-        whole = (_ENCODED.match(text, found.start()) if is_torn else None) or found
+        whole = (compiled(_ENCODED).match(text, found.start()) if is_torn else None) or found
         goes_on = max(goes_on, whole.end())
         short = f"<{len(whole[0])} characters>"
         left_out += len(whole[0]) - len(short)
         return short
 
-    measured = _ENCODED.sub(stand_in, shortened)
+    measured = compiled(_ENCODED).sub(stand_in, shortened)
     return measured + text[goes_on : goes_on + _SLACK] * (goes_on > len(shortened)), left_out
 
 

@@ -20,7 +20,7 @@ _SYMBOLS: Final = {
 }
 _IN_LINES: Final = {**_SYMBOLS, ord("\n"): "\n", ord("\t"): "\t"}
 # What JSON lets pass as it is.
-_IN_JSON: Final = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_IN_JSON: Final = "[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 
 
 def visible(text: str) -> str:
@@ -37,4 +37,4 @@ def escaped_in_json(document: str) -> str:
     """Escape in a JSON *document* what is harmless for a parser alone; it says the same."""
     if document.isascii() and "\x7f" not in document:
         return document
-    return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
+    return re.sub(_IN_JSON, lambda found: f"\\u{ord(found[0]):04x}", document)

@@ -39,7 +39,7 @@ from nodespan.model._openai.wire import Chunk, parse_chunk
 from nodespan.model._tools import reader as constrained
 from nodespan.model._tools.reader import CallStart, ConstrainedReader, Text
 from nodespan.telemetry import ConfigurationError
-from nodespan.telemetry._settings import prices
+from nodespan.telemetry._settings import price_file
 from nodespan.telemetry._settings.prices import PriceTable
 from nodespan.telemetry._values import credentials
 from nodespan.telemetry._values.credentials import without_credentials
@@ -504,7 +504,7 @@ def test_any_text_that_repeats_itself(part: str) -> None:
 
 def _shape(text: str) -> None:
     with suppress(ValueError):
-        prices._check_shape(text)
+        price_file._check_shape(text)
 
 
 @settings(SEEDS, max_examples=16)
@@ -540,12 +540,12 @@ def test_a_table_of_prices(tmp_path: Any, line: str) -> None:
 def test_a_table_of_prices_that_is_too_long(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes beyond the bound is not even looked at; a price without a number is none."""
     for name in ("_STRUCTURE", "_NO_STRUCTURE"):
-        monkeypatch.setattr(prices, name, Counting(getattr(prices, name)))
+        monkeypatch.setattr(price_file, name, Counting(getattr(price_file, name)))
     path = tmp_path / "long.toml"
     path.write_text("# long\n" * 1_000_000)
     with pytest.raises(ConfigurationError, match="no table of prices"):
         PriceTable.of(path)
-    assert prices._STRUCTURE.characters == 0  # type: ignore[attr-defined]  # it counts
+    assert price_file._STRUCTURE.characters == 0  # type: ignore[attr-defined]  # it counts
     with pytest.raises(ConfigurationError, match="use a number"):
         PriceTable.of({"m": {"input": 10**400, "output": 1}})
 

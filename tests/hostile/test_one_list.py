@@ -12,12 +12,13 @@ import pytest
 
 from nodespan.telemetry._values import credentials as of_telemetry
 from nodespan.telemetry._values.commands import credentials_in_command
+from nodespan.telemetry._values.credential_shapes import BY_MARK
 from nodespan.telemetry._values.plain import Reader
 
 LIST = "credentials.json"
 
 
-@pytest.mark.parametrize("name", ["credentials.py", LIST])
+@pytest.mark.parametrize("name", ["credentials.py", "credential_shapes.py", LIST])
 def test_it_is_the_same_in_models_and_in_telemetry(name: str) -> None:
     """Packages that do not know each other carry one file; who changes one copies it over."""
     model = files("nodespan.model") / "_custom" / name
@@ -37,7 +38,7 @@ def test_it_names_its_sources() -> None:
 def test_each_shape_is_compiled_and_has_its_hint() -> None:
     """A shape is tried only where its hint is in the text: what it finds must hold the hint."""
     told = json.loads((files("nodespan.telemetry") / "_values" / LIST).read_text("utf-8"))
-    known = {each.pattern for each in chain(*of_telemetry._BY_MARK.values())}
+    known = {each.pattern for each in chain(*BY_MARK.values())}
     assert known == {shape["pattern"] for shape in told["shapes"]}
     for shape in told["shapes"]:
         re.compile(shape["pattern"])

@@ -20,7 +20,7 @@ from nodespan.model._openai.chunks import ChunkReader
 from nodespan.model._openai.wire import parse_chunk
 from nodespan.model._tools.reader import ConstrainedReader
 from nodespan.telemetry import ConfigurationError, configure_logging
-from nodespan.telemetry._settings import prices
+from nodespan.telemetry._settings import price_file
 from nodespan.telemetry._settings.prices import PriceTable
 from nodespan.telemetry._values.credentials import without_credentials
 from nodespan.telemetry._values.plain import Reader, to_json
@@ -71,8 +71,8 @@ def test_a_price_table_that_is_none(tmp_path: Path, document: str) -> None:
 def test_a_price_table_of_one_mark_is_looked_through_once(mark: str) -> None:
     """However long it is; a look that began anew at each mark would not end today."""
     text = mark * (900_000 // len(mark))
-    prices._check_shape(text)
-    prices._check_shape(f"x = {text}")
+    price_file._check_shape(text)
+    price_file._check_shape(f"x = {text}")
 
 
 @pytest.mark.parametrize(

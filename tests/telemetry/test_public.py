@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     RunPython = Callable[..., subprocess.CompletedProcess[str]]
+
+# What takes a part of a millisecond each of every program's start, by the room that makes it.
+PATTERNS = {"_translation": 1}
+DATACLASSES = {
+    "_metrics": 1,
+    "_runs": 4,
+    "_settings": 3,
+    "_stream": 2,
+    "_traces": 4,
+    "_translation": 2,
+}
+LATE = ("_settings.config.", "_settings.price_file.", "_setup.", "_journal.", "_console.")
 
 
 @pytest.mark.parametrize("name", telemetry.__all__)
@@ -60,3 +74,31 @@ print({"langchain_core", "langgraph"} <= sys.modules.keys())
 """
     result = run_python(code)
     assert (result.stdout, result.stderr) == ("set()\nTrue\n", "")
+
+
+@pytest.mark.slow
+def test_a_handler_is_imported_without_what_takes_long(run_python: RunPython) -> None:
+    """Patterns are compiled and dataclasses made where they are needed, but for those known."""
+    code = """
+import json, re, sys
+from nodespan.telemetry import OpenTelemetryCallbackHandler, instrument
+found = []
+for name, module in list(sys.modules.items()):
+    if name.startswith("nodespan.telemetry."):
+        values = list(vars(module).values())
+        own = [vars(each) for each in values if getattr(each, "__module__", "") == name
+               and isinstance(each, type)]
+        patterns = sum(isinstance(each, re.Pattern) for each in values)
+        records = sum("__dataclass_params__" in each for each in own)
+        found.append((name.removeprefix("nodespan.telemetry."), patterns, records))
+print(json.dumps(found))
+"""
+    patterns: Counter[str] = Counter()
+    dataclasses: Counter[str] = Counter()
+    found = json.loads(run_python(code).stdout)
+    for module, *counts in found:
+        patterns[module.partition(".")[0]] += counts[0]
+        dataclasses[module.partition(".")[0]] += counts[1]
+    assert patterns <= Counter(PATTERNS)
+    assert dataclasses <= Counter(DATACLASSES)
+    assert not [module for module, *_ in found if f"{module}.".startswith(LATE)]

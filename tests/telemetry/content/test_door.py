@@ -94,7 +94,7 @@ class TestSize:
 
     def test_long_text_is_cut_and_counted(self) -> None:
         """Of a long text the beginning passes, and the rest is counted."""
-        assert passed("x" * 1_000, 100) == Passed("x" * 100, 900, is_json=False)
+        assert passed("x" * 1_000, 100) == Passed("x" * 100, 900, is_json=False, value="x" * 100)
 
     def test_a_long_conversation_keeps_its_first_message_and_the_newest(self) -> None:
         """Of 10,000 messages the first and the newest pass, and one that says what is left out."""
