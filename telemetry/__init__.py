@@ -6,7 +6,7 @@ import typing
 from ._errors import ConfigurationError, TelemetryError
 
 if typing.TYPE_CHECKING:
-    from ._content.door import CaptureContent
+    from ._content.capture import CaptureContent
     from ._handler.callbacks import OpenTelemetryCallbackHandler
     from ._instrument.process import instrument, uninstrument
     from ._logs.processor import OpenTelemetryLogProcessor
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 _PLACES = {
-    "CaptureContent": "_content.door",
+    "CaptureContent": "_content.capture",
     "EventRecord": "_traces.records",
     "LinkRecord": "_traces.records",
     "OpenTelemetryCallbackHandler": "_handler.callbacks",

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
-from .._content.door import CaptureContent
+from .._content.capture import CaptureContent
 from .._process import started_thread
 from .._settings.config import (
     TelemetryConfig,

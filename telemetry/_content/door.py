@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from enum import StrEnum
 from functools import partial
 from hashlib import sha256
 from threading import local
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from .._errors import ConfigurationError
 from .._interrupts import INTERRUPTS
 from .._values.plain import Plain, Reader, Rules, to_json
+from .capture import DEFAULT_MAX_CHARACTERS, CaptureContent, within_sdk_limit
 from .conversation import read_conversation
 from .media import measured
 from .messages import ADAPTERS
@@ -30,8 +29,15 @@ if TYPE_CHECKING:
     Content: TypeAlias = Callable[[], Mapping[str, object]]
     Report: TypeAlias = Callable[[str, BaseException], None]
 
-CAPTURE_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
-DEFAULT_MAX_CHARACTERS: Final = 100_000
+# Who opens the door takes these from it too.
+__all__ = [
+    "DEFAULT_MAX_CHARACTERS",
+    "CaptureContent",
+    "ContentDoor",
+    "Passed",
+    "fitted",
+    "within_sdk_limit",
+]
 
 # How much more of the content a redaction sees than is kept: it must not be the cut that
 # hides from it what it looks for.
@@ -42,54 +48,9 @@ _NOTHING: Final = "{}"
 # What credentials are made of: ASCII's visible characters.
 _OF_WORDS: Final = "".join(map(chr, range(0x21, 0x7F)))
 
-_LENGTH_LIMIT_VARIABLES: Final = (
-    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-)
-
 _CONVERSATIONS: Final = ("gen_ai.input.messages", "gen_ai.output.messages")
 _PASSING: Final = Rules(adapters=ADAPTERS, record=measured)
 _BEFORE_REDACTION: Final = Rules(adapters=ADAPTERS, clean=str, record=measured)
-
-
-class CaptureContent(StrEnum):
-    """Where content may go; the values of the official environment variable."""
-
-    NO_CONTENT = "NO_CONTENT"
-    SPAN_ONLY = "SPAN_ONLY"
-    EVENT_ONLY = "EVENT_ONLY"
-    SPAN_AND_EVENT = "SPAN_AND_EVENT"
-
-    @property
-    def on_spans(self) -> bool:
-        """Whether spans may carry content."""
-        return self in (CaptureContent.SPAN_ONLY, CaptureContent.SPAN_AND_EVENT)
-
-    @property
-    def on_events(self) -> bool:
-        """Whether events may carry content."""
-        return self in (CaptureContent.EVENT_ONLY, CaptureContent.SPAN_AND_EVENT)
-
-    @classmethod
-    def named(cls, source: str, mode: str | None) -> CaptureContent:
-        """Return the mode that a *source* has named; without one there is no content.
-
-        Raises:
-            ConfigurationError: it is no mode.
-        """
-        try:
-            return cls(str(mode if mode is not None else "").strip().upper() or cls.NO_CONTENT)
-        except ValueError:
-            raise ConfigurationError(f"{source} is {mode!r}; use one of {', '.join(cls)}") from None
-
-
-def within_sdk_limit(max_characters: int, environ: Mapping[str, str]) -> int:
-    """Return *max_characters*, or what the SDK would cut an attribute to, JSON or not.
-
-    Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
-    """
-    limits = (environ.get(variable, "").strip() for variable in _LENGTH_LIMIT_VARIABLES)
-    return min([max_characters, *(int(limit) for limit in limits if limit.isdecimal())])
 
 
 class Passed(NamedTuple):

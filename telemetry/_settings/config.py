@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
-from .._content.door import CaptureContent
+from .._content.capture import CaptureContent
 from .checks import as_given, capable_of, days, headers, host_names, of_kind, switch
 from .journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_DAYS, journal, max_bytes
 from .journal import VARIABLE as JOURNAL_VARIABLE

@@ -10,7 +10,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Self, TypeVar
 
-from .._content.door import CAPTURE_VARIABLE, DEFAULT_MAX_CHARACTERS, CaptureContent
+from .._content.capture import CAPTURE_VARIABLE, DEFAULT_MAX_CHARACTERS, CaptureContent
 from .._errors import ConfigurationError
 from .checks import capable_of, few_names, positive, redaction, seconds, switch
 from .prices import PriceTable

@@ -14,7 +14,7 @@ from .._errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .._content.door import CaptureContent
+    from .._content.capture import CaptureContent
 
 _T = TypeVar("_T")
 

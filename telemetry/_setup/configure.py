@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .._content.door import CaptureContent
+from .._content.capture import CaptureContent
 from .._settings.checks import capable_of
 from .._settings.config import (
     TelemetryConfig,

@@ -77,6 +77,24 @@ print({"langchain_core", "langgraph"} <= sys.modules.keys())
 
 
 @pytest.mark.slow
+def test_who_reads_settings_needs_no_langchain(run_python: RunPython) -> None:
+    """So with a variable that may be a slip for one of ours, and where a config is checked."""
+    code = """
+import os, sys
+from nodespan.telemetry import TelemetryConfig
+from nodespan.telemetry.checkup import settings_in_force
+from nodespan.telemetry.journal import Journal, JournalMissingError
+try:
+    Journal("missing.db")
+except JournalMissingError:
+    print(len(settings_in_force(TelemetryConfig(service_name="shop"))) > 0)
+print({"langchain_core", "langgraph"} & sys.modules.keys())
+"""
+    variables = {"NODESPAN_JOURNAL": "off", "NODE_PATH": "modules"}
+    assert run_python(code, **variables).stdout == "True\nset()\n"
+
+
+@pytest.mark.slow
 def test_a_handler_is_imported_without_what_takes_long(run_python: RunPython) -> None:
     """Patterns are compiled and dataclasses made where they are needed, but for those known."""
     code = """
