@@ -3,7 +3,6 @@
 import codecs
 import os
 import sys
-from importlib.metadata import version
 from io import TextIOWrapper
 from typing import Annotated, Final
 
@@ -65,6 +64,8 @@ def _write_any_character() -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - it brings a parser of e-mails
+
         typer.echo(f"{_NAME} {version(_NAME)}")
         raise typer.Exit
 

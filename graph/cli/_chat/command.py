@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .._terminal.exit import bad_value, reporting
+from .._terminal.held import HeldBack
 from .._terminal.options import takes
 from .._terminal.output import Output
 from .choices import ECHO, Agent, Graph, Measures, choose_agent, choose_graph, seconds, whole_number
@@ -148,6 +149,7 @@ def chat(options: _Options) -> None:
         raise bad_value("--json", "one document needs one prompt")
     display = Display(
         Output(sys.stdout),
+        HeldBack(sys.stderr),
         as_json=options.as_json,
         trace=not options.no_trace,
         traceback=options.traceback,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ....telemetry import EventRecord, SpanRecord
+    from .._terminal.held import HeldBack
     from .._terminal.output import Output
     from .turn import Turn
 
@@ -29,15 +30,22 @@ class Display:
 
     Args:
         output: Where to.
+        console: Takes what telemetry prints of its own accord.
         as_json: Whether to write one JSON document instead of text.
         trace: Whether to show the spans.
         traceback: Whether to show the traceback of an error.
     """
 
     output: Output
+    console: HeldBack
     as_json: bool
     trace: bool
     traceback: bool
+
+    @property
+    def shows_trees(self) -> bool:
+        """Whether each trace is shown as a tree."""
+        return self.trace and not self.as_json
 
     def write(self, text: str) -> None:
         """Write a piece of an answer as it comes."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import sys
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -16,10 +15,11 @@ import typer
 from ....telemetry import ConfigurationError, TelemetryConfig, configure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from ....telemetry import SpanCollector, Telemetry
     from .choices import Measures
+    from .display import Display
 
 _SECONDS: Final = 1.5
 """How long sending may take in the end; a request that is under way gets a little more."""
@@ -34,17 +34,19 @@ _AWAY: Final = re.compile(r"does not take spans; they wait in the journal \((.*)
 _NO_ANSWER: Final = {"ConnectionError": "no connection", "ReadTimeout": "no answer in time"}
 _MAX_REASON: Final = 100
 _SERVICE_NAME: Final = "nodespan"
+_JOURNAL: Final = "NODESPAN_JOURNAL"
+_WAY_OUT: Final = f"{_JOURNAL}=on keeps what cannot be sent"
+# Of what a server says to a request that is at fault, these mean that it may be sent again.
+_LATER: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 @contextmanager
-def sending(
-    collector: SpanCollector, note: Callable[[str], None], measures: Measures
-) -> Iterator[Telemetry]:
+def sending(collector: SpanCollector, display: Display, measures: Measures) -> Iterator[Telemetry]:
     """Set OpenTelemetry up as the `OTEL_*` variables say, and let go of it in the end.
 
     Args:
         collector: Gets every span, wherever else they go.
-        note: Is told once, in the end, how many spans could not be sent, where to, and why.
+        display: Is told once, in the end, how many spans could not be sent, where to, and why.
         measures: What telemetry is to go by.
 
     Raises:
@@ -54,14 +56,15 @@ def sending(
     _quiet(_EXPORTERS)
     logging.getLogger(_SPAN_EXPORTER).addHandler(reason)
     logging.getLogger(_TELEMETRY).addFilter(reason.is_news)
-    # What the command itself prints goes to standard output, and may be read by a program.
     try:
         config = TelemetryConfig(
             service_name=_service_name(os.environ),
             prices=measures.prices,
             stall_threshold=measures.stall_threshold,
+            # A tree that is shown is not printed once more.
+            print_traces=False if display.shows_trees else None,
         )
-        telemetry = configure(config, span_processors=[collector], console=sys.stderr)
+        telemetry = configure(config, span_processors=[collector], console=display.console)
     except ConfigurationError as error:
         raise typer.BadParameter(str(error)) from error
     try:
@@ -73,7 +76,9 @@ def sending(
         if telemetry.unsent:
             why = reason.text or "no answer in time"
             waits = telemetry.journal_path is not None and not reason.is_final
-            note(_not_sent(telemetry.unsent, _endpoint(os.environ), why, waits=waits))
+            said = _not_sent(telemetry.unsent, _endpoint(os.environ), why, waits=waits)
+            would_wait = not os.environ.get(_JOURNAL) and not reason.is_refusal
+            display.note(f"{said}; {_WAY_OUT}" if would_wait else said)
 
 
 def _service_name(environ: Mapping[str, str]) -> str | None:
@@ -100,6 +105,15 @@ class _Reason(logging.Handler):
         super().__init__(logging.WARNING)
         self.text = ""
         self.is_final = False
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether what was sent is at fault, or how: later it would be refused again."""
+        status = self.text.partition(" ")[0]
+        is_status = status.isdigit() and int(status) not in _LATER
+        return (
+            is_status and HTTPStatus.BAD_REQUEST <= int(status) < HTTPStatus.INTERNAL_SERVER_ERROR
+        )
 
     def is_news(self, record: logging.LogRecord) -> bool:
         """Keep out of standard error what is said in the end, with where it came from."""

@@ -21,6 +21,7 @@ from ..._agent import Agent, build_agent
 from ..._chat_model import ChatModel
 from .._terminal.exit import bad_value
 from .choices import TOOL, Measures
+from .display import Display
 from .sending import sending
 from .threads import AbandonableThreads
 from .turn import Turn, take_turn
@@ -112,13 +113,13 @@ def make_agent(model: ChatModel, tools: Sequence[BaseTool], *, remembers: bool) 
 
 @contextmanager
 def open_session(
-    agent: Agent, note: Callable[[str], None], measures: Measures, *, is_own: bool
+    agent: Agent, display: Display, measures: Measures, *, is_own: bool
 ) -> Iterator[Session]:
     """Open a session with *agent*, traced as the `OTEL_*` variables say; close all of it after.
 
     Args:
         agent: The agent, or another graph.
-        note: Is told what went wrong beside the answers.
+        display: Is told what went wrong beside the answers, and shows the traces.
         measures: What telemetry is to go by.
         is_own: Whether the agent is the command's own.
     """
@@ -126,7 +127,7 @@ def open_session(
     logging.getLogger("nodespan.telemetry.runs").addHandler(logging.NullHandler())
     collector = SpanCollector()
     config: RunnableConfig = _new_thread() if agent.checkpointer else {}
-    with sending(collector, note, measures) as telemetry, asyncio.Runner() as runner:
+    with sending(collector, display, measures) as telemetry, asyncio.Runner() as runner:
         runner.get_loop().set_default_executor(AbandonableThreads())
         yield Session(agent, config, collector, runner, telemetry.handler(), is_own)
 

@@ -48,7 +48,7 @@ def talk(
         model = make_model(choice.model, choice.max_tokens)
         agent = make_agent(model, make_tools(choice.tools), remembers=remembers)
     is_own = isinstance(choice, Agent)
-    with open_session(agent, display.note, measures, is_own=is_own) as session:
+    with open_session(agent, display, measures, is_own=is_own) as session:
         if prompt is None:
             display.note(_WELCOME)
             return _converse(session, display)
@@ -56,8 +56,9 @@ def talk(
 
 
 def _answer(session: Session, prompt: str, display: Display) -> ExitCode:
-    turn = session.ask(prompt, display.write)
-    display.show(turn, session.take_spans())
+    with display.console.holding():
+        turn = session.ask(prompt, display.write)
+        display.show(turn, session.take_spans())
     return _EXIT_CODES[turn.outcome]
 
 

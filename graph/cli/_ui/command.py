@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
-import webbrowser
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -63,7 +61,9 @@ class _Options:
             given = f"it has {len(self.token)} characters; use {_SHORTEST_TOKEN} or more"
             raise bad_value("--token", given)
         if self.token is None and self.host not in _THIS_MACHINE:
-            return secrets.token_urlsafe(24)
+            from secrets import token_urlsafe  # noqa: PLC0415 - not for `--help`
+
+            return token_urlsafe(24)
         return self.token
 
 
@@ -93,6 +93,8 @@ def _begun(output: Output, address: str, shown: str, options: _Options) -> None:
         output.write("Other machines reach both by any address or name of this one.\n")
     output.write("Ctrl-C ends it.\n")
     if not options.no_open:
+        import webbrowser  # noqa: PLC0415 - not for `--help`
+
         webbrowser.open(shown)
 
 

@@ -68,6 +68,31 @@ def test_with_a_journal_and_nobody_there(
     assert result.err == f"3 spans wait in the journal for {url}: no connection\n"
 
 
+def test_where_nothing_said_of_a_journal(nodespan_process: Nodespan, dead_port: int) -> None:
+    """Who has not decided about a journal is told, once, that it would keep the spans."""
+    url = f"http://127.0.0.1:{dead_port}"
+    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "NODESPAN_JOURNAL": ""}
+    result = nodespan_process("chat", "Meow!", **variables)
+
+    said = f"3 spans were not sent to {url}: Connection refused"
+    assert result.err == f"{said}; NODESPAN_JOURNAL=on keeps what cannot be sent\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "is_told"), [(400, False), (429, True), (404, False), (500, True)]
+)
+def test_what_a_journal_would_not_help(
+    nodespan: Nodespan, refusing: Any, status: int, is_told: bool
+) -> None:
+    """Where the request is at fault, it would only be refused later."""
+    with refusing(status) as receiver:
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "NODESPAN_JOURNAL": ""}
+        result = nodespan("chat", "Meow!", "--json", **variables)
+
+    assert result.err.startswith(f"3 spans were not sent to {receiver.url}: {status} ")
+    assert result.err.endswith("; NODESPAN_JOURNAL=on keeps what cannot be sent\n") is is_told
+
+
 def test_not_for_long(nodespan_process: Nodespan, refusing: Any) -> None:
     """A receiver that asks to try again later is tried once more at most: that takes a second."""
     with refusing(503) as receiver:
@@ -97,12 +122,28 @@ def test_bad_variable(nodespan: Nodespan) -> None:
     assert "OTEL_TRACES_EXPORTER is 'zipkin'; use otlp or console or none" in result.err
 
 
-def test_console(nodespan: Nodespan) -> None:
+@pytest.mark.parametrize(
+    "asked", [{"OTEL_TRACES_EXPORTER": "console"}, {"NODESPAN_PRINT_TRACES": "true"}], ids=str
+)
+def test_console(nodespan: Nodespan, asked: dict[str, str]) -> None:
     """Spans for the console go where no program looks for the answer."""
-    result = nodespan("chat", "Meow!", "--json", OTEL_TRACES_EXPORTER="console")
+    result = nodespan("chat", "Meow!", "--json", **asked)
 
     assert json.loads(result.out)["answer"] == "Meow!"
     assert result.err.count("└─ chat echo ") == 1
+
+    shown = nodespan("chat", "Meow!", **asked)
+    assert shown.out.startswith("Meow!\n\ntrace ")
+    assert (shown.out.count("└─ chat echo "), shown.err) == (1, "")
+
+
+def test_console_without_a_tree(terminal: Any) -> None:
+    """On a terminal a printed trace begins when the answer's line has ended."""
+    screen = terminal("chat", "Meow!", "--no-trace", OTEL_TRACES_EXPORTER="console")
+
+    assert screen.end() == 0
+    assert screen.text.startswith("Meow!\ntrace ")
+    assert screen.text.count("└─ chat echo ") == 1
 
 
 def test_some(nodespan: Nodespan, refusing: Any) -> None:
