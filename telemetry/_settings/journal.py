@@ -40,7 +40,7 @@ def journal(name: str, value: object) -> bool | Path | None:
     marks = (os.sep, os.altsep or os.sep, ".")
     if not isinstance(text, str) or "\0" in text or not any(mark in text for mark in marks):
         raise ConfigurationError(f"{name} is {text!r}; use on, off or the path of a file")
-    return _file(text)
+    return _file(text, name)
 
 
 def max_bytes(name: str, value: object) -> int | None:
@@ -59,7 +59,11 @@ def max_bytes(name: str, value: object) -> int | None:
 
 
 def file_at(path: str | os.PathLike[str]) -> Path:
-    """Return the journal's file at a place: in a folder the one that is called `journal.db`."""
+    """Return the journal's file at a place: in a folder the one that is called `journal.db`.
+
+    Raises:
+        ConfigurationError: the place is in the home of a user that there is not.
+    """
     return _file(os.fspath(path))
 
 
@@ -96,7 +100,13 @@ def path_in_use(environ: Mapping[str, str]) -> Path:
     return named if isinstance(named, Path) else default_path()
 
 
-def _file(text: str) -> Path:
-    path = Path(text).expanduser()
+def _file(text: str, source: str = "the journal") -> Path:
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        user = text.partition("/")[0]
+        raise ConfigurationError(
+            f"{source} is {text!r}: {user!r} is nobody's home; write the path out"
+        ) from None
     is_folder = text.endswith((os.sep, os.altsep or os.sep)) or path.is_dir()
     return Path(os.path.abspath(path / _FILE if is_folder else path))  # noqa: PTH100 - keeps links

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -22,6 +23,8 @@ TOOL: Final = "--tool"
 GRAPH: Final = "--graph"
 _MAX_TOKENS: Final = "--max-tokens"
 _N: Final = "--n"
+# Servers hold such a number in 32 bits.
+_MOST_TOKENS: Final = 2**31 - 1
 _EXAMPLE: Final = "http://127.0.0.1:8000/v1"
 
 
@@ -102,6 +105,8 @@ def choose_agent(
         raise bad_value(_MAX_TOKENS, f"{ECHO} has no tokens to save; {_N} says how much it echoes")
     if tokens is not None and tokens < 1:
         raise bad_value(_MAX_TOKENS, f"{tokens} is less than 1")
+    if tokens is not None and tokens > _MOST_TOKENS:
+        raise bad_value(_MAX_TOKENS, f"{tokens} is more than {_MOST_TOKENS:,}")
     return Agent(model, tuple(choose_tools(tools)), tokens)
 
 
@@ -184,7 +189,7 @@ def _given(model_name: str | None) -> str:
 
 
 def _file(spec: str) -> File:
-    path = Path(spec).expanduser()
+    path = Path(os.path.expanduser(spec))  # noqa: PTH111 - what is nobody's home it leaves as it is
     if not path.is_file():
         raise bad_value(MODEL, _missing(spec, path))
     return File(path)

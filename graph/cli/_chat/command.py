@@ -11,6 +11,7 @@ from .._terminal.exit import bad_value, reporting
 from .._terminal.held import HeldBack
 from .._terminal.options import takes
 from .._terminal.output import Output
+from .._terminal.values import text_of
 from .choices import ECHO, Agent, Graph, Measures, choose_agent, choose_graph, seconds, whole_number
 from .display import Display
 from .prompt import single_prompt
@@ -29,6 +30,7 @@ class _Options:
         str,
         typer.Option(
             metavar="MODEL",
+            parser=text_of("a model; echo is always there"),
             help="echo; the path of a GGUF file; http://HOST:PORT/v1, an OpenAI-compatible "
             "endpoint; or MODULE:NAME, a chat model of your own.",
         ),
@@ -76,7 +78,9 @@ class _Options:
     prices: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="A TOML file of what a million tokens cost: the trace has a cost."
+            metavar="FILE",
+            parser=text_of("the path of a TOML file"),
+            help="A TOML file of what a million tokens cost: the trace has a cost.",
         ),
     ] = None
     stall_threshold: Annotated[

@@ -20,6 +20,8 @@ from typing import (
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from .values import file_named
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -31,6 +33,7 @@ JournalFile = Annotated[
     typer.Option(
         "--journal",
         metavar="FILE",
+        parser=file_named,
         help="The journal's file, or its folder; by default what NODESPAN_JOURNAL says, or the "
         "user's own.",
     ),

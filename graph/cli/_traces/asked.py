@@ -20,11 +20,11 @@ def since(text: str | None) -> datetime | None:
     """
     if text is None:
         return None
-    if (ago := _AGO.fullmatch(text.strip())) is not None:
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
+        if (ago := _AGO.fullmatch(text.strip())) is not None:
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         return datetime.fromisoformat(text.strip()).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):  # or it is before all time that there is
         raise bad_value(
             "--since", f"{text!r} is not a time; use 90s, 15m, 2h, 7d, or 2026-11-25T14:00"
         ) from None

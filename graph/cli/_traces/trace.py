@@ -13,6 +13,7 @@ import typer
 from .._terminal.exit import bad_value, reporting
 from .._terminal.options import AsJson, JournalFile, takes
 from .._terminal.output import Output, write_file
+from .._terminal.values import file_named, text_of
 
 if TYPE_CHECKING:
     from ....telemetry.journal import Journal, JournalTrace
@@ -26,6 +27,7 @@ class _Options:
         str,
         typer.Argument(
             metavar="ID",
+            parser=text_of("an id, or `last`"),
             help="Of a trace, or of a run as a log line has it, or the first digits of one; or "
             "`last`.",
         ),
@@ -39,7 +41,11 @@ class _Options:
     as_json: AsJson = False
     otlp: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write it as OTLP JSON, for other backends."),
+        typer.Option(
+            metavar="FILE",
+            parser=file_named,
+            help="Write it as OTLP JSON, for other backends.",
+        ),
     ] = None
     as_script: Annotated[
         bool,

@@ -13,6 +13,7 @@ from .._terminal.numbers import seconds, whole_number
 from .._terminal.options import AsJson, JournalFile, takes
 from .._terminal.output import Output
 from .._terminal.plain_text import plain
+from .._terminal.values import listed, one_of, text_of
 from .asked import since as since_when
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from ....telemetry.journal import Journal, TraceFilter, TraceRecord
 
 _KINDS: Final = ("agent", "model", "outcome")
+_OUTCOMES: Final = ("ok", "error", "interrupted", "cancelled", "abandoned", "lost", "running")
+# Ten years: longer than any took, and of nanoseconds as many as the journal can compare.
+_LONGEST: Final = 315_576_000.0
 _MOST_KNOWN: Final = 10
 
 
@@ -29,19 +33,25 @@ class _Options:
     """What `nodespan traces` can be told."""
 
     conversation: Annotated[
-        str | None, typer.Option(metavar="ID", help="Only those of a conversation.")
+        str | None,
+        typer.Option(metavar="ID", parser=text_of("an id"), help="Only those of a conversation."),
     ] = None
-    agent: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of an agent.")] = (
-        None
-    )
+    agent: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", parser=text_of("a name"), help="Only those of an agent."),
+    ] = None
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only those with a call of a model.")
+        str | None,
+        typer.Option(
+            metavar="NAME", parser=text_of("a name"), help="Only those with a call of a model."
+        ),
     ] = None
     outcome: Annotated[
         str | None,
         typer.Option(
             metavar="OUTCOME",
-            help="ok, error, interrupted, cancelled, abandoned, lost or running.",
+            parser=one_of(_OUTCOMES),
+            help=f"Only those that ended so: {listed(_OUTCOMES)}.",
         ),
     ] = None
     slow: Annotated[
@@ -57,7 +67,11 @@ class _Options:
     ] = None
     text: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="Only those with it in a name or in recorded content."),
+        typer.Option(
+            metavar="TEXT",
+            parser=text_of("a text"),
+            help="Only those with it in a name or in recorded content.",
+        ),
     ] = None
     limit: Annotated[
         int,
@@ -77,7 +91,7 @@ class _Options:
             agent=self.agent,
             model=self.model,
             outcome=self.outcome,
-            slower_than=self.slow,
+            slower_than=min(self.slow, _LONGEST) if self.slow is not None else None,
             stalled=self.stalled,
             since=since,
             text=self.text,

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Final
+from urllib.parse import quote
 
 import typer
 
@@ -14,6 +15,7 @@ from .._terminal.exit import bad_value, reporting
 from .._terminal.numbers import whole_number
 from .._terminal.options import JournalFile, takes
 from .._terminal.output import Output
+from .._terminal.values import text_of
 
 _THIS_MACHINE: Final = ("127.0.0.1", "localhost", "::1")
 _EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - what is asked for, and only then
@@ -36,6 +38,7 @@ class _Options:
         str,
         typer.Option(
             metavar="ADDRESS",
+            parser=text_of("an address, such as 0.0.0.0 for all that this machine has"),
             help="Another address of this machine: whoever can reach it needs the token.",
         ),
     ] = "127.0.0.1"
@@ -55,11 +58,13 @@ class _Options:
         """Return what whoever asks must have; None where only this machine can.
 
         Raises:
-            typer.BadParameter: what was given can be guessed.
+            typer.BadParameter: what was given can be guessed, or cannot be sent.
         """
         if self.token is not None and len(self.token) < _SHORTEST_TOKEN:
             given = f"it has {len(self.token)} characters; use {_SHORTEST_TOKEN} or more"
             raise bad_value("--token", given)
+        if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
+            raise bad_value("--token", "no browser can send it; use letters and digits of ASCII")
         if self.token is None and self.host not in _THIS_MACHINE:
             from secrets import token_urlsafe  # noqa: PLC0415 - not for `--help`
 
@@ -79,7 +84,7 @@ def ui(options: _Options) -> None:
 
         listening = listen(options.host, options.port)
         address = _address(options.host, listening.getsockname()[1])
-        shown = f"{address}/?token={token}" if token is not None else address
+        shown = f"{address}/?token={quote(token, safe='')}" if token is not None else address
         begun = partial(_begun, output, address, shown, options)
         # The server has ended in order by then.
         with suppress(KeyboardInterrupt):

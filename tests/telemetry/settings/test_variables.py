@@ -152,3 +152,12 @@ def test_an_argument_goes_before_its_variable(monkeypatch: pytest.MonkeyPatch, v
     environ = {"NODESPAN_ALL_RUNNABLES": value}
     assert TelemetryConfig().checked(environ).all_runnables is True
     assert TelemetryConfig(all_runnables=False).checked(environ).all_runnables is False
+
+
+def test_a_journal_in_a_home_that_is_nobodys_is_refused() -> None:
+    """The variable is named, and so is the way out."""
+    said = (
+        "NODESPAN_JOURNAL is '~nobody-of-that-name/x.db': '~nobody-of-that-name' is nobody's home"
+    )
+    with pytest.raises(ConfigurationError, match=said):
+        TelemetryConfig().checked({"NODESPAN_JOURNAL": "~nobody-of-that-name/x.db"})

@@ -78,6 +78,7 @@ def test_estimated_tokens_are_marked_as_in_the_tree(nodespan: Nodespan, tmp_path
         (("--outcome", "ok"), 2),
         (("--outcome", "error"), 0),
         (("--slow", "3600"), 0),
+        (("--slow", "1e300"), 0),
         (("--stalled",), 0),
         (("--since", "1h"), 2),
         (("--since", "2999-01-01"), 0),
