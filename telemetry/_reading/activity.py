@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from .damage import typed
-from .rows import OPEN_RUN_COLUMNS, OPEN_RUNS, TRACE_COLUMNS, open_run_of, trace_of
+from .rows import OPEN_RUN_COLUMNS, OPEN_RUNS, open_run_of
+from .services import TRACE_AND_SERVICE, trace_with_service
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,7 +41,7 @@ SELECT s.started_at, s.ended_at, s.first_chunk_at, s.last_chunk_at, s.chunks, s.
 WHERE s.model IS NOT NULL AND (s.ended_at IS NULL OR s.ended_at >= :since) LIMIT {_MOST_CALLS}
 """  # noqa: S608 - ours
 _FAILED: Final = f"""{_TOUCHED}
-SELECT {TRACE_COLUMNS} FROM touched CROSS JOIN traces AS t ON t.id = touched.id
+SELECT {TRACE_AND_SERVICE} FROM touched CROSS JOIN traces AS t ON t.id = touched.id
 WHERE t.errors > 0 OR t.outcome IN ('error', 'lost')
 ORDER BY ifnull(t.ended_at, t.started_at) DESC LIMIT {_MOST_FAILURES}
 """  # noqa: S608 - ours
@@ -53,7 +54,7 @@ FROM touched CROSS JOIN traces AS t ON t.id = touched.id
 _CALL_KINDS: Final = (int, *[(int, type(None))] * 6)
 _STARTED: Final = "SELECT count(*) FROM traces WHERE started_at >= :since"
 _OPEN: Final = (
-    f"SELECT {TRACE_COLUMNS} FROM traces AS t INDEXED BY traces_open WHERE t.open > 0 "  # noqa: S608 - ours
+    f"SELECT {TRACE_AND_SERVICE} FROM traces AS t INDEXED BY traces_open WHERE t.open > 0 "  # noqa: S608 - ours
     "ORDER BY t.started_at LIMIT :limit"
 )
 
@@ -163,14 +164,14 @@ def activity_of(connection: sqlite3.Connection, now: int, seconds: float) -> Act
         return Activity(
             at=now,
             seconds=seconds,
-            open_traces=tuple(trace_of(row) for row in rows(_OPEN)),
+            open_traces=tuple(trace_with_service(row) for row in rows(_OPEN)),
             open_runs=tuple(map(open_run_of, rows(_OPEN_RUNS))),
             running=running,
             traces=traces,
             left_out=max(started - _MOST_TRACES, 0),
             failed_traces=failed,
             traces_with_errors=with_errors,
-            failures=tuple(trace_of(row) for row in rows(_FAILED)),
+            failures=tuple(trace_with_service(row) for row in rows(_FAILED)),
             **_of_calls(calls, now),
         )
     finally:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from .records import RUNNING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .records import TraceFilter
 
 # Of what SQLite holds as an integer.
@@ -23,11 +25,24 @@ WITH RECURSIVE found (value, number) AS (
 )
 SELECT value FROM found WHERE value IS NOT NULL LIMIT ?
 """
+_OF_SERVICE: Final = "SELECT id FROM origins WHERE service_of(resource) = ?"
+# A span that stands for a trace: its root, or where that is elsewhere another.
+IS_ROOT: Final = (
+    "r.trace = t.id "
+    "AND r.span_id = ifnull(t.root_id, (SELECT min(span_id) FROM spans WHERE trace = t.id))"
+)
+_IS_OF_SERVICE: Final = (
+    f"EXISTS (SELECT 1 FROM spans AS r WHERE {IS_ROOT} AND r.origin IN ({_OF_SERVICE}))"  # noqa: S608 - ours
+)
 KNOWN: Final = {
     "agent": _NEXT.format(table="traces", column="agent"),
     "conversation": _NEXT.format(table="traces", column="conversation"),
     "model": _NEXT.format(table="models", column="model"),
     "outcome": _NEXT.format(table="traces", column="outcome"),
+    "service": (
+        "SELECT DISTINCT service_of(resource) AS name FROM origins WHERE name IS NOT NULL "
+        "ORDER BY name LIMIT min(?, ?)"
+    ),
 }
 
 
@@ -44,7 +59,7 @@ def conditions(asked: TraceFilter, now: int) -> tuple[str, list[object]]:
 
 
 def _clauses(asked: TraceFilter, now: int) -> list[tuple[str, list[object]]]:
-    clauses: list[tuple[str, list[object]]] = []
+    clauses: list[tuple[str, list[object]]] = list(_of_service(asked.service))
     if asked.conversation is not None:
         clauses.append(("t.conversation = ?", [asked.conversation]))
     if asked.agent is not None:
@@ -69,3 +84,10 @@ def _clauses(asked: TraceFilter, now: int) -> list[tuple[str, list[object]]]:
     if asked.before is not None:
         clauses.append(("t.started_at < ?", [asked.before]))
     return clauses
+
+
+def _of_service(service: str | None) -> Iterator[tuple[str, list[object]]]:
+    if service is not None:
+        # Of a service that nobody knows, no trace is looked at.
+        yield f"EXISTS ({_OF_SERVICE})", [service]
+        yield _IS_OF_SERVICE, [service]

@@ -27,12 +27,11 @@ from .rows import (
     OPEN_RUN_COLUMNS,
     OPEN_RUNS,
     SPAN_COLUMNS,
-    TRACE_COLUMNS,
     Origins,
     open_run_of,
     span_of,
-    trace_of,
 )
+from .services import TRACE_AND_SERVICE, teach_services, trace_with_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,6 +77,7 @@ class Journal:
         self.path = file_at(path) if path is not None else path_in_use(os.environ)
         self._lock = RLock()
         self._connection = open_to_read(self.path)
+        teach_services(self._connection)
         self.end_lost_runs()
 
     def close(self) -> None:
@@ -130,10 +130,10 @@ class Journal:
             return [record for _, record in self._traces(asked, limit)]
 
     def known(self, what: str, limit: int = 20) -> list[str]:
-        """Return which agents, conversations, models or outcomes there are, sorted.
+        """Return which agents, conversations, models, outcomes or services there are, sorted.
 
         Args:
-            what: `agent`, `conversation`, `model` or `outcome`.
+            what: `agent`, `conversation`, `model`, `outcome` or `service`.
             limit: how many at most.
         """
         with self._reading():
@@ -232,12 +232,12 @@ class Journal:
     def _traces(self, asked: TraceFilter, limit: int) -> list[tuple[int, TraceRecord]]:
         where, arguments = conditions(asked, time_ns())
         rows = self._all(
-            f"SELECT t.id, {TRACE_COLUMNS} FROM traces AS t WHERE {where} "  # noqa: S608 - ours
+            f"SELECT t.id, {TRACE_AND_SERVICE} FROM traces AS t WHERE {where} "  # noqa: S608 - ours
             "ORDER BY t.started_at DESC LIMIT ?",
             *arguments,
             limit,
         )
-        return [(row[0], trace_of(row[1:])) for row in rows]
+        return [(row[0], trace_with_service(row[1:])) for row in rows]
 
     def _with_text(self, asked: TraceFilter, text: str, limit: int) -> list[TraceRecord]:
         where, arguments = conditions(asked, time_ns())
@@ -249,11 +249,11 @@ class Journal:
                 "ORDER BY t.started_at DESC LIMIT ?",
                 (*arguments, _MOST_SEARCHED),
             )
-            one = f"SELECT {TRACE_COLUMNS} FROM traces AS t WHERE t.id = ?"  # noqa: S608 - ours
+            one = f"SELECT {TRACE_AND_SERVICE} FROM traces AS t WHERE t.id = ?"  # noqa: S608 - ours
             for number, span in rows:
                 if number not in found and says(Span.FromString(span), text):
                     (row,) = self._connection.execute(one, (number,))
-                    found[number] = trace_of(row)
+                    found[number] = trace_with_service(row)
                     if len(found) >= limit:
                         break
         return list(found.values())
@@ -276,7 +276,7 @@ class Journal:
             return
         first, last = (bytes.fromhex(digits.ljust(32, fill)) for fill in "0f")
         rows = self._all(
-            f"SELECT t.id, {TRACE_COLUMNS} FROM traces AS t WHERE t.id IN ("  # noqa: S608 - ours
+            f"SELECT t.id, {TRACE_AND_SERVICE} FROM traces AS t WHERE t.id IN ("  # noqa: S608 - ours
             "SELECT id FROM (SELECT id FROM traces WHERE trace_id BETWEEN ? AND ? LIMIT ?) UNION "
             # Run ids begin with their time: many of one trace may come before those of another.
             "SELECT trace FROM (SELECT DISTINCT trace FROM spans WHERE run_id BETWEEN ? AND ? "
@@ -284,7 +284,7 @@ class Journal:
             *(first, last, _SHOWN_CANDIDATES + 1) * 2,
         )
         for row in rows:
-            yield row[0], trace_of(row[1:])
+            yield row[0], trace_with_service(row[1:])
 
 
 def _ambiguous(name: str, found: Sequence[TraceRecord]) -> str:

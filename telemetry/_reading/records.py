@@ -35,6 +35,7 @@ class TraceFilter:
         conversation: its id.
         agent: its name.
         model: a model's name that the trace has a call of.
+        service: the name of the service that it is of.
         outcome: how it ended, such as `ok`, `error` or `lost`; `running` where it has not.
         slower_than: it took, or takes already, longer than that, in seconds.
         stalled: only those in which a stream has stalled.
@@ -53,6 +54,7 @@ class TraceFilter:
     since: datetime | None = None
     before: int | None = None
     text: str | None = None
+    service: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class TraceRecord:
         open_spans: how many of them have not ended.
         errors: how many of them failed.
         is_estimated: whether its tokens are an estimate, in part at least.
+        service: name of the service whose process has made its root; None where none is named.
     """
 
     trace_id: str
@@ -101,6 +104,7 @@ class TraceRecord:
     open_spans: int
     errors: int
     is_estimated: bool = False
+    service: str | None = None
 
     @property
     def duration(self) -> float | None:

@@ -82,6 +82,7 @@ DOCUMENTS: Final[dict[str, tuple[type | None, dict[str, str]]]] = {
     "`doctor`; what tells of the journal is null where that cannot be read": (
         JournalStatus,
         {
+            "services": "which have written into it, at most 20",
             "is_sound": "whether every page of the journal can be read",
             "trouble": "why the journal cannot be read, or written where programs are to do so; "
             "null where it can",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _DEFAULT: Final = "default"
+_MOST_SERVICES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Findings:
     Attributes:
         path: where the journal is, or would be.
         status: of the journal; None where there is none, or it cannot be read.
+        services: that it has traces of.
         is_sound: whether every page of it can be read.
         trouble: why the journal cannot be read, or else why it cannot be written where programs
             are to do so; None where nothing is wrong with it.
@@ -48,6 +50,7 @@ class Findings:
 
     path: Path
     status: JournalStatus | None
+    services: tuple[str, ...]
     is_sound: bool
     trouble: str | None
     is_missing: bool
@@ -74,10 +77,12 @@ class Findings:
         with suppress(ConfigurationError):  # the settings say it
             endpoints = check_endpoints(config, timeout=timeout)
         status, is_sound, trouble = None, False, None
+        services: tuple[str, ...] = ()
         is_missing = False
         try:
             with Journal(path) as journal:
                 status, is_sound = journal.status(), journal.is_sound()
+                services = tuple(journal.known("service", _MOST_SERVICES))
         except (JournalError, sqlite3.Error, OSError) as error:
             is_missing = isinstance(error, JournalMissingError)
             if is_missing and named is not None:
@@ -86,7 +91,9 @@ class Findings:
         if named is None and (status is not None or is_missing) and _may_be_written(settings):
             trouble = trouble_of_place(path)
             is_missing = is_missing and trouble is None
-        return cls(path, status, is_sound, trouble, is_missing, repaired, endpoints, settings)
+        return cls(
+            path, status, services, is_sound, trouble, is_missing, repaired, endpoints, settings
+        )
 
     @property
     def troubled(self) -> tuple[SettingInForce, ...]:
@@ -114,6 +121,7 @@ class Findings:
             **_NO_STATUS,
             **status,
             "path": str(self.path),
+            "services": self.services if self.status is not None else None,
             "is_sound": self.is_sound,
             "trouble": self.trouble,
             "aside": str(self.repaired.aside) if self.repaired is not None else None,

@@ -25,6 +25,8 @@ def lines(found: Findings) -> Iterator[str]:
         yield from _repair(found.repaired)
     if found.status is not None:
         yield from _journal(found.status, is_sound=found.is_sound)
+        if len(found.services) > 1:
+            yield f"services  {plain(', '.join(found.services))}"
         if found.trouble is not None:
             yield f"          WRONG: {plain(found.trouble)}"
     elif found.is_missing:

@@ -32,7 +32,8 @@ _SHORTEST_NAME: Final = 12
 _LONG: Final = "%Y-%m-%d %H:%M:%S"
 _SHORT: Final = "%m-%d %H:%M:%S"
 # What is left out first where the terminal is narrow.
-_LEAST: Final = ("stalls", "tokens in", "cost", "out", "conversation", "first chunk")
+_SERVICE: Final = "service"
+_LEAST: Final = ("stalls", "tokens in", "cost", "out", "conversation", "first chunk", _SERVICE)
 
 
 class TraceList:
@@ -52,6 +53,8 @@ class TraceList:
 def _table(traces: Sequence[TraceRecord], room: int, *, ascii_only: bool) -> Table:
     is_narrow = room < _NARROW
     columns = [column for column in _columns(ascii_only=ascii_only) if any(map(column[2], traces))]
+    if len({trace.service for trace in traces}) == 1:
+        columns = [column for column in columns if column[0] != _SERVICE]
     started = [when(trace.started_at, _SHORT if is_narrow else _LONG) for trace in traces]
     names = [plain(trace.name) for trace in traces]
     digits = _FEW_DIGITS if is_narrow else _SHOWN_DIGITS
@@ -87,6 +90,7 @@ def _columns(*, ascii_only: bool) -> list[tuple[str, str, Callable[[TraceRecord]
         return duration(seconds * 1e9, ascii_only=ascii_only) if seconds is not None else ""
 
     return [
+        (_SERVICE, "left", lambda one: plain(one.service or "")),
         ("outcome", "left", lambda one: styled_outcome(one.outcome, one.error)),
         ("time", "right", lambda one: time(one.duration)),
         ("first chunk", "right", lambda one: time(one.time_to_first_chunk)),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ....telemetry.journal import Journal, TraceFilter, TraceRecord
 
-_KINDS: Final = ("agent", "model", "outcome")
+_KINDS: Final = ("agent", "model", "service", "outcome")
 _OUTCOMES: Final = ("ok", "error", "interrupted", "cancelled", "abandoned", "lost", "running")
 # Ten years: longer than any took, and of nanoseconds as many as the journal can compare.
 _LONGEST: Final = 315_576_000.0
@@ -44,6 +44,12 @@ class _Options:
         str | None,
         typer.Option(
             metavar="NAME", parser=text_of("a name"), help="Only those with a call of a model."
+        ),
+    ] = None
+    service: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", parser=text_of("a name"), help="Only those of a service, a program."
         ),
     ] = None
     outcome: Annotated[
@@ -90,6 +96,7 @@ class _Options:
             conversation=self.conversation,
             agent=self.agent,
             model=self.model,
+            service=self.service,
             outcome=self.outcome,
             slower_than=min(self.slow, _LONGEST) if self.slow is not None else None,
             stalled=self.stalled,
@@ -133,7 +140,9 @@ def _none(journal: Journal, options: _Options) -> str:
     """Say that there is no such trace: what was asked for, and what there is of that."""
     asked = {
         name: value
-        for name in ("conversation", "agent", "model", "outcome", "slow", "since", "text")
+        for name in (
+            *("conversation", "agent", "model", "service", "outcome", "slow", "since", "text"),
+        )
         if (value := getattr(options, name)) is not None
     }
     given = [f"--{name} {plain(str(value))}" for name, value in asked.items()]

@@ -44,6 +44,7 @@ REFUSED: Final[dict[tuple[str, str], list[tuple[str, str]]]] = {
     ("traces", "--conversation"): [EMPTY],
     ("traces", "--agent"): [EMPTY],
     ("traces", "--model"): [EMPTY],
+    ("traces", "--service"): [EMPTY],
     ("traces", "--outcome"): [
         ("failed", "'failed' is not one of ok, error, interrupted, cancelled, abandoned, lost or"),
         (" ", "' ' is not one of ok, error"),
