@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 from weakref import WeakSet
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from .._answer.usage import count_message_tokens
 from .._custom.base import CustomChatModel
@@ -19,6 +19,7 @@ from .._tools.definitions import definitions_to_count, tool_name
 from .._tools.held import require_held
 from .chat import ReplyReader, to_request_messages
 from .generation import Generation, areplies, replies
+from .header import trained_context
 from .server import ServerSettings, require_gguf, require_xllamacpp, shared_server
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessageChunk, BaseMessage
 
     from .server import LlamaServer
+
+
+# What llama.cpp can count, and how many it can have at once: with more threads it may end the
+# whole process.
+_MOST_TOKENS: Final = 2**31 - 1
+_MOST_PARALLEL: Final = 256
+_MOST_THREADS: Final = 512
 
 
 class LlamaCppChatModel(CustomChatModel):
@@ -48,10 +56,11 @@ class LlamaCppChatModel(CustomChatModel):
 
     Args:
         model_path: The GGUF file.
-        n_ctx: Tokens that each conversation can hold, its answer included.
+        n_ctx: Tokens that each conversation can hold, its answer included; no more than the
+            model was made for.
         n_parallel: Conversations that are answered at once; more of them wait. Memory for
-            `n_ctx` tokens is set aside for each.
-        n_threads: Threads that compute. More than one is slower on a busy machine.
+            `n_ctx` tokens is set aside for each. Up to 256.
+        n_threads: Threads that compute, up to 512. More than one is slower on a busy machine.
         max_tokens: Tokens of an answer at most; by default what the context can hold.
         temperature: Randomness, from 0 (none) upwards; llama.cpp's default is 0.8.
         top_p: Share of the probability to choose from, above 0 and up to 1; the default is 0.95.
@@ -76,10 +85,10 @@ class LlamaCppChatModel(CustomChatModel):
     """
 
     model_path: str
-    n_ctx: int = Field(default=4096, ge=1)
-    n_parallel: int = Field(default=2, ge=1)
-    n_threads: int = Field(default=1, ge=1)
-    max_tokens: int | None = Field(default=None, ge=1)
+    n_ctx: int = Field(default=4096, ge=1, le=_MOST_TOKENS)
+    n_parallel: int = Field(default=2, ge=1, le=_MOST_PARALLEL)
+    n_threads: int = Field(default=1, ge=1, le=_MOST_THREADS)
+    max_tokens: int | None = Field(default=None, ge=1, le=_MOST_TOKENS)
     temperature: float | None = Field(default=None, ge=0)
     top_p: float | None = Field(default=None, gt=0, le=1)
     seed: int | None = Field(default=None, ge=0, lt=2**32 - 1)
@@ -100,6 +109,24 @@ class LlamaCppChatModel(CustomChatModel):
     @classmethod
     def _spell_path_out(cls, path: Any) -> Any:
         return os.fspath(path) if isinstance(path, os.PathLike) else path
+
+    @model_validator(mode="after")
+    def _has_room_for_its_contexts(self) -> Self:
+        is_set = "n_ctx" in self.model_fields_set
+        trained = trained_context(Path(self.model_path)) if is_set else None
+        if trained is not None and self.n_ctx > trained:
+            raise ValueError(
+                f"n_ctx is {self.n_ctx:,}, and the model in {self.model_path!r} was made for "
+                f"{trained:,} tokens, beyond which llama.cpp sets memory aside in vain; use up to "
+                "that"
+            )
+        tokens = self.n_ctx * self.n_parallel
+        if tokens > _MOST_TOKENS:
+            raise ValueError(
+                f"n_ctx and n_parallel come to {tokens:,} tokens, and llama.cpp counts up to "
+                f"{_MOST_TOKENS:,}; make one of them less"
+            )
+        return self
 
     def _default_model_name(self) -> str:
         return Path(self.model_path).stem
