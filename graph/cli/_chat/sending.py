@@ -10,9 +10,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import typer
-
 from ....telemetry import ConfigurationError, TelemetryConfig, configure
+from .._terminal.exit import BadSettingError, bad_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,7 +49,8 @@ def sending(collector: SpanCollector, display: Display, measures: Measures) -> I
         measures: What telemetry is to go by.
 
     Raises:
-        typer.BadParameter: A variable has a value that cannot work.
+        BadSettingError: A variable has a value that cannot work.
+        typer.BadParameter: An option has.
     """
     reason = _Reason()
     _quiet(_EXPORTERS)
@@ -66,7 +66,9 @@ def sending(collector: SpanCollector, display: Display, measures: Measures) -> I
         )
         telemetry = configure(config, span_processors=[collector], console=display.console)
     except ConfigurationError as error:
-        raise typer.BadParameter(str(error)) from error
+        if measures.prices is not None and str(error).startswith("prices"):
+            raise bad_value("--prices", str(error)) from error
+        raise BadSettingError(str(error)) from error
     try:
         yield telemetry
     finally:

@@ -46,15 +46,22 @@ def lines(found: Findings) -> Iterator[str]:
 
 def _repair(repaired: Repair) -> Iterator[str]:
     yield f"repaired  the damaged one lies at {plain(str(repaired.aside))}"
-    yield f"recovered {repaired.recovered:,} spans"
-    lost = f"{repaired.lost:,} spans" if repaired.lost is not None else "nothing tells how many"
+    yield f"recovered {_counted(repaired.recovered, 'span')}"
+    lost = (
+        _counted(repaired.lost, "span") if repaired.lost is not None else "nothing tells how many"
+    )
     yield f"not read  {lost}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _journal(status: JournalStatus, *, is_sound: bool) -> Iterator[str]:
     yield f"state     {'sound' if is_sound else 'damaged: nodespan doctor --repair recovers it'}"
     yield f"size      {status.bytes / 1_000_000:.1f} MB"
-    yield f"holds     {status.traces:,} traces, {status.spans:,} spans, {status.open_spans:,} open"
+    held = f"{_counted(status.traces, 'trace')}, {_counted(status.spans, 'span')}"
+    yield f"holds     {held}, {status.open_spans:,} open"
     if status.oldest is not None:
         yield f"oldest    {when(status.oldest)}"
     yield f"writers   {', '.join(map(str, status.writers)) or 'none now'}"
@@ -67,8 +74,8 @@ def _journal(status: JournalStatus, *, is_sound: bool) -> Iterator[str]:
 
 def _owed(backlog: Backlog) -> str:
     since = f", the oldest since {when(backlog.oldest)}" if backlog.oldest is not None else ""
-    logs = f" and {backlog.log_records:,} log records" if backlog.log_records else ""
-    return f"{backlog.spans:,} spans{logs} to {plain(backlog.url)}{since}"
+    logs = f" and {_counted(backlog.log_records, 'log record')}" if backlog.log_records else ""
+    return f"{_counted(backlog.spans, 'span')}{logs} to {plain(backlog.url)}{since}"
 
 
 def _endpoint(check: EndpointCheck) -> Iterator[str]:

@@ -36,12 +36,26 @@ def bad_value(option: str, message: str) -> typer.BadParameter:
     return typer.BadParameter(message, param_hint=f"'{option}'")
 
 
+class BadSettingError(typer.BadParameter):
+    """A variable says what cannot work: no option is at fault."""
+
+    def format_message(self) -> str:
+        """Return the message, which names the variable."""
+        return self.message
+
+
 def report_bad_usage(error: CommandLineError) -> None:
-    """Print what is wrong with the command line, and where to read more."""
+    """Print what is wrong with the command line, or a variable, and where to read more."""
     _print_error(error.format_message())
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "nodespan"
-    _print(Text(f"`{command} --help` shows what there is.", style="dim"))
+    is_set = isinstance(error, BadSettingError)
+    hint = (
+        "`nodespan doctor` shows every setting"
+        if is_set
+        else f"`{command} --help` shows what there is"
+    )
+    _print(Text(f"{hint}.", style="dim"))
 
 
 @contextmanager

@@ -49,7 +49,9 @@ class _Options:
     service: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", parser=text_of("a name"), help="Only those of a service, a program."
+            metavar="NAME",
+            parser=text_of("a name"),
+            help="Only those of a service, as OTEL_SERVICE_NAME says.",
         ),
     ] = None
     outcome: Annotated[

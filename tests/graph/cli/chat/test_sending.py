@@ -119,7 +119,9 @@ def test_bad_variable(nodespan: Nodespan) -> None:
     result = nodespan("chat", "Meow!", OTEL_TRACES_EXPORTER="zipkin")
 
     assert (result.code, result.out) == (2, "")
-    assert "OTEL_TRACES_EXPORTER is 'zipkin'; use otlp or console or none" in result.err
+    error, hint = result.err.splitlines()
+    assert error == "error: OTEL_TRACES_EXPORTER is 'zipkin'; use otlp or console or none"
+    assert hint == "`nodespan doctor` shows every setting."
 
 
 @pytest.mark.parametrize(

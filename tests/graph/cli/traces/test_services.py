@@ -74,7 +74,9 @@ def test_the_doctor_names_the_services(nodespan: Nodespan, journal: Path, tmp_pa
     assert document["services"] == ["shop", "worker"]
     alone = str(tmp_path / "journal.db")
     assert nodespan("chat", "hi", NODESPAN_JOURNAL=alone).code == 0
-    assert "services" not in nodespan("doctor", "--journal", alone).out
+    told = nodespan("doctor", "--journal", alone).out
+    assert "services" not in told
+    assert "holds     1 trace, 3 spans, 0 open\n" in told
 
 
 def test_a_trace_whose_root_is_elsewhere_is_of_the_service_of_its_first_span(
