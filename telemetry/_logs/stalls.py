@@ -19,17 +19,6 @@ _QUICKEST: Final = 0.01
 _NS: Final = 1e9
 
 
-class _Watched:
-    """A run, its clock, and the chunk whose lateness was noticed last."""
-
-    __slots__ = ("clock", "noticed", "run")
-
-    def __init__(self, run: Run, clock: StreamClock) -> None:
-        self.run = run
-        self.clock = clock
-        self.noticed: int | None = None
-
-
 class StallWatch:
     """Calls for each stall of the runs that it watches, once, while it lasts.
 
@@ -41,13 +30,15 @@ class StallWatch:
 
     def __init__(self, waits: Waits, notice: Callable[[Run, int, int], None]) -> None:
         self._notice = notice
-        self._watched: dict[int, _Watched] = {}
+        self._watched: dict[int, tuple[Run, StreamClock]] = {}
+        # By run, the chunk whose lateness was noticed.
+        self._noticed: dict[int, int] = {}
         every = min(max(waits.shortest / 2 / _NS, _QUICKEST), _SLOWEST)
         self._ticker = Ticker(self._look, lambda: bool(self._watched), every, "nodespan-stalls")
 
     def watch(self, run: Run, clock: StreamClock) -> None:
         """Watch a run until it is let go."""
-        self._watched[run.run_id] = _Watched(run, clock)
+        self._watched[run.run_id] = run, clock
         self._ticker.wake()
 
     def let_go(self, run: Run) -> None:
@@ -57,12 +48,15 @@ class StallWatch:
     def forget(self) -> None:
         """Forget every run: this is a forked child, and they are its parent's."""
         self._watched.clear()
+        self._noticed.clear()
         self._ticker.forget()
 
     def _look(self) -> None:
         now = perf_counter_ns()
-        for watched in list(self._watched.values()):
-            clock, chunk = watched.clock, watched.clock.chunks
-            if watched.noticed != chunk and clock.is_stalled(now):
-                watched.noticed = chunk
-                self._notice(watched.run, chunk, now - clock.waiting_since)
+        before, self._noticed = self._noticed, {}
+        for number, (run, clock) in list(self._watched.items()):
+            chunk = clock.chunks
+            if clock.is_stalled(now):
+                self._noticed[number] = chunk
+                if before.get(number) != chunk:
+                    self._notice(run, chunk, now - clock.waiting_since)
