@@ -42,6 +42,7 @@ from nodespan.telemetry import ConfigurationError
 from nodespan.telemetry._settings import price_file
 from nodespan.telemetry._settings.prices import PriceTable
 from nodespan.telemetry._values import credentials
+from nodespan.telemetry._values.credential_shapes import compiled
 from nodespan.telemetry._values.credentials import without_credentials
 from nodespan.telemetry.console import TraceTree
 from nodespan.telemetry.testing import capture_spans
@@ -477,8 +478,10 @@ def test_a_constrained_answer_with_escapes_that_are_none(
 )
 def test_a_text_full_of_credentials(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Patterns are tried only where a hint stands, each on as much as it takes."""
-    monkeypatch.setattr(credentials, "_BARE", bare := Counting(credentials._BARE))
-    monkeypatch.setattr(credentials, "_COOKIES", cookies := Counting(credentials._COOKIES))
+    patterns = (credentials._BARE, credentials._COOKIES)
+    bare, cookies = counted = [Counting(compiled(each)) for each in patterns]
+    by_pattern = dict(zip(patterns, counted, strict=True))
+    monkeypatch.setattr(credentials, "compiled", lambda each: by_pattern.get(each, compiled(each)))
     size = max(4_000 // len(part), 1)
     assert grows_as_its_input(lambda number: without_credentials(part * number), size)
     assert bare.characters + cookies.characters <= 10 * len(part) * size
