@@ -28,7 +28,6 @@ export class Filters {
     this.bar = el("div.bar.filters", { role: "search", "aria-label": "Filters" },
       this.text, this.outcome, this.agent, this.model, this.conversation, this.time, this.slow, this.stalled, this.reset);
     this.look();
-    this.askFacets();
   }
 
   choice(name, label, options) {
@@ -43,7 +42,9 @@ export class Filters {
     menu.value = chosen;
   }
 
+  /** Ask what can be chosen: after the rows, which people wait for. */
   async askFacets() {
+    if (this.isClosed) return;
     try {
       const told = await api.facets();
       this.fill(this.agent, [["", "Any agent"], ...told.agents.map((name) => [name, name])], this.given.agent);

@@ -42,7 +42,7 @@ class ListView {
     this.refreshLater = atMostEvery(() => this.refresh(), 500);
     this.totalsLater = atMostEvery(() => this.askTotals(), 1_000);
     this.build();
-    this.restart();
+    this.restart().then(() => this.filters.askFacets());
     this.unwatch = api.follow({ traces: 1 }, {
       hello: ({ now }) => {
         this.clockOffset = now - Date.now();

@@ -98,6 +98,7 @@ document.addEventListener("keydown", onLedKey, { capture: true });
 document.addEventListener("keydown", onKey);
 document.addEventListener("viewchange", showPlaces);
 start(document.getElementById("view"));
-api.about().then((told) => {
+// Nobody waits for it: what the view asks for comes first.
+addEventListener("load", () => requestIdleCallback(() => api.about().then((told) => {
   document.getElementById("state").title = told.journal;
-}, () => {});
+}, () => {})));
