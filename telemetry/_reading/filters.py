@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 _LATEST: Final = 2**63 - 1
 
 
+# Of an ended call by its trace's sum; of one that is open, it is known in its own row alone.
+_STALLED: Final = (
+    "t.id IN (SELECT id FROM traces WHERE stalls > 0 UNION ALL "
+    "SELECT trace FROM spans INDEXED BY spans_open WHERE ended_at IS NULL AND stalls > 0)"
+)
 # What there is of each, in the order of the alphabet, by the index alone: a look each.
 _NEXT: Final = """
 WITH RECURSIVE found (value, number) AS (
@@ -78,7 +83,7 @@ def _clauses(asked: TraceFilter, now: int) -> list[tuple[str, list[object]]]:
         took = "CASE WHEN t.open > 0 THEN ? ELSE t.ended_at END - t.started_at > ?"
         clauses.append((took, [now, int(asked.slower_than * 1e9)]))
     if asked.stalled:
-        clauses.append(("t.stalls > 0", []))
+        clauses.append((_STALLED, []))
     if asked.since is not None:
         clauses.append(("t.started_at >= ?", [min(int(asked.since.timestamp() * 1e9), _LATEST)]))
     if asked.before is not None:

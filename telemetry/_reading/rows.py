@@ -18,17 +18,22 @@ if TYPE_CHECKING:
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 # A few calls tell of the others: all would have to be read from end to end.
-_IS_ESTIMATED: Final = (
+IS_ESTIMATED: Final = (
     "t.input_tokens IS NOT NULL AND EXISTS (SELECT 1 FROM spans WHERE id IN "  # noqa: S608 - ours
     "(SELECT id FROM (SELECT id, model FROM spans WHERE trace = t.id LIMIT 100) "
     "WHERE model IS NOT NULL LIMIT 8) "
     f"AND instr(span, CAST('{semconv.USAGE_IS_ESTIMATED}' AS BLOB)))"
 )
+# The sums of a trace are of what has ended.
+STALLS: Final = (
+    "t.stalls + CASE WHEN t.open > 0 THEN (SELECT ifnull(sum(stalls), 0) FROM spans "
+    "INDEXED BY spans_open WHERE ended_at IS NULL AND trace = t.id) ELSE 0 END"
+)
 TRACE_COLUMNS: Final = (
     "t.trace_id, t.name, t.started_at, t.ended_at, t.outcome, t.error, t.agent, t.conversation, "  # noqa: S608 - ours
     "(SELECT group_concat(model, char(0)) FROM models WHERE trace = t.id), t.input_tokens, "
-    "t.output_tokens, t.cost, t.currency, t.first_chunk_at, t.stalls, t.spans, t.open, t.errors, "
-    f"{_IS_ESTIMATED}"
+    f"t.output_tokens, t.cost, t.currency, t.first_chunk_at, {STALLS}, t.spans, t.open, t.errors, "
+    f"{IS_ESTIMATED}"
 )
 SPAN_COLUMNS: Final = (
     "s.span_id, s.parent_id, s.run_id, s.name, s.operation, s.started_at, s.ended_at, s.outcome, "

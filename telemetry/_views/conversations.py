@@ -10,7 +10,7 @@ from .._details.links import resumed_trace
 from .._details.messages import messages
 from .._details.values import ms
 from .._reading.decoding import attributes_of
-from .listing import KEYS, records
+from .listing import KEYS, has_estimates, records
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,6 +42,7 @@ def conversations(connection: sqlite3.Connection, offset: int, limit: int) -> di
             "last_at": ms(max(last, ended)),
             "input_tokens": given,
             "output_tokens": made,
+            "is_estimated": has_estimates(connection, "t.conversation = ?", (name,)),
             "cost": cost,
             "currency": currency,
             "errors": errors,

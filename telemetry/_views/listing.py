@@ -11,7 +11,7 @@ from .._details.values import ms
 from .._reading.damage import typed
 from .._reading.filters import conditions
 from .._reading.records import RUNNING
-from .._reading.rows import TRACE_COLUMNS, TRACE_KINDS
+from .._reading.rows import IS_ESTIMATED, STALLS, TRACE_COLUMNS, TRACE_KINDS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -54,6 +54,7 @@ ORDERS: Final = {
     "first_chunk": "t.first_chunk_at - t.started_at DESC",
 }
 _MOST_CHOICES: Final = 200
+_MOST_TELLING: Final = 20
 # SQLite takes at least so many arguments in one statement.
 _MOST_ARGUMENTS: Final = 900
 
@@ -162,7 +163,7 @@ def totals(
     ((runs, running, errors, spans, stalls, given, made, streamed),) = connection.execute(
         "SELECT count(*), ifnull(sum(open > 0), 0), "  # noqa: S608 - ours
         "ifnull(sum(open = 0 AND outcome IN ('error', 'lost')), 0), ifnull(sum(spans), 0), "
-        "ifnull(sum(stalls), 0), ifnull(sum(input_tokens), 0), ifnull(sum(output_tokens), 0), "
+        f"ifnull(sum({STALLS}), 0), ifnull(sum(input_tokens), 0), ifnull(sum(output_tokens), 0), "
         f"count(first_chunk_at) FROM traces AS t WHERE {where}",
         arguments,
     )
@@ -181,12 +182,29 @@ def totals(
         "stalls": stalls,
         "input_tokens": given,
         "output_tokens": made,
+        "is_estimated": has_estimates(connection, where, arguments),
         "costs": [{"currency": currency, "amount": amount} for currency, amount in costs],
         "first_chunk_p95_ms": _p95(connection, first, where, arguments, streamed),
         "duration_p95_ms": _p95(
             connection, took, f"{where} AND open = 0", arguments, runs - running
         ),
     }
+
+
+def has_estimates(connection: sqlite3.Connection, where: str, arguments: Sequence[object]) -> bool:
+    """Say whether tokens of traces are estimated; the newest tell of the others.
+
+    Args:
+        connection: to the journal.
+        where: conditions of the traces, as `t`.
+        arguments: of the conditions.
+    """
+    ((found,),) = connection.execute(
+        f"SELECT ifnull(max({IS_ESTIMATED}), 0) FROM (SELECT t.id, t.input_tokens "  # noqa: S608 - ours
+        f"FROM traces AS t WHERE {where} ORDER BY t.started_at DESC LIMIT {_MOST_TELLING}) AS t",
+        arguments,
+    )
+    return bool(found)
 
 
 def choices(connection: sqlite3.Connection) -> dict[str, list[str]]:

@@ -362,3 +362,52 @@ def test_axe_finds_no_serious_fault(browser: Browser, address: str, theme: str, 
     visit.close()
     assert {view: found for view, found in faults.items() if found} == {}
     assert visit.troubles == []
+
+
+def test_escape_leads_back_to_the_list_as_it_was_filtered(visit: Visit) -> None:
+    """Out of a trace, also one that was loaded anew, and by way of another view."""
+    page = visit.open("/?agent=forecaster&order=time", TRACE)
+    page.locator(f"{TRACE} a").first.click()
+    page.wait_for_selector(ROW)
+    page.reload()
+    page.wait_for_selector(ROW)
+    page.keyboard.press("Escape")
+    page.wait_for_selector(TRACE)
+    assert page.url.endswith("/?agent=forecaster&order=time")
+    page.locator(f"{TRACE} a").first.click()
+    page.wait_for_selector(ROW)
+    page.click("a:text-is('Live')")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(TRACE)
+    assert page.url.endswith("/?agent=forecaster&order=time")
+
+
+def test_sums_of_tokens_are_not_taken_for_tokens_in_and_out(visit: Visit) -> None:
+    """Two runs' tokens stand side by side in a comparison, without the arrow between in and out."""
+    page = visit.open("/?conversation=trip-to-bern", TRACE)
+    page.locator(f"{TRACE} a").last.click()
+    page.click("a:text-is('Compare')")
+    page.click(".pick li:last-child a")
+    tokens = page.locator(".compare-row:not([hidden]) .cell.number[title*='on the left']").first
+    expect(tokens).to_have_text(re.compile(r"\S+ \| \S+"))
+    expect(page.locator(".compare-rows")).not_to_contain_text("→ ")
+
+
+def test_no_heading_is_cut_and_nothing_covers_the_way_to_a_view(
+    browser: Browser, address: str
+) -> None:
+    """All headings of the list can be read, and in a narrow window each view can be chosen."""
+    wide = Visit(browser, address)
+    headings = wide.open("/", TRACE).locator(".list-head .order")
+    cells = "all.map(it => it.parentElement)"
+    cut = f"all => {cells}.filter(it => it.scrollWidth > it.clientWidth).length"
+    assert headings.evaluate_all(cut) == 0
+    wide.close()
+    narrow = Visit(browser, address, width=390)
+    narrow.open("/", TRACE)
+    last = narrow.page.locator("#places a").last.bounding_box()
+    button = narrow.page.locator("#theme").bounding_box()
+    assert last is not None
+    assert button is not None
+    assert last["x"] + last["width"] <= button["x"]
+    narrow.close()

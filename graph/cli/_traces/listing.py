@@ -33,7 +33,15 @@ _LONG: Final = "%Y-%m-%d %H:%M:%S"
 _SHORT: Final = "%m-%d %H:%M:%S"
 # What is left out first where the terminal is narrow.
 _SERVICE: Final = "service"
-_LEAST: Final = ("stalls", "tokens in", "cost", "out", "conversation", "first chunk", _SERVICE)
+_LEAST: Final = (
+    "stalls",
+    "tokens in",
+    "cost",
+    "out",
+    "conversation",
+    "run's first chunk",
+    _SERVICE,
+)
 
 
 class TraceList:
@@ -93,7 +101,7 @@ def _columns(*, ascii_only: bool) -> list[tuple[str, str, Callable[[TraceRecord]
         (_SERVICE, "left", lambda one: plain(one.service or "")),
         ("outcome", "left", lambda one: styled_outcome(one.outcome, one.error)),
         ("time", "right", lambda one: time(one.duration)),
-        ("first chunk", "right", lambda one: time(one.time_to_first_chunk)),
+        ("run's first chunk", "right", lambda one: time(one.time_to_first_chunk)),
         ("tokens in", "right", lambda one: _tokens(one, one.input_tokens)),
         ("out", "right", lambda one: _tokens(one, one.output_tokens)),
         ("cost", "right", _cost),

@@ -58,7 +58,7 @@ class CompareView {
       this.layOut();
     } });
     const swap = el("button", { type: "button", text: "Swap", onclick: () => go(`/compare?left=${told.right.trace_id}&right=${told.left.trace_id}`) });
-    const head = el("div.row.compare-head", { role: "row" }, ...["Span", "Left", "Right", "Difference", "Tokens", "Cost"].map((text) => el("div.cell", { role: "columnheader", text })));
+    const head = el("div.row.compare-head", { role: "row" }, ...["Span", "Left", "Right", "Difference", "Tokens, left | right", "Cost"].map((text) => el("div.cell", { role: "columnheader", text })));
     this.box = el("div.compare-rows", { role: "table", "aria-label": "Spans of both", tabindex: "0" }, el("div.list-head-group", { role: "rowgroup" }, head));
     show(this.root,
       el("div.bar.view-head", {}, el("h1", { text: "Compare" }), el("span.dim", { text: `${count(changes)} of ${count(told.rows.length)} spans differ` }), el("span.grow"), toggle, swap),
@@ -96,13 +96,15 @@ function took(trace) {
 
 function difference(left, right) {
   const facts = [
-    ["Time", took(left), took(right), duration], ["First chunk", left.first_chunk_ms, right.first_chunk_ms, duration],
-    ["Spans", left.spans, right.spans, count], ["Tokens in", left.input_tokens, right.input_tokens, short], ["Tokens out", left.output_tokens, right.output_tokens, short],
+    ["Time", took(left), took(right), duration], ["Run's first chunk", left.first_chunk_ms, right.first_chunk_ms, duration],
+    ["Spans", left.spans, right.spans, count], ["Tokens in", left.input_tokens, right.input_tokens, short, true], ["Tokens out", left.output_tokens, right.output_tokens, short, true],
     ["Cost", left.cost, right.cost, (value) => money(value, left.currency ?? right.currency)], ["Errors", left.errors, right.errors, count],
   ];
+  const figure = (trace, value, as, areTokens) => `${areTokens && value && trace.is_estimated ? "~" : ""}${as(value) || "–"}`;
   return el("table.plain.difference", {},
     el("thead", {}, el("tr", {}, ...["", "Left", "Right", "Difference"].map((text) => el("th", { text, scope: "col", class: "number" })))),
-    el("tbody", {}, ...facts.map(([name, a, b, as]) => el("tr", {}, el("th", { text: name, scope: "row" }), el("td.number", { text: as(a) || "–" }), el("td.number", { text: as(b) || "–" }), changeCell("td", a, b, as)))));
+    el("tbody", {}, ...facts.map(([name, a, b, as, areTokens]) => el("tr", {}, el("th", { text: name, scope: "row" }),
+      el("td.number", { text: figure(left, a, as, areTokens) }), el("td.number", { text: figure(right, b, as, areTokens) }), changeCell("td", a, b, as)))));
 }
 
 /** The difference of two numbers, in a cell. */
@@ -146,7 +148,7 @@ function fillRow(row, shown, told) {
   show(b, sideCell(right, told.right.trace_id));
   writeChange(change, left?.duration_ms, right?.duration_ms, duration);
   tokens.className = "cell number";
-  tokens.textContent = tokenChange(left, right);
+  writeTokens(tokens, [left, told.left], [right, told.right]);
   writeChange(cost, left?.cost, right?.cost, (value) => money(value, told.left.currency ?? told.right.currency), true);
 }
 
@@ -156,9 +158,15 @@ function sideCell(side_, trace) {
   return el("a.number", { href: `/traces/${trace}?span=${side_.span_id}`, text: `${duration(side_.duration_ms)}${isBad ? ` ${side_.error ?? side_.outcome}` : ""}`, class: isBad ? "bad" : null, tabindex: "-1" });
 }
 
-function tokenChange(left, right) {
-  const sum = (side_) => (side_ && (side_.input_tokens !== null || side_.output_tokens !== null) ? (side_.input_tokens ?? 0) + (side_.output_tokens ?? 0) : null);
-  const [a, b] = [sum(left), sum(right)];
-  if (a === null && b === null) return "";
-  return a === b ? short(a) : `${a === null ? "–" : short(a)} → ${b === null ? "–" : short(b)}`;
+/** The tokens of both sides, each in and out together: no arrow, which stands for in and out elsewhere. */
+function writeTokens(cell, ...both) {
+  const sides = both.map(allTokens);
+  const isNone = sides.every((text) => text === "–");
+  cell.textContent = isNone ? "" : sides.join(" | ");
+  cell.title = isNone ? "" : `Tokens in and out together: ${sides[0]} on the left, ${sides[1]} on the right`;
+}
+
+function allTokens([side_, trace]) {
+  if (!side_ || (side_.input_tokens === null && side_.output_tokens === null)) return "–";
+  return `${trace.is_estimated ? "~" : ""}${short((side_.input_tokens ?? 0) + (side_.output_tokens ?? 0))}`;
 }

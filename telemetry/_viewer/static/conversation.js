@@ -2,9 +2,9 @@
 
 import * as api from "./api.js";
 import { atMostEvery, el, inOrder, renew, show } from "./dom.js";
-import { ago, count, duration, fullMoment, money, moment, short, some } from "./format.js";
-import { messageView } from "./messages.js";
-import { go } from "./router.js";
+import { ago, count, duration, ESTIMATED, fullMoment, money, moment, short, some, tokens } from "./format.js";
+import { messageView, UNSAID } from "./messages.js";
+import { go, goToList } from "./router.js";
 
 const PAGE = 100;
 /** The server gives at most a thousand. */
@@ -62,7 +62,7 @@ class ConversationsView {
   }
 
   back() {
-    go("/");
+    goToList();
   }
 }
 
@@ -76,7 +76,7 @@ function line(each) {
     el("td.dim.nowrap", { text: ago(each.last_at), title: fullMoment(each.last_at) }),
     el("td.number", { text: count(each.runs) }),
     el("td.cut", { text: each.agent ?? "", title: each.agent }),
-    el("td.number.nowrap", { text: each.input_tokens !== null ? `${short(each.input_tokens)} → ${short(each.output_tokens ?? 0)}` : "" }),
+    el("td.number.nowrap", { title: each.is_estimated ? ESTIMATED : null, text: each.input_tokens !== null ? tokens(each.input_tokens, each.output_tokens, each.is_estimated) : "" }),
     el("td.number", { text: money(each.cost, each.currency) }),
     el("td.number", {}, each.errors ? el("span.badge.error", { text: count(each.errors) }) : ""));
 }
@@ -128,8 +128,9 @@ class ConversationView {
     }
     const isAtEnd = this.page.scrollTop + this.page.clientHeight > this.page.scrollHeight - 40;
     const wasShown = this.page.childElementCount > 0;
-    const tokens = told.runs.reduce((sum, run) => sum + (run.trace.input_tokens ?? 0) + (run.trace.output_tokens ?? 0), 0);
-    renew(this.head, el("h1.cut", { text: this.id, title: this.id }), el("span.dim", { text: `${some(told.runs.length, "run")} · ${short(tokens)} tokens` }), el("span.grow"), el("a.button", { href: `/?conversation=${encodeURIComponent(this.id)}`, text: "As a list" }));
+    const about = told.runs.some((run) => run.trace.is_estimated) ? "~" : "";
+    const sum = told.runs.reduce((all, run) => all + (run.trace.input_tokens ?? 0) + (run.trace.output_tokens ?? 0), 0);
+    renew(this.head, el("h1.cut", { text: this.id, title: this.id }), el("span.dim", { text: `${some(told.runs.length, "run")} · ${about}${short(sum)} tokens` }), el("span.grow"), el("a.button", { href: `/?conversation=${encodeURIComponent(this.id)}`, text: "As a list" }));
     renew(this.page,
       told.dropped ? el("p.dim", { "data-key": "dropped", text: `${some(told.dropped, "earlier run is", "earlier runs are")} not shown` }) : null,
       ...told.runs.map(turn));
@@ -150,8 +151,8 @@ function turn(run) {
   const { trace } = run;
   const wait = run.wait_before_ms;
   const took = (trace.ended_at ?? Date.now()) - trace.started_at;
-  const facts = [duration(took), trace.first_chunk_ms !== null ? `first chunk ${duration(trace.first_chunk_ms)}` : "",
-    trace.input_tokens !== null ? `${short(trace.input_tokens)} → ${short(trace.output_tokens ?? 0)} tokens` : "", money(trace.cost, trace.currency)];
+  const facts = [duration(took), trace.first_chunk_ms !== null ? `run's first chunk ${duration(trace.first_chunk_ms)}` : "",
+    trace.input_tokens !== null ? `${tokens(trace.input_tokens, trace.output_tokens, trace.is_estimated)} tokens` : "", money(trace.cost, trace.currency)];
   return el("article.turn", { "aria-label": `Run ${trace.name}`, "data-key": trace.trace_id },
     wait !== null && wait !== undefined ? el("p.wait", { class: wait > LONG_WAIT ? "long" : null }, el("span", { text: run.resumes ? `a person answered after ${duration(wait)}` : `${duration(wait)} later` })) : null,
     el("header.turn-head", {},
@@ -163,5 +164,5 @@ function turn(run) {
       trace.stalls ? el("span.badge.stalled", { text: some(trace.stalls, "stall") }) : null,
       el("span.grow"),
       el("span.dim.facts-line", { text: facts.filter(Boolean).join(" · ") })),
-    run.messages.length ? el("div.said", {}, ...run.messages.map(messageView)) : el("p.dim.unsaid", { text: run.has_content ? "Nothing new was said." : "What was said was not recorded." }));
+    run.messages.length ? el("div.said", {}, ...run.messages.map(messageView)) : el("p.dim.unsaid", { text: run.has_content ? "Nothing new was said." : UNSAID }));
 }

@@ -7,7 +7,7 @@ import { go } from "./router.js";
 /** Height of a row, in pixels. */
 export const ROW = 34;
 /** Texts and names of the columns. */
-export const COLUMNS = [["Started", "when"], ["Name", "name"], ["Outcome", "outcome"], ["Time", "time"], ["First chunk", "chunk"],
+export const COLUMNS = [["Started", "when"], ["Name", "name"], ["Outcome", "outcome"], ["Time", "time"], ["Run's first chunk", "chunk"],
   ["Tokens", "tokens"], ["Cost", "cost"], ["Model", "model"], ["Conversation", "conversation"]];
 
 /** Make an empty row. */

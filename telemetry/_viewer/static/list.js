@@ -15,7 +15,7 @@ const AIMING = 1_500;
 /** What the list can be ordered by, the most first: the column, and its name for the server. */
 const ORDERS = { when: "started", time: "time", chunk: "first_chunk", tokens: "tokens", cost: "cost" };
 /** The same for the menu of a narrow window, which has not all headings. */
-const ORDER_TEXTS = { started: "Newest first", time: "Longest first", first_chunk: "Slowest first chunk first", tokens: "Most tokens first", cost: "Most expensive first" };
+const ORDER_TEXTS = { started: "Newest first", time: "Longest first", first_chunk: "Slowest run's first chunk first", tokens: "Most tokens first", cost: "Most expensive first" };
 /** So many windows are asked for at once: who scrolls fast has passed the others by. */
 const MOST_ASKED = 2;
 
@@ -316,11 +316,12 @@ class ListView {
 
   showTotals(told) {
     const money_ = told.costs.map((cost) => money(cost.amount, cost.currency)).join(" + ");
+    const about = told.is_estimated ? "~" : "";
     const facts = [
       ["Runs", count(told.runs)], ["Running", told.running ? count(told.running) : "0"],
       ["Errors", count(told.errors), told.errors ? "bad" : ""], ["Stalls", count(told.stalls), told.stalls ? "warned" : ""],
-      ["Tokens in", short(told.input_tokens)], ["Tokens out", short(told.output_tokens)], ["Cost", money_ || "–"],
-      ["p95 first chunk", duration(told.first_chunk_p95_ms) || "–"], ["p95 time", duration(told.duration_p95_ms) || "–"],
+      ["Tokens in", about + short(told.input_tokens)], ["Tokens out", about + short(told.output_tokens)], ["Cost", money_ || "–"],
+      ["p95 run's first chunk", duration(told.first_chunk_p95_ms) || "–"], ["p95 time", duration(told.duration_p95_ms) || "–"],
     ];
     renew(this.totals, ...facts.map(([name, text, look]) =>
       el("div", {}, el("dt", { text: name }), el("dd", { text, class: look || null }))));

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { el, show, write } from "./dom.js";
 import { count, duration, some } from "./format.js";
-import { go } from "./router.js";
+import { goToList } from "./router.js";
 
 const POINTS = 60;
 
@@ -73,7 +73,7 @@ class LiveView {
   }
 
   back() {
-    go("/");
+    goToList();
   }
 }
 

@@ -5,6 +5,9 @@ import { bytes, count } from "./format.js";
 
 const LONG = 1_200;
 
+/** What stands where content was not recorded: how it is. */
+export const UNSAID = "What was said was not recorded. It is, once OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is SPAN_ONLY.";
+
 /** Read JSON, or give nothing. */
 export function parsed(text) {
   if (typeof text !== "string") return text ?? null;

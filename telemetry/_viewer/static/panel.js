@@ -2,7 +2,7 @@
 
 import { el, renew, show } from "./dom.js";
 import { count, duration, ESTIMATED, fullMoment, money, some } from "./format.js";
-import { asText, jsonView, messageView, valueView } from "./messages.js";
+import { asText, jsonView, messageView, valueView, UNSAID } from "./messages.js";
 import { streamChart } from "./stream-chart.js";
 import { hasFailed } from "./trace-tree.js";
 import { linkAddress } from "./trace-rows.js";
@@ -115,7 +115,7 @@ function content(span, { messages, io, documents }) {
   ].filter(Boolean);
   if (!found.length && ["chat", "tool", "agent", "retrieval"].includes(span.kind)) {
     found.push(el("p.hint.dim", {
-      text: "What was said was not recorded. It is, once OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is SPAN_ONLY.",
+      text: UNSAID,
     }));
   }
   return found;

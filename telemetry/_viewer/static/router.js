@@ -29,8 +29,19 @@ export function start(root) {
 
 /** Go to an address of this page. */
 export function go(address) {
-  history.pushState(null, "", address);
+  history.pushState({ list: listAddress() }, "", address);
   change();
+}
+
+/** Go to the list, with the filters that it had when it was left. */
+export function goToList() {
+  go(listAddress());
+}
+
+/** The address of the list as it was seen last on the way here; each place of the history knows its own. */
+function listAddress() {
+  if (/^\/(?:traces)?$/.test(location.pathname)) return location.pathname + location.search;
+  return history.state?.list ?? "/";
 }
 
 /** Open the view of the address in the place of another. */
@@ -49,7 +60,7 @@ export function setQuery(changes) {
     else query.set(name, value);
   }
   const text = query.toString();
-  history.replaceState(null, "", text ? `${location.pathname}?${text}` : location.pathname);
+  history.replaceState(history.state, "", text ? `${location.pathname}?${text}` : location.pathname);
 }
 
 /** The view that is open. */

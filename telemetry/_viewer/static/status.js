@@ -3,11 +3,11 @@
 import * as api from "./api.js";
 import { el, show } from "./dom.js";
 import { bytes, count, fullMoment } from "./format.js";
-import { go } from "./router.js";
+import { goToList } from "./router.js";
 
 /** Open the view of the journal's state. */
 export function openStatus(root) {
-  const view = { back: () => go("/"), close: () => (view.isClosed = true) };
+  const view = { back: () => goToList(), close: () => (view.isClosed = true) };
   document.title = "Journal · nodespan";
   show(root, el("div.bar.view-head", {}, el("h1", { text: "Journal" }), el("span.dim", { role: "status", text: "Reading …" })));
   load(root, view);

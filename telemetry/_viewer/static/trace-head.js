@@ -26,7 +26,7 @@ function facts(summary) {
     [some(summary.spans, "span")],
     [summary.input_tokens !== null ? `${tokens(summary.input_tokens, summary.output_tokens, summary.is_estimated)} tokens` : "", summary.is_estimated ? ESTIMATED : "tokens in and out"],
     [money(summary.cost, summary.currency)],
-    [summary.first_chunk_ms !== null ? `first chunk ${duration(summary.first_chunk_ms)}` : ""],
+    [summary.first_chunk_ms !== null ? `run's first chunk ${duration(summary.first_chunk_ms)}` : "", "From the start of the run to the first chunk of any of its model calls"],
   ];
 }
 

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { afterRest, el, inNextFrame, inOrder, show, write } from "./dom.js";
 import { Gathering } from "./gathering.js";
 import { showPanel } from "./panel.js";
-import { go, setQuery } from "./router.js";
+import { goToList, setQuery } from "./router.js";
 import { Axis } from "./trace-axis.js";
 import { savesOf, showHead } from "./trace-head.js";
 import { treeKeys } from "./trace-keys.js";
@@ -378,6 +378,6 @@ class TraceView {
   /** Where `Escape` leads. */
   back() {
     if (!this.panel.hidden) this.closePanel();
-    else if (!api.isFile) go("/");
+    else if (!api.isFile) goToList();
   }
 }
