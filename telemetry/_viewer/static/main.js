@@ -98,7 +98,8 @@ document.addEventListener("keydown", onLedKey, { capture: true });
 document.addEventListener("keydown", onKey);
 document.addEventListener("viewchange", showPlaces);
 start(document.getElementById("view"));
-// Nobody waits for it: what the view asks for comes first.
-addEventListener("load", () => requestIdleCallback(() => api.about().then((told) => {
+// Nobody waits for it: what the view asks for comes first. Not all browsers say when they are idle.
+const whenIdle = globalThis.requestIdleCallback ?? setTimeout;
+addEventListener("load", () => whenIdle(() => api.about().then((told) => {
   document.getElementById("state").title = told.journal;
 }, () => {})));
