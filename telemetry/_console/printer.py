@@ -26,7 +26,7 @@ _MOST_TRACES: Final = 256
 _WIDE: Final = 10_000
 _HINT: Final = (
     "what exceptions say is recorded with OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT="
-    "SPAN_ONLY, or capture_content"
+    "SPAN_ONLY, or capture_content='SPAN_ONLY'"
 )
 
 
